@@ -1,0 +1,1 @@
+"""Hardware-aware evolutionary search for tiny video networks."""

@@ -1,0 +1,81 @@
+"""A tiny video network as data: what it looks at, and its blocks of layers (paper, section A.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tvnsearch.errors import UserError
+from tvnsearch.genome.layers import Activation, Layer
+
+Residual = Literal["none", "identity", "projection"]
+
+
+class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the network looks at: square frames of ``resolution`` pixels, every ``frame_stride``-th frame."""
+
+    resolution: Annotated[int, Meta(ge=1, le=4096)]
+    frames: Annotated[int, Meta(ge=1, le=1024)]
+    frame_stride: Annotated[int, Meta(ge=1, le=1024)] = 1
+
+
+class Block(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A sequence of layers run ``repeats`` times; strides act in the first repeat only.
+
+    ``residual`` adds each repeat's input to its output: ``identity`` where the shapes agree, ``projection``
+    through a linear 1x1 convolution where the number of frames agrees; elsewhere nothing is added.
+    ``activation`` ends every repeat.
+    """
+
+    layers: Annotated[tuple[Layer, ...], Meta(min_length=1, max_length=64)]
+    repeats: Annotated[int, Meta(ge=1, le=64)] = 1
+    residual: Residual = "none"
+    activation: Activation = "none"
+
+
+class Genome(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A whole network, up to its fixed head (global average pooling, dropout, one linear layer)."""
+
+    input: InputSpec
+    blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=64)]
+
+
+_decoder = msgspec.json.Decoder(Genome)
+
+
+def genome_to_json(genome: Genome) -> str:
+    """The genome as indented JSON; :func:`genome_from_json` gives back an equal genome."""
+    return msgspec.json.format(msgspec.json.encode(genome), indent=1).decode() + "\n"
+
+
+def genome_from_json(text: str | bytes, source: str = "this text") -> Genome:
+    """Read a genome from JSON.
+
+    Raises:
+        UserError: the text is not JSON or not a genome; the sentence names ``source`` and the place in it.
+    """
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{source} is not a genome: {error}; `tvnsearch sample` writes genomes to start from"
+        ) from None
+
+
+def load_genome(path: Path) -> Genome:
+    """Read a genome file.
+
+    Raises:
+        UserError: there is no such file, or it does not hold a genome.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"expected a genome file at {path}, but it cannot be read ({error.strerror}); "
+            "`tvnsearch zoo list` names the networks that come with tvnsearch"
+        ) from None
+    return genome_from_json(text, str(path))

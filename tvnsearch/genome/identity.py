@@ -1,0 +1,20 @@
+"""Who a genome is: a stable hash of what it executes, not of how it is written."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.trace import trace
+
+
+def genome_id(genome: Genome) -> str:
+    """Sixteen hex digits, equal for two genomes that execute the same layer calls on the same clips.
+
+    Block boundaries count only where a shortcut spans them; the frame stride counts only with several frames.
+    """
+    spec = genome.input
+    frame_stride = spec.frame_stride if spec.frames > 1 else 1
+    calls = " ".join(block.key for block in trace(genome).blocks if block.key)
+    text = f"{spec.resolution}x{spec.frames}/{frame_stride} {calls}"
+    return blake2b(text.encode(), digest_size=8).hexdigest()

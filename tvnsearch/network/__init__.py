@@ -1,0 +1,6 @@
+"""The genome as a torch module."""
+
+from tvnsearch.network.build import TinyVideoNetwork, build_network
+from tvnsearch.network.deploy import deployed
+
+__all__ = ["TinyVideoNetwork", "build_network", "deployed"]

@@ -1,0 +1,157 @@
+"""Worker processes: fresh Python processes with the memory allocator pinned, answering JSON requests.
+
+The allocator is part of the device: with glibc's defaults the same eager network may run twice as slow in one
+process as in another, because large blocks go back to the kernel after each use and every page faults anew.
+It can only be set when a process starts, so whatever is timed or trained runs in a worker.
+
+One request is one line of JSON on the worker's standard input, each answer one line on its standard output.
+A worker ends when its input closes, so none outlives the process that started it, however that one ended.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from tvnsearch.errors import UserError
+
+Progress = Callable[[dict[str, Any]], None]
+
+PINNED_ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+"""Keep every freed block in the process: no page is given back and faulted in again."""
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker ended without answering; the message holds the last lines that it wrote to standard error."""
+
+
+class WorkerFailedError(RuntimeError):
+    """A request raised in the worker; the message names the error."""
+
+
+class Worker:
+    """A running ``python -m MODULE`` that answers one request at a time; a context manager.
+
+    ``threads`` bounds the threads of every numerical library in it.
+    """
+
+    def __init__(self, module: str, threads: int) -> None:
+        count = str(threads)
+        environment = os.environ | PINNED_ALLOCATOR | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        self._errors: list[str] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches the driver alone, which then ends its workers in order
+        )
+        self._error_reader = threading.Thread(target=self._keep_errors, daemon=True)
+        self._error_reader.start()
+
+    def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        """Run ``method(**params)`` in the worker and return its result (plain JSON data).
+
+        Raises:
+            UserError: the method raised one.
+            WorkerFailedError: the method raised anything else.
+            WorkerDiedError: the process ended instead of answering.
+        """
+        assert self._process.stdin and self._process.stdout
+        request = msgspec.json.encode({"method": method, "params": params})
+        try:
+            self._process.stdin.write(request + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        for line in self._process.stdout:
+            answer = msgspec.json.decode(line)
+            if "progress" in answer:
+                if on_progress is not None:
+                    on_progress(answer["progress"])
+            elif "result" in answer:
+                return answer["result"]
+            elif answer["user_error"]:
+                raise UserError(answer["error"])
+            else:
+                raise WorkerFailedError(answer["error"])
+        raise self._death()
+
+    def close(self) -> None:
+        """End the process; work in progress is dropped."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self._error_reader.join()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    continue  # an unsent request dies with the process
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep_errors(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            self._errors.append(line.decode(errors="replace").rstrip())
+            del self._errors[:-20]
+
+    def _death(self) -> WorkerDiedError:
+        code = self._process.wait()
+        self._error_reader.join(timeout=5)
+        return WorkerDiedError(f"a worker process ended with code {code}: " + " | ".join(self._errors[-5:]))
+
+
+def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
+    """The worker's side: answer requests until the input closes.
+
+    Each method is called with the request's params as keywords and ``progress``, a function that sends a
+    dictionary to the caller while the method runs. Whatever else the process prints goes to standard error.
+    """
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read_requests() -> None:
+        for line in sys.stdin.buffer:
+            requests.put(line)
+        os._exit(0)
+
+    def answer(message: dict[str, Any]) -> None:
+        answers.write(msgspec.json.encode(message) + b"\n")
+        answers.flush()
+
+    threading.Thread(target=read_requests, daemon=True).start()
+    while True:
+        request = msgspec.json.decode(requests.get())
+        try:
+            result = methods[request["method"]](
+                **request["params"], progress=lambda message: answer({"progress": message})
+            )
+            answer({"result": msgspec.to_builtins(result)})
+        except UserError as error:
+            answer({"error": str(error), "user_error": True})
+        except Exception as error:  # the driver decides what a failure means; the worker stays ready
+            answer({"error": f"{type(error).__name__}: {error}", "user_error": False})
