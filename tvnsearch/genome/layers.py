@@ -65,7 +65,7 @@ class TemporalPool(_Layer, frozen=True, tag="temporal_pool"):
 
 
 class NonLocal(_Layer, frozen=True, tag="non_local"):
-    """A non-local block over all positions of all frames, residual inside (Wang et al. 2018, dot-product form)."""
+    """A non-local block over all positions, residual inside (Wang et al. 2018, dot-product form)."""
 
     bottleneck: Filters
 

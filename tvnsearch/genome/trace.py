@@ -58,8 +58,8 @@ class LayerCall(Struct, frozen=True, gc=False):
 
     ``type`` is a layer's tag, or ``residual_add``, ``activation``, ``head``. ``hidden`` is the inner width of
     a non-local block or a squeeze, ``mode`` the kind of pooling or of shortcut. A ``residual_add`` has the
-    shape of the repeat's input as ``in_shape``. ``macs`` counts convolutions and linear layers; ``bytes_moved``
-    counts each float32 read and written once per pass over it, weights included.
+    shape of the repeat's input as ``in_shape``. ``macs`` counts convolutions and linear layers;
+    ``bytes_moved`` counts each float32 read and written once per pass over it, weights included.
     """
 
     type: str

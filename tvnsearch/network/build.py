@@ -83,7 +83,7 @@ class TinyVideoNetwork(nn.Module):
         return self.forward_stamped(clips, _no_stamp)
 
     def forward_stamped(self, clips: Tensor, stamp: Stamp) -> Tensor:
-        """Like calling the network; ``stamp`` is called after each layer call, in the order of ``trace.calls``."""
+        """Call the network, and ``stamp`` after each layer call, in the order of ``trace.calls``."""
         features = fold_clips(clips)
         for repeat in self.repeats:
             features = repeat(features, stamp)

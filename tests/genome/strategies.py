@@ -1,0 +1,17 @@
+"""Hypothesis strategies for genomes."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import strategies as st
+
+from tvnsearch.genome import Genome
+from tvnsearch.genome.space import SearchSpace, load_space, sample_genome
+
+PAPER = load_space("paper")
+DIGITS = load_space("digits")
+
+
+def genomes(space: SearchSpace = DIGITS) -> st.SearchStrategy[Genome]:
+    return st.integers(0, 2**32).map(lambda seed: sample_genome(space, random.Random(seed)))

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.genome.strategies import DIGITS, genomes
+from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
+from tvnsearch.genome.layers import SpatialConv, SpatialPool, TemporalConv, TemporalPool
+from tvnsearch.genome.mutation import mutate
+
+CONV = SpatialConv(16, 3, 2, "relu")
+INPUT = InputSpec(32, 4)
+
+
+def _genome(*blocks: Block, spec: InputSpec = INPUT) -> Genome:
+    return Genome(spec, blocks)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (_genome(Block((CONV,))), _genome(Block((CONV, SpatialPool("max", 1))))),
+        (_genome(Block((CONV,), activation="relu")), _genome(Block((CONV,)))),
+        (_genome(Block((CONV, CONV))), _genome(Block((CONV,)), Block((CONV,)))),
+        (_genome(Block((SpatialPool("avg", 1, 2),))), _genome(Block((SpatialPool("max", 1, 2),)))),
+        (_genome(Block((TemporalConv(8, 1),))), _genome(Block((SpatialConv(8),)))),
+        (
+            _genome(Block((CONV, TemporalPool("avg", 3))), spec=InputSpec(32, 1, 5)),
+            _genome(Block((CONV,)), spec=InputSpec(32, 1, 1)),
+        ),
+        (_genome(Block((SpatialConv(8, 1, 40),))), _genome(Block((SpatialConv(8, 1, 32),)))),
+    ],
+)
+def test_written_differently_executed_alike(one: Genome, other: Genome) -> None:
+    assert one != other
+    assert genome_id(one) == genome_id(other)
+
+
+def test_a_shortcut_makes_block_boundaries_count() -> None:
+    stay = SpatialConv(16, 3)
+    together = _genome(Block((CONV,)), Block((stay, stay), residual="identity"))
+    apart = _genome(
+        Block((CONV,)), Block((stay,), residual="identity"), Block((stay,), residual="identity")
+    )
+    assert genome_id(together) != genome_id(apart)
+
+
+def test_frame_stride_counts_with_several_frames() -> None:
+    genome = _genome(Block((CONV,)))
+    assert genome_id(genome) != genome_id(replace(genome, input=InputSpec(32, 4, 2)))
+
+
+@given(genomes(), st.integers(0, 2**32))
+def test_equal_ids_mean_equal_calls(genome: Genome, seed: int) -> None:
+    child = mutate(genome, DIGITS, random.Random(seed))
+    same_input = genome.input.frame_stride == child.input.frame_stride or child.input.frames == 1
+    if genome_id(genome) == genome_id(child):
+        assert trace(genome).calls == trace(child).calls
+    elif same_input and genome.input == child.input:
+        assert trace(genome).calls != trace(child).calls or "identity" in str(genome) + str(child)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.genome.strategies import DIGITS, PAPER, genomes
+from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome.layers import (
+    ContextGate,
+    DepthwiseConv,
+    Layer,
+    NonLocal,
+    SpatialConv,
+    SpatialPool,
+    SqueezeExcite,
+    TemporalConv,
+    TemporalPool,
+)
+from tvnsearch.genome.space import sample_genome
+from tvnsearch.genome.zoo import load_zoo, zoo
+from tvnsearch.network import build_network, deployed
+from tvnsearch.network.layout import over_time
+from tvnsearch.network.padding import same_padding
+
+
+def _clips(genome: Genome, batch: int = 1) -> Tensor:
+    spec = genome.input
+    return torch.rand(batch, spec.frames, spec.resolution, spec.resolution, 3)
+
+
+def _assert_counts_equal_torch(genome: Genome) -> None:
+    with torch.device("meta"):
+        network = build_network(genome, 10).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(_clips(genome))
+    expected = trace(genome, 10)
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected.params
+    assert counter.get_total_flops() == 2 * expected.macs
+
+
+@pytest.mark.parametrize("name", list(zoo()))
+def test_zoo_counts_equal_torch(name: str) -> None:
+    _assert_counts_equal_torch(load_zoo(name))
+
+
+def test_random_counts_equal_torch() -> None:
+    rng = random.Random(0)
+    for _ in range(40):
+        _assert_counts_equal_torch(sample_genome(PAPER, rng))
+
+
+@pytest.mark.slow
+def test_2000_random_counts_equal_torch() -> None:
+    rng = random.Random(1)
+    for _ in range(2000):
+        _assert_counts_equal_torch(sample_genome(PAPER, rng))
+
+
+@settings(max_examples=25, deadline=None)
+@given(genomes(DIGITS))
+def test_any_genome_runs_trains_and_deploys_to_the_same_logits(genome: Genome) -> None:
+    torch.manual_seed(0)
+    network = build_network(genome, 7)
+    clips = _clips(genome, batch=2)
+    before = clips.clone()
+    network(clips).square().sum().backward()
+    assert torch.equal(clips, before)
+    network.eval()
+    with torch.inference_mode():
+        logits = network(clips)
+        assert logits.shape == (2, 7)
+        assert torch.isfinite(logits).all()
+        scale = logits.abs().max().clamp(min=1e-3)
+        assert (deployed(network)(clips) - logits).abs().max() / scale < 1e-3
+        alone = torch.cat([network(clip[None]) for clip in clips])
+        assert (alone - logits).abs().max() / scale < 1e-3
+
+
+@settings(max_examples=15, deadline=None)
+@given(genomes(DIGITS))
+def test_one_stamp_a_call(genome: Genome) -> None:
+    network = deployed(build_network(genome, 5))
+    stamps: list[int] = []
+    with torch.inference_mode():
+        network.forward_stamped(_clips(genome), lambda: stamps.append(1))
+    assert len(stamps) == len(trace(genome, 5).calls)
+
+
+LAYERS: list[Layer] = [
+    SpatialConv(8, 3, 2, "relu"),
+    SpatialConv(8, 4),
+    SpatialConv(1, 1),
+    DepthwiseConv(5, 1, "hswish"),
+    DepthwiseConv(2, 3),
+    TemporalConv(8, 3),
+    TemporalConv(8, 4, 2, "relu"),
+    SpatialPool("avg", 2),
+    SpatialPool("avg", 6, 2),
+    SpatialPool("max", 3, 2),
+    SpatialPool("max", 8),
+    TemporalPool("avg", 2),
+    TemporalPool("max", 3, 2),
+    NonLocal(4),
+    ContextGate(),
+    SqueezeExcite(0.5),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+@pytest.mark.parametrize("shape", [(4, 9), (1, 8), (2, 1), (3, 5)], ids=str)
+@pytest.mark.parametrize("channels", [1, 5])
+def test_every_layer_keeps_the_one_layout(layer: Layer, shape: tuple[int, int], channels: int) -> None:
+    frames, resolution = shape
+    genome = Genome(InputSpec(resolution, frames), (Block((SpatialConv(channels), layer), residual="projection"),))
+    network = build_network(genome, 3).eval()
+
+    def check(module: nn.Module, inputs: object, output: Tensor) -> None:
+        rows = output.permute(0, 2, 3, 1)
+        assert rows.is_contiguous(), (type(module).__name__, tuple(output.shape), output.stride())
+
+    for repeat in network.repeats:
+        for module in [*repeat.layers, repeat.shortcut]:
+            if module is not None:
+                module.register_forward_hook(check)
+    with torch.inference_mode():
+        network(_clips(genome, batch=2))
+
+
+def test_moving_between_the_views_copies_nothing() -> None:
+    shape = trace(load_zoo("tvn-1")).blocks[0].out_shape
+    features = torch.rand(shape.frames * 2, shape.height, shape.width, shape.channels).permute(0, 3, 1, 2)
+    assert over_time(features, shape).data_ptr() == features.data_ptr()
+
+
+def _reference_pool(clip: Tensor, mode: str, kernel: int, stride: int) -> Tensor:
+    """Windows cut one by one, real pixels only."""
+    size = clip.shape[-1]
+    before = same_padding(size, kernel, stride).before
+    starts = [index * stride - before for index in range(-(-size // stride))]
+    reduce = torch.mean if mode == "avg" else torch.amax
+    rows = []
+    for top in starts:
+        windows = [
+            clip[..., max(top, 0) : top + kernel, max(left, 0) : left + kernel] for left in starts
+        ]
+        rows.append(torch.stack([reduce(window, dim=(-2, -1)) for window in windows], dim=-1))
+    return torch.stack(rows, dim=-2)
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+@pytest.mark.parametrize("kernel", range(1, 9))
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [2, 7, 8])
+def test_pooling_equals_windows_cut_by_hand(mode: str, kernel: int, stride: int, size: int) -> None:
+    genome = Genome(InputSpec(size, 2), (Block((SpatialPool(mode, kernel, stride),)),))  # type: ignore[arg-type]
+    network = build_network(genome, 3)
+    if not network.repeats:
+        assert kernel == stride == 1
+        return
+    clip = torch.randn(2, 3, size, size).contiguous(memory_format=torch.channels_last)
+    effective = trace(genome).calls[0]
+    pooled = network.repeats[0].layers[0](clip)
+    expected = _reference_pool(clip, effective.mode, kernel, effective.stride)
+    torch.testing.assert_close(pooled, expected)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_temporal_convolution_equals_conv3d(kernel: int, stride: int) -> None:
+    genome = Genome(InputSpec(6, 5), (Block((SpatialConv(4), TemporalConv(8, kernel, stride))),))
+    network = build_network(genome, 3).eval()
+    temporal = network.repeats[0].layers[1]
+    features = torch.randn(5, 4, 6, 6).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        folded = temporal(features)
+        if not hasattr(temporal, "unit"):
+            assert kernel == stride == 1
+            return
+        before, _ = padding = same_padding(5, kernel, stride)
+        weight = temporal.unit.conv.weight[..., None]
+        clip = features.permute(1, 0, 2, 3)[None]
+        after = padding.after
+        plain = functional.conv3d(
+            functional.pad(clip, (0, 0, 0, 0, before, after)), weight, stride=(stride, 1, 1)
+        )
+        plain = plain / (1 + temporal.unit.norm.eps) ** 0.5
+        torch.testing.assert_close(folded, plain[0].permute(1, 0, 2, 3), rtol=1e-4, atol=1e-4)
