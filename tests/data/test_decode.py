@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import pytest
+
+from tests.data.videos import picture, turn_sideways, write_sound, write_video
+from tvnsearch.data.decode import BrokenClip, decode_clip
+
+
+def assert_red_above_blue(frame):
+    side = len(frame)
+    assert np.abs(frame[: side // 2 - 4].astype(int) - (252, 0, 0)).max() < 30
+    assert np.abs(frame[side // 2 + 4 :].astype(int) - (0, 0, 252)).max() < 30
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".mov", ".mkv", ".webm", ".avi"])
+def test_every_container_gives_all_frames_cropped_to_the_centre(tmp_path, extension):
+    frames = decode_clip(write_video(tmp_path / f"clip{extension}"), 32)
+    assert frames.shape == (12, 32, 32, 3)
+    assert frames.dtype == np.uint8
+    assert_red_above_blue(frames[6])  # the green bar on the left is cut off
+
+
+@pytest.mark.parametrize(
+    "name", ["two words.mp4", "grüße 視頻.mp4", "a;b&[c]#!@.mp4", "http:x.mp4", "%03d.mp4", "-i.mp4"]
+)
+def test_odd_names(tmp_path, video_bytes, name):
+    (tmp_path / name).write_bytes(video_bytes)
+    assert len(decode_clip(tmp_path / name, 16)) == 12
+
+
+@pytest.mark.parametrize(("width", "height"), [(48, 64), (16, 16), (64, 64), (130, 66)])
+def test_any_size_is_shrunk_or_enlarged(tmp_path, width, height):
+    frames = decode_clip(write_video(tmp_path / "clip.mp4", width=width, height=height), 40)
+    assert frames.shape[1:] == (40, 40, 3)
+    assert_red_above_blue(frames[0])
+
+
+def test_frames_come_in_order(tmp_path):
+    shades = list(range(40, 250, 15))
+    path = write_video(tmp_path / "clip.mp4", pictures=[picture(64, 48, shade) for shade in shades])
+    seen = decode_clip(path, 16)[:, 2, 8, 0].astype(int)
+    assert len(seen) == len(shades)
+    assert (np.diff(seen) > 0).all()
+
+
+def test_a_turned_camera_is_turned_back(tmp_path):
+    path = turn_sideways(write_video(tmp_path / "clip.mp4", width=48, height=48))
+    upright = decode_clip(path, 32)[0]
+    assert upright[16, 28].argmax() == 0  # the red half, above before, is at the right after a turn clockwise
+    assert upright[16, 3].argmax() == 2
+
+
+def test_a_long_file_is_cut(tmp_path):
+    assert len(decode_clip(write_video(tmp_path / "clip.mp4", frames=30), 16, max_frames=10)) == 10
+
+
+def test_sound_beside_the_picture_does_not_matter(tmp_path):
+    assert len(decode_clip(write_video(tmp_path / "clip.mp4", sound=True), 16)) == 12
+
+
+def broken_empty(path):
+    path.touch()
+
+
+def broken_text(path):
+    path.write_text("not a video " * 100)
+
+
+def broken_head(path):
+    write_video(path)
+    path.write_bytes(path.read_bytes()[:400])
+
+
+def broken_sound_only(path):
+    write_sound(path)
+
+
+def broken_folder(path):
+    path.mkdir()
+
+
+def broken_pipe(path):
+    os.mkfifo(path)
+
+
+def broken_play_list(path):
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://localhost:9/a.ts\n#EXT-X-ENDLIST\n")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (lambda path: None, "no such file"),
+        (broken_empty, "empty"),
+        (broken_text, "Invalid data"),
+        (broken_head, "Invalid data"),
+        (broken_sound_only, "no video stream"),
+        (broken_folder, "no such file"),
+        (broken_pipe, "no such file"),
+        (broken_play_list, ": "),
+    ],
+)
+def test_a_broken_file_is_named_with_the_reason(tmp_path, break_it, reason):
+    path = tmp_path / "broken.mp4"
+    break_it(path)
+    with pytest.raises(BrokenClip, match=reason) as caught:
+        decode_clip(path, 16)
+    assert caught.value.path == path
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("extension", [".webm", ".mkv", ".avi"])
+def test_a_file_cut_in_half_is_broken(tmp_path, extension):
+    path = write_video(tmp_path / f"clip{extension}", frames=60)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BrokenClip):
+        decode_clip(path, 16)
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".webm", ".avi"])
+def test_mutilated_files_decode_or_are_broken(tmp_path, extension):
+    path = write_video(tmp_path / f"clip{extension}")
+    content = path.read_bytes()
+    for seed in range(60):
+        rng = random.Random(seed)
+        damaged = bytearray(content)
+        for _ in range(rng.choice([1, 5, 50])):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            frames = decode_clip(path, 16)
+        except BrokenClip:
+            continue
+        assert frames.shape[1:] == (16, 16, 3)

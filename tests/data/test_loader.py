@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from itertools import islice
+
+import pytest
+import torch
+
+from tests.data.videos import picture, write_video
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.loader import evaluation_batches, training_batches
+from tvnsearch.genome.genome import InputSpec
+
+SPEC = InputSpec(resolution=12, frames=4, frame_stride=2)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    root = tmp_path_factory.mktemp("loader")
+    for label, shades in (("bright", range(200, 250, 5)), ("dark", range(50, 100, 5))):
+        for number, shade in enumerate(shades):
+            write_video(root / "clips" / label / f"{number}.mp4", pictures=[picture(32, 32, shade)] * 10)
+    prepared = ClipCache(open_dataset(root / "clips"), 16, root / "cache")
+    prepared.prepare()
+    return prepared
+
+
+def first_batches(cache, seed, count=6):
+    with closing(training_batches(cache, cache.dataset.train, SPEC, 5, seed)) as batches:
+        return list(islice(batches, count))
+
+
+def test_same_seed_same_batches(cache):
+    one, same, other = first_batches(cache, 1), first_batches(cache, 1), first_batches(cache, 2)
+    assert all(
+        torch.equal(a.clips, b.clips) and torch.equal(a.labels, b.labels)
+        for a, b in zip(one, same, strict=True)
+    )
+    assert not all(torch.equal(a.clips, b.clips) for a, b in zip(one, other, strict=True))
+
+
+def test_labels_belong_to_their_clips(cache):
+    for clips, labels in first_batches(cache, 0):
+        assert clips.shape == (5, 4, 12, 12, 3)
+        assert clips.is_contiguous()
+        assert ((clips.amax(dim=(1, 2, 3, 4)) < 1) == (labels == 1)).all()  # class 1 is "dark"
+
+
+def test_an_epoch_has_every_clip_once(cache):
+    clips = cache.dataset.train[:10]
+    with closing(training_batches(cache, clips, InputSpec(16, 1, 1), 5, 0)) as batches:
+        labels = torch.cat([batch.labels for batch in islice(batches, 4)]).sort().values
+    assert labels.tolist() == sorted(2 * [clip.labels[0] for clip in clips])
+
+
+def test_evaluation_is_one_pass_in_order(cache):
+    clips = cache.dataset.train
+    batches = list(evaluation_batches(cache, clips, SPEC, 5))
+    assert torch.cat([batch.labels for batch in batches]).tolist() == [clip.labels[0] for clip in clips]
+    again = list(evaluation_batches(cache, clips, SPEC, 3))
+    assert torch.equal(torch.cat([b.clips for b in batches]), torch.cat([b.clips for b in again]))
+
+
+def test_closing_ends_the_thread(cache):
+    before = threading.active_count()
+    first_batches(cache, 0)
+    list(evaluation_batches(cache, cache.dataset.test, SPEC, 5))
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_ahead_is_raised_where_batches_are_used(cache, tmp_path):
+    elsewhere = ClipCache(cache.dataset, 16, tmp_path)
+    elsewhere.prepare()
+    with closing(training_batches(elsewhere, cache.dataset.train, SPEC, 5, 0)) as batches:
+        for entry in tmp_path.glob("*.npy"):
+            entry.unlink()
+        with pytest.raises(Exception, match="not in the cache"):
+            list(islice(batches, 10))
+
+
+def test_multi_label_batches(cache, tmp_path):
+    paths = [clip.path for clip in cache.dataset.clips[:6]]
+    rows = [
+        f"{path},{label},{split}"
+        for path, label, split in zip(
+            paths, ["a", "a;c", "b", "c", "a;b;c", "b"], ["train"] * 4 + ["val", "test"], strict=True
+        )
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    listed = ClipCache(open_dataset(tmp_path / "list.csv"), 16, tmp_path / "cache")
+    listed.prepare()
+    (batch,) = evaluation_batches(listed, listed.dataset.train, SPEC, 8)
+    assert batch.labels.dtype == torch.float32
+    assert batch.labels.tolist() == [[1, 0, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]]

@@ -1,0 +1,65 @@
+"""Small real videos, encoded with PyAV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
+
+CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9", ".avi": "mpeg4"}
+
+
+def picture(width, height, shade=255):
+    """Red above blue, with a green bar outside the centred square where the picture is wide."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2] = RED
+    pixels[height // 2 :] = BLUE
+    if width > height:
+        pixels[:, : (width - height) // 2] = GREEN
+    return (pixels * (shade / 255)).astype(np.uint8)
+
+
+def write_video(path: Path, frames=12, width=64, height=48, pictures=None, sound=False) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = pictures if pictures is not None else [picture(width, height)] * frames
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(CODECS[path.suffix.lower()], rate=12)
+        video.height, video.width, video.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+        if video.codec.name == "libx264":
+            video.options = {"preset": "ultrafast", "crf": "10"}
+        if sound:
+            add_sound(container)
+        for pixels in pictures:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(video.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        add_sound(container)
+    return path
+
+
+def add_sound(container):
+    stream = container.add_stream("aac", rate=44100)
+    for _ in range(20):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+def turn_sideways(path: Path) -> Path:
+    """Mark an mp4 as filmed with the camera turned by 90 degrees, as telephones do: in its `tkhd` matrix."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40
+    quarter_turn = [0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000]
+    content[matrix : matrix + 36] = b"".join(
+        number.to_bytes(4, "big", signed=True) for number in quarter_turn
+    )
+    path.write_bytes(content)
+    return path

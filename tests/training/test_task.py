@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tvnsearch.errors import UserError
+from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.task import DataSource
+from tvnsearch.training.trainer import train
+from tvnsearch.workers import Worker
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with Worker("tvnsearch.training.task", threads=1) as running:
+        yield running
+
+
+def params(cache, genome, **more):
+    source = DataSource(str(cache.dataset.root), 0, str(cache.directory), cache.resolution)
+    return msgspec.to_builtins({"genome": genome, "data": source, **more})
+
+
+def test_a_worker_trains_as_this_process_does(worker, cache, genome, tmp_path):
+    recipe = Recipe(iterations=12, batch_size=8)
+    seen = []
+    weights = tmp_path / "there"
+    answer = worker.call("train", params(cache, genome, recipe=recipe, weights=str(weights)), seen.append)
+    here = train(genome, cache, recipe, tmp_path / "here")
+    assert {**answer, "seconds": 0} == {**msgspec.to_builtins(here), "seconds": 0}
+    assert weights.read_bytes() == (tmp_path / "here").read_bytes()
+    assert set(seen[0]) == {"share", "iteration", "loss"}
+    scores = worker.call("evaluate", params(cache, genome, weights=str(weights), split="validation"))
+    assert scores["top1"] == here.top1
+    assert scores["clips"] == len(cache.dataset.validation)
+
+
+def test_a_users_mistake_comes_back_as_such(worker, cache, genome, tmp_path):
+    missing = params(cache, genome, weights=str(tmp_path / "none"), split="test")
+    with pytest.raises(UserError, match="expected weights"):
+        worker.call("evaluate", missing)

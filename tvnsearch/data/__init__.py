@@ -1,0 +1,13 @@
+"""Clips: found in a catalog, decoded once into a cache, sampled as a genome's input says.
+
+| module          | what it gives                                                              |
+|-----------------|----------------------------------------------------------------------------|
+| `dataset`       | `Clip`, `Dataset`: which clips there are and what each shows               |
+| `splits`        | the seeded, stratified split of clips that come without one                |
+| `catalog`       | `open_dataset`: one file a layout on disk                                  |
+| `decode`        | `decode_clip`, `BrokenClip`: a video file as an array                      |
+| `cache`         | `ClipCache`: every clip decoded once, memory-mapped                        |
+| `sampling`      | frames, stride and resolution of an `InputSpec` taken from a decoded clip  |
+| `loader`        | `training_batches`, `evaluation_batches`: tensors, read ahead              |
+| `moving_digits` | `generate`: the embedded data set, written as real mp4 files               |
+"""

@@ -1,0 +1,118 @@
+"""Batches for a network, read ahead on a thread of their own so that the trainer does not wait."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.dataset import Clip
+from tvnsearch.data.sampling import crop_at_random, take_frames, to_network_input
+from tvnsearch.genome.genome import InputSpec
+
+BATCHES_AHEAD = 3
+
+_Item = TypeVar("_Item")
+
+
+class Batch(NamedTuple):
+    """Clips, float32 (batch, frames, side, side, 3), contiguous, and their labels.
+
+    Labels are class indices, int64 (batch,), or for multi-label data 0 and 1, float32 (batch, classes).
+    """
+
+    clips: Tensor
+    labels: Tensor
+
+
+def training_batches(
+    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, seed: int
+) -> Generator[Batch]:
+    """Batches without end: every clip once an epoch in random order, random start and crop.
+
+    Same seed, same batches. Close the iterator (`contextlib.closing`) to end its thread.
+    """
+    usable = cache.usable(clips)
+    rng = np.random.default_rng(seed)
+
+    def batches() -> Iterator[Batch]:
+        order: list[int] = []
+        while True:
+            while len(order) < batch_size:
+                order.extend(rng.permutation(len(usable)).tolist())
+            chosen, order = [usable[i] for i in order[:batch_size]], order[batch_size:]
+            frames = torch.from_numpy(
+                np.stack([take_frames(cache.frames(clip), spec, rng) for clip in chosen])
+            )
+            yield Batch(
+                to_network_input(crop_at_random(frames, rng), spec.resolution), _labels(cache, chosen)
+            )
+
+    return _read_ahead(batches)
+
+
+def evaluation_batches(
+    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int
+) -> Generator[Batch]:
+    """One pass over `clips` in their order: the middle of each clip, whole frames, nothing random."""
+    usable = cache.usable(clips)
+
+    def batches() -> Iterator[Batch]:
+        for first in range(0, len(usable), batch_size):
+            chosen = usable[first : first + batch_size]
+            frames = torch.from_numpy(
+                np.stack([take_frames(cache.frames(clip), spec, None) for clip in chosen])
+            )
+            yield Batch(to_network_input(frames, spec.resolution), _labels(cache, chosen))
+
+    return _read_ahead(batches)
+
+
+def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
+    if not cache.dataset.multi_label:
+        return torch.tensor([clip.labels[0] for clip in clips])
+    labels = torch.zeros(len(clips), len(cache.dataset.classes))
+    for row, clip in zip(labels, clips, strict=True):
+        row[list(clip.labels)] = 1.0
+    return labels
+
+
+def _read_ahead(make: Callable[[], Iterator[_Item]]) -> Generator[_Item]:
+    """The items of an iterator, up to BATCHES_AHEAD of them made on another thread before they are used."""
+    ahead: queue.Queue[tuple[_Item] | BaseException | None] = queue.Queue(BATCHES_AHEAD)
+    closed = threading.Event()
+
+    def put(item: tuple[_Item] | BaseException | None) -> bool:
+        while not closed.is_set():
+            try:
+                ahead.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def fill() -> None:
+        try:
+            for item in make():
+                if not put((item,)):
+                    return
+            put(None)
+        except BaseException as error:  # raised again where the items are used
+            put(error)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        while (item := ahead.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+    finally:
+        closed.set()
+        thread.join()

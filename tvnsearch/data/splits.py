@@ -1,0 +1,36 @@
+"""The split of clips that come without one: seeded, stratified, independent of the order on disk."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from tvnsearch.data.dataset import Clip
+
+VALIDATION_SHARE = 0.15
+TEST_SHARE = 0.15
+
+
+def split_clips(clips: Sequence[Clip], shares: Sequence[float], seed: int) -> list[tuple[Clip, ...]]:
+    """Cut `clips` into the remainder (first) and one part for each of `shares`, class by class.
+
+    Of a class with n clips each part gets round(share * n) but at least one, as long as one clip is left for
+    the remainder; earlier parts are served first. A clip with several labels counts as one of its rarest.
+    """
+    frequency = Counter(label for clip in clips for label in clip.labels)
+    by_class: defaultdict[int, list[Clip]] = defaultdict(list)
+    for clip in sorted(clips, key=lambda clip: clip.path.as_posix()):
+        by_class[min(clip.labels, key=lambda label: (frequency[label], label))].append(clip)
+
+    parts: list[list[Clip]] = [[] for _ in range(len(shares) + 1)]
+    rng = random.Random(seed)
+    for _, members in sorted(by_class.items()):
+        rng.shuffle(members)
+        left = len(members)
+        for part, share in zip(parts[1:], shares, strict=True):
+            size = min(max(1, round(share * len(members))), left - 1)
+            part.extend(members[left - size : left])
+            left -= size
+        parts[0].extend(members[:left])
+    return [tuple(part) for part in parts]

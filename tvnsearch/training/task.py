@@ -1,0 +1,94 @@
+"""Training and evaluation for another process: `python -m tvnsearch.training.task` in a `workers.Worker`.
+
+Params are plain JSON: a genome and a recipe as their JSON objects, paths as strings. A data set is opened
+when it is first asked for and kept for all later requests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.catalog import open_dataset
+from tvnsearch.genome.genome import Genome
+from tvnsearch.network.build import build_network
+from tvnsearch.training.metrics import Scores
+from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.trainer import TrainingProgress, TrainingResult, evaluate, train
+from tvnsearch.training.weights import load_weights
+from tvnsearch.workers import serve
+
+PROGRESS_EVERY_SECONDS = 0.25
+
+
+class DataSource(msgspec.Struct, frozen=True):
+    """Where a worker finds its clips: the data set, its split's seed, and the cache with its resolution."""
+
+    path: str
+    seed: int
+    cache_dir: str
+    resolution: int
+
+
+def train_task(
+    *,
+    genome: dict[str, Any],
+    data: dict[str, Any],
+    recipe: dict[str, Any],
+    weights: str,
+    progress: Callable[[dict[str, Any]], None],
+    initial_weights: str | None = None,
+    device: str = "cpu",
+) -> TrainingResult:
+    """`trainer.train`; `data` is a DataSource. Progress has `share`, `iteration` and `loss`."""
+    last_sent = 0.0
+
+    def send(state: TrainingProgress) -> None:
+        nonlocal last_sent
+        if time.monotonic() - last_sent >= PROGRESS_EVERY_SECONDS:
+            last_sent = time.monotonic()
+            progress(state._asdict())
+
+    return train(
+        msgspec.convert(genome, Genome),
+        _opened(msgspec.convert(data, DataSource)),
+        msgspec.convert(recipe, Recipe),
+        Path(weights),
+        initial_weights=Path(initial_weights) if initial_weights else None,
+        device=device,
+        on_progress=send,
+    )
+
+
+def evaluate_task(
+    *,
+    genome: dict[str, Any],
+    data: dict[str, Any],
+    weights: str,
+    split: Literal["train", "validation", "test"],
+    progress: Callable[[dict[str, Any]], None],
+    device: str = "cpu",
+) -> Scores:
+    """`trainer.evaluate` of trained weights on one split; `data` is a DataSource."""
+    decoded = msgspec.convert(genome, Genome)
+    clips = _opened(msgspec.convert(data, DataSource))
+    network = build_network(decoded, len(clips.dataset.classes))
+    load_weights(network, Path(weights))
+    return evaluate(network, clips, getattr(clips.dataset, split), decoded.input, device)
+
+
+@cache
+def _opened(source: DataSource) -> ClipCache:
+    clips = ClipCache(open_dataset(Path(source.path), source.seed), source.resolution, Path(source.cache_dir))
+    clips.prepare()
+    return clips
+
+
+if __name__ == "__main__":
+    serve({"train": train_task, "evaluate": evaluate_task})
