@@ -1,0 +1,151 @@
+"""Cheap stand-ins for a device and for training: deterministic functions of the genome."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome import Genome, genome_id, trace
+from tvnsearch.genome.space import load_space
+from tvnsearch.search import (
+    Budget,
+    Fitness,
+    Individual,
+    LatencyEstimate,
+    MeasurementFailed,
+    SearchPlan,
+    TrainingFailed,
+    journal_path,
+)
+from tvnsearch.search.protocols import TrainingProgress
+
+CLASSES = 20
+
+Hook = Callable[[str, Genome], None]
+
+
+def nothing(_step: str, _genome: Genome) -> None:
+    return None
+
+
+def true_ms(genome: Genome) -> float:
+    traced = trace(genome, CLASSES)
+    return traced.macs / 20e6 + traced.bytes_moved / 2e6 + 0.02 * len(traced.calls)
+
+
+def measurement(latency_ms: float) -> Measurement:
+    return Measurement(
+        latency_ms=latency_ms,
+        ci_low_ms=latency_ms * 0.98,
+        ci_high_ms=latency_ms * 1.02,
+        p50_ms=latency_ms,
+        p90_ms=latency_ms * 1.1,
+        samples=30,
+        disturbed=0,
+        trusted=True,
+        reason="",
+    )
+
+
+class FakeLatency:
+    """Predicts within a tenth of the truth; some networks, by their identity, cannot be run at all."""
+
+    def __init__(self, hook: Hook = nothing, fails: bool = True) -> None:
+        self.measured: list[str] = []
+        self._hook = hook
+        self._fails = fails
+
+    def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        estimates = []
+        for genome in genomes:
+            predicted_ms = true_ms(genome) * Random(genome_id(genome)).uniform(0.9, 1.1)
+            estimates.append(LatencyEstimate(predicted_ms, predicted_ms * 0.9, predicted_ms * 1.1))
+        return estimates
+
+    def measure(self, genome: Genome) -> Measurement:
+        self._hook("measure", genome)
+        self.measured.append(genome_id(genome))
+        if self._fails and genome_id(genome).endswith("f"):
+            raise MeasurementFailed("out of memory")
+        return measurement(true_ms(genome))
+
+
+class FakeFitness:
+    """Likes layers of many kinds and has no patience with some networks; writes a file where weights go."""
+
+    def __init__(self, hook: Hook = nothing, seconds: float = 0.0, fails: bool = True) -> None:
+        self.trained: list[int] = []
+        self._hook = hook
+        self._seconds = seconds
+        self._fails = fails
+
+    def __call__(
+        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+    ) -> Fitness:
+        self._hook("train", genome)
+        self.trained.append(int(weights_path.stem))
+        on_progress({"share": 0.5})
+        time.sleep(self._seconds)
+        weights_path.write_bytes(b"weights of " + genome_id(genome).encode())
+        identity = genome_id(genome)
+        if self._fails and identity.endswith("0"):
+            raise TrainingFailed("the loss is NaN")
+        if self._fails and identity.endswith("1"):
+            return fitness(float("nan"))
+        kinds = len({call.key for call in trace(genome, CLASSES).calls})
+        return fitness(kinds + Random(f"{identity} {seed}").random())
+
+
+def fitness(value: float) -> Fitness:
+    return Fitness(
+        value=value, top1=value / 2, top5=value / 2, mean_average_precision=None, seconds=0.5, iterations=7
+    )
+
+
+def make_plan(**changes: Any) -> SearchPlan:
+    given: dict[str, Any] = {
+        "budget": Budget(max_ms=2.0, max_params=100_000),
+        "space": load_space("digits"),
+        "classes": CLASSES,
+        "device": "cpu",
+        "device_digest": "0123456789ab",
+        "data": "20 classes of moving digits",
+        "population": 12,
+        "tournament": 4,
+        "trainings": 60,
+        "seed": 3,
+    }
+    return SearchPlan(**(given | changes))
+
+
+def make_individual(number: int, value: float, genome: Genome) -> Individual:
+    return Individual(
+        number=number,
+        parent=None,
+        genome=genome,
+        genome_id=genome_id(genome),
+        params=1,
+        macs=1,
+        measurement=measurement(1.0),
+        fitness=fitness(value),
+    )
+
+
+def decisions(run: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All that a journal says, short of what the clock said."""
+    connection = sqlite3.connect(journal_path(run))
+    try:
+        return {
+            "candidates": connection.execute("SELECT * FROM candidates ORDER BY number").fetchall(),
+            "trainings": connection.execute(
+                "SELECT sequence, number, fitness, failure FROM trainings ORDER BY sequence"
+            ).fetchall(),
+            "winners": connection.execute("SELECT * FROM winners ORDER BY sequence").fetchall(),
+        }
+    finally:
+        connection.close()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.search.fakes import CLASSES, FakeLatency, true_ms
+from tvnsearch.genome import Genome, genome_id, trace
+from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.search import Budget, BudgetGate, LatencyEstimate
+
+SPACE = load_space("digits")
+
+
+class CountingLatency(FakeLatency):
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__(fails=fails)
+        self.calls: list[int] = []
+
+    def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        self.calls.append(len(genomes))
+        return super().estimate(genomes)
+
+
+@given(st.integers(0, 10**6), st.floats(0.05, 20.0), st.integers(1_000, 300_000))
+def test_verdicts_follow_from_what_is_known(seed: int, max_ms: float, max_params: int) -> None:
+    genome = sample_genome(SPACE, random.Random(seed))
+    latency = CountingLatency()
+    verdict = BudgetGate(Budget(max_ms, max_params), CLASSES, latency).judge(genome)
+    [estimate] = FakeLatency().estimate([genome])
+    params = trace(genome, CLASSES).params
+    assert verdict.params == params
+    if params > max_params:
+        assert (verdict.kind, verdict.estimate, latency.measured) == ("rejected_params", None, [])
+    elif estimate.lower_ms > max_ms:
+        assert (verdict.kind, verdict.estimate, latency.measured) == ("rejected_predicted", estimate, [])
+    else:
+        assert latency.measured == [genome_id(genome)]
+        assert verdict.measurement is not None
+        over = verdict.measurement.ci_high_ms > max_ms
+        assert verdict.kind == ("rejected_measured" if over else "accepted")
+
+
+def test_a_network_whose_interval_reaches_over_the_budget_is_rejected() -> None:
+    genome = sample_genome(SPACE, random.Random(1))
+    gate = BudgetGate(Budget(true_ms(genome) * 1.01), CLASSES, FakeLatency(fails=False))
+    assert gate.judge(genome).kind == "rejected_measured"
+    gate = BudgetGate(Budget(true_ms(genome) * 1.02), CLASSES, FakeLatency(fails=False))
+    assert gate.judge(genome).kind == "accepted"
+
+
+def test_many_genomes_are_predicted_in_one_call_and_only_those_small_enough() -> None:
+    genomes = [sample_genome(SPACE, random.Random(seed)) for seed in range(100)]
+    latency = CountingLatency()
+    screenings = BudgetGate(Budget(5.0, 50_000), CLASSES, latency).screen(genomes)
+    small = [trace(genome, CLASSES).params <= 50_000 for genome in genomes]
+    assert latency.calls == [sum(small)]
+    assert [screening.estimate is not None for screening in screenings] == small
+    assert [screening.params for screening in screenings] == [
+        trace(genome, CLASSES).params for genome in genomes
+    ]
+
+
+def test_a_network_that_cannot_be_run_is_rejected_with_the_reason() -> None:
+    gate = BudgetGate(Budget(1e6), CLASSES, FakeLatency(fails=True))
+    genomes = [sample_genome(SPACE, random.Random(seed)) for seed in range(100)]
+    verdicts = [gate.judge(genome) for genome in genomes if genome_id(genome).endswith("f")]
+    assert verdicts
+    assert all(verdict.kind == "rejected_measured" for verdict in verdicts)
+    assert all(verdict.reason == "out of memory" and verdict.measurement is None for verdict in verdicts)

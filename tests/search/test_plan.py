@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.search.fakes import make_plan
+from tvnsearch.errors import UserError
+from tvnsearch.search import Budget, SearchPlan, scale_to_minutes
+
+
+def test_a_plan_survives_json() -> None:
+    plan = make_plan(minutes=2.5, setup={"data": "clips", "threads": 1})
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=SearchPlan) == plan
+
+
+def test_the_defaults_are_the_papers() -> None:
+    plan = make_plan()
+    plan = SearchPlan(
+        budget=plan.budget, space=plan.space, classes=2, device="cpu", device_digest="0", data="clips"
+    )
+    assert (plan.population, plan.tournament, plan.iterations) == (200, 50, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"population": 0, "tournament": 0}, "expected population of at least 1, but got 0"),
+        ({"population": 10, "tournament": 50}, "expected a tournament no larger than the population"),
+        ({"trainings": 0}, "expected trainings of at least 1, but got 0"),
+        ({"minutes": 0.0}, "expected more than 0 minutes, but got 0.0"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        make_plan(**changes)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_ms": 0.0}, {"max_ms": float("nan")}, {"max_ms": 5.0, "max_params": 0}]
+)
+def test_a_budget_of_nothing_is_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="expected a"):
+        Budget(**limits)
+
+
+@given(st.floats(0.5, 10_000), st.floats(1e-4, 10), st.floats(0, 10))
+def test_a_scaled_plan_is_no_larger_and_fits_its_time(
+    minutes: float, seconds_per_iteration: float, seconds_per_candidate: float
+) -> None:
+    plan = make_plan(population=200, tournament=50, trainings=1000)
+    scaled = scale_to_minutes(plan, minutes, seconds_per_iteration, seconds_per_candidate)
+    assert scaled.minutes == minutes
+    assert scaled.trainings <= plan.trainings
+    assert scaled.iterations <= plan.iterations
+    assert scaled.trainings >= 24
+    assert scaled.population <= scaled.trainings // 3
+    seconds = scaled.trainings * (scaled.iterations * seconds_per_iteration + seconds_per_candidate)
+    assert scaled.iterations == 1 or seconds <= minutes * 60 * 1.001
+
+
+def test_a_plan_that_fits_its_time_is_not_shrunk() -> None:
+    plan = make_plan(population=200, tournament=50, trainings=300)
+    scaled = scale_to_minutes(plan, minutes=1e6, seconds_per_iteration=0.001)
+    assert scaled == msgspec.structs.replace(plan, minutes=1e6)

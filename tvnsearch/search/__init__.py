@@ -1,0 +1,45 @@
+"""Tournament evolution under a budget, journaled decision by decision. Imports no torch."""
+
+from tvnsearch.search.engine import run_search
+from tvnsearch.search.events import Counts, SearchEvent
+from tvnsearch.search.feasibility import check_reachable
+from tvnsearch.search.gate import BudgetGate
+from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner
+from tvnsearch.search.journal import Journal
+from tvnsearch.search.plan import Budget, SearchPlan, scale_to_minutes
+from tvnsearch.search.protocols import (
+    Fitness,
+    FitnessFunction,
+    LatencyEstimate,
+    LatencyModel,
+    MeasurementFailed,
+    TrainingFailed,
+)
+from tvnsearch.search.run_folder import journal_path, weights_path
+from tvnsearch.search.status import RunSummary, summarise
+
+__all__ = [
+    "Budget",
+    "BudgetGate",
+    "Candidate",
+    "Counts",
+    "Fitness",
+    "FitnessFunction",
+    "Individual",
+    "Journal",
+    "LatencyEstimate",
+    "LatencyModel",
+    "MeasurementFailed",
+    "RunSummary",
+    "SearchEvent",
+    "SearchPlan",
+    "TrainingFailed",
+    "Verdict",
+    "Winner",
+    "check_reachable",
+    "journal_path",
+    "run_search",
+    "scale_to_minutes",
+    "summarise",
+    "weights_path",
+]

@@ -1,0 +1,81 @@
+"""The records of a search: a candidate with its verdict, an individual with its fitness, the winner."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome.genome import Genome
+from tvnsearch.search.protocols import Fitness, LatencyEstimate
+
+VerdictKind = Literal["rejected_params", "rejected_predicted", "duplicate", "rejected_measured", "accepted"]
+
+
+class Verdict(Struct, frozen=True):
+    """What became of a candidate, and what that was decided on; what was not needed was not looked at (None).
+
+    ``reason`` is set where a candidate could not be measured at all.
+    """
+
+    kind: VerdictKind
+    params: int
+    macs: int
+    estimate: LatencyEstimate | None = None
+    measurement: Measurement | None = None
+    reason: str = ""
+
+
+class Candidate(Struct, frozen=True):
+    """A judged genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
+
+    ``parent`` is None for a random genome; ``genome_id`` is empty where a cheaper test had rejected already.
+    """
+
+    number: int
+    parent: int | None
+    genome: Genome
+    genome_id: str
+    verdict: Verdict
+
+
+class Individual(Struct, frozen=True):
+    """An accepted candidate that was trained."""
+
+    number: int
+    parent: int | None
+    genome: Genome
+    genome_id: str
+    params: int
+    macs: int
+    measurement: Measurement
+    fitness: Fitness
+
+
+def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:
+    """The individual that an accepted candidate is once it is trained."""
+    verdict = candidate.verdict
+    assert verdict.measurement is not None
+    return Individual(
+        number=candidate.number,
+        parent=candidate.parent,
+        genome=candidate.genome,
+        genome_id=candidate.genome_id,
+        params=verdict.params,
+        macs=verdict.macs,
+        measurement=verdict.measurement,
+        fitness=fitness,
+    )
+
+
+class Winner(Struct, frozen=True):
+    """The individual that a run hands over, with the fresh measurement that says that it keeps the budget."""
+
+    individual: Individual
+    measurement: Measurement
+
+
+def rank(individual: Individual) -> tuple[float, int]:
+    """A key by which the best individual is the largest; of equally fit ones the first found is better."""
+    return individual.fitness.value, -individual.number

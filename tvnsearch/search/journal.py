@@ -1,0 +1,271 @@
+"""The journal of a run: every decision, in one SQLite file, as it happens."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import get_args
+
+import msgspec
+from msgspec import Struct
+
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.errors import UserError
+from tvnsearch.search import run_folder
+from tvnsearch.search.individual import Candidate, Individual, VerdictKind, Winner, individual_of
+from tvnsearch.search.plan import SearchPlan
+from tvnsearch.search.protocols import Fitness
+from tvnsearch.search.rows import candidate_from_row, candidate_to_row, to_json
+
+
+class Streak(Struct, frozen=True):
+    """How long a search has gone without success, at its latest candidate.
+
+    ``unmeasured`` candidates were drawn since one was last measured, ``duplicates`` of them known already;
+    ``measured_over`` measurements in a row were over the budget.
+    """
+
+    unmeasured: int
+    duplicates: int
+    measured_over: int
+
+
+class Journal:
+    """The decisions of one run, append-only; a transaction for every measurement and every training.
+
+    Made by :meth:`create` (a new run), :meth:`open` (to go on with one) or :meth:`read` (beside a running
+    one); a context manager. Of a genome that counting or predicting rejected only the figures are kept: the
+    genome itself follows from the seed, its number and the individuals before it.
+    """
+
+    def __init__(self, run: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+        self.run = run
+        self._connection = connection
+        self._lock = lock
+        [text] = connection.execute("SELECT json FROM plan").fetchone()
+        try:
+            self.plan = msgspec.json.decode(text, type=SearchPlan)
+        except msgspec.DecodeError as error:
+            self.close()
+            raise UserError(
+                f"expected the plan of a search in {run}, but it cannot be read ({error}); go on with the "
+                "tvnsearch that wrote it, or begin a new run in another folder"
+            ) from None
+
+    @classmethod
+    def create(cls, run: Path, plan: SearchPlan) -> Journal:
+        """Begin a run in the folder ``run``, for this process alone.
+
+        Raises:
+            UserError: the folder holds a run already, or it cannot be made.
+        """
+        try:
+            (run / "weights").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
+                "another folder"
+            ) from None
+        lock = run_folder.lock_run(run)
+        if run_folder.journal_path(run).exists():
+            os.close(lock)
+            raise UserError(
+                f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
+                f"{run}`, or give another folder"
+            )
+        run_folder.write_new_journal(run, msgspec.json.encode(plan).decode())
+        return cls(run, run_folder.connect(run, writable=True), lock)
+
+    @classmethod
+    def open(cls, run: Path) -> Journal:
+        """Go on with the run in the folder ``run``, for this process alone.
+
+        Raises:
+            UserError: there is no run that this version can read, or another process is writing it.
+        """
+        run_folder.connect(run, writable=False).close()
+        lock = run_folder.lock_run(run)
+        return cls(run, run_folder.connect(run, writable=True), lock)
+
+    @classmethod
+    def read(cls, run: Path) -> Journal:
+        """Look at the run in the folder ``run``, which another process may be writing.
+
+        Raises:
+            UserError: there is no run that this version can read.
+        """
+        return cls(run, run_folder.connect(run, writable=False), None)
+
+    def close(self) -> None:
+        """Let go of the file and, if this process writes it, of the run."""
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def record_candidates(self, candidates: Sequence[Candidate], elapsed_seconds: float) -> None:
+        """Add judged candidates, all or none of them; ``elapsed_seconds`` is the run's time so far."""
+        with self._transaction(elapsed_seconds):
+            self._connection.executemany(
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                map(candidate_to_row, candidates),
+            )
+
+    def record_trained(self, number: int, fitness: Fitness, seconds: float, elapsed_seconds: float) -> None:
+        """Add the fitness of the accepted candidate ``number``, whose training took ``seconds``."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO trainings (number, fitness, seconds) VALUES (?, ?, ?)",
+                (number, to_json(fitness), seconds),
+            )
+
+    def record_failed(self, number: int, reason: str, seconds: float, elapsed_seconds: float) -> None:
+        """Add that the accepted candidate ``number`` could not be trained."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO trainings (number, failure, seconds) VALUES (?, ?, ?)", (number, reason, seconds)
+            )
+
+    def record_line(self, text: str, elapsed_seconds: float) -> None:
+        """Add a sentence about the run, for people."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO lines (seconds, text) VALUES (?, ?)", (elapsed_seconds, text)
+            )
+
+    def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
+        """Add the winner of all trainings so far."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO winners (number, measurement, trainings) SELECT ?, ?, COUNT(*) FROM trainings",
+                (winner.individual.number, to_json(winner.measurement)),
+            )
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """The wall-clock time used up to the latest record, over all processes that worked on the run."""
+        return float(self._value("SELECT seconds FROM clock"))
+
+    @property
+    def next_number(self) -> int:
+        """The number of the first candidate that is not judged yet."""
+        return int(self._value("SELECT COALESCE(MAX(number), -1) + 1 FROM candidates"))
+
+    def verdict_counts(self) -> dict[VerdictKind, int]:
+        """How many candidates met each verdict."""
+        found = dict(self._connection.execute("SELECT verdict, COUNT(*) FROM candidates GROUP BY verdict"))
+        return {kind: found.get(kind, 0) for kind in get_args(VerdictKind)}
+
+    def training_seconds(self) -> list[float]:
+        """The wall-clock time of each training that ended well, in their order."""
+        rows = self._connection.execute(
+            "SELECT seconds FROM trainings WHERE fitness IS NOT NULL ORDER BY sequence"
+        )
+        return [seconds for [seconds] in rows]
+
+    def failures(self) -> dict[int, str]:
+        """Why trainings failed, by the candidate's number."""
+        return dict(
+            self._connection.execute(
+                "SELECT number, failure FROM trainings WHERE failure IS NOT NULL ORDER BY sequence"
+            )
+        )
+
+    def streak(self) -> Streak:
+        """How long the search has gone without success."""
+        last_measured = self._last("verdict IN ('accepted', 'rejected_measured')")
+        return Streak(
+            unmeasured=self.next_number - 1 - last_measured,
+            duplicates=int(
+                self._value(
+                    "SELECT COUNT(*) FROM candidates WHERE verdict = 'duplicate' AND number > ?",
+                    last_measured,
+                )
+            ),
+            measured_over=int(
+                self._value(
+                    "SELECT COUNT(*) FROM candidates WHERE verdict = 'rejected_measured' AND number > ?",
+                    self._last("verdict = 'accepted'"),
+                )
+            ),
+        )
+
+    def measured_ids(self) -> set[str]:
+        """The identity of every genome that was measured, and so never needs to be again."""
+        rows = self._connection.execute(
+            "SELECT genome_id FROM candidates WHERE verdict IN ('accepted', 'rejected_measured')"
+        )
+        return {identity for [identity] in rows}
+
+    def pending(self) -> list[Candidate]:
+        """The candidates that were accepted and not trained yet."""
+        rows = self._connection.execute(
+            "SELECT candidates.* FROM candidates LEFT JOIN trainings USING (number) "
+            "WHERE verdict = 'accepted' AND sequence IS NULL ORDER BY number"
+        )
+        return [candidate_from_row(row) for row in rows]
+
+    def individuals(self) -> list[Individual]:
+        """Everything that was trained, in the order in which it was."""
+        rows = self._connection.execute(
+            "SELECT candidates.*, trainings.fitness FROM trainings JOIN candidates USING (number) "
+            "WHERE fitness IS NOT NULL ORDER BY sequence"
+        )
+        return [
+            individual_of(candidate_from_row(row), msgspec.json.decode(row[-1], type=Fitness)) for row in rows
+        ]
+
+    def winner(self) -> Winner | None:
+        """The latest winner, if one was chosen."""
+        row = self._connection.execute(
+            "SELECT candidates.*, fitness, winners.measurement FROM winners JOIN trainings USING (number) "
+            "JOIN candidates USING (number) ORDER BY winners.sequence DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return None
+        fitness = msgspec.json.decode(row[-2], type=Fitness)
+        return Winner(
+            individual_of(candidate_from_row(row), fitness), msgspec.json.decode(row[-1], type=Measurement)
+        )
+
+    def winner_is_final(self) -> bool:
+        """Whether the winner was chosen after the last training."""
+        return bool(
+            self._value(
+                "SELECT EXISTS (SELECT 1 FROM winners WHERE trainings = (SELECT COUNT(*) FROM trainings))"
+            )
+        )
+
+    def lines(self) -> list[str]:
+        """The sentences about the run, in order."""
+        return [text for [text] in self._connection.execute("SELECT text FROM lines ORDER BY sequence")]
+
+    def _last(self, condition: str) -> int:
+        return int(self._value(f"SELECT COALESCE(MAX(number), -1) FROM candidates WHERE {condition}"))
+
+    def _value(self, query: str, *parameters: int) -> float:
+        value: float = self._connection.execute(query, parameters).fetchone()[0]
+        return value
+
+    @contextmanager
+    def _transaction(self, elapsed_seconds: float) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")

@@ -1,0 +1,101 @@
+"""What a search is asked to do: the budget, the size of the evolution, and all that a resume needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tvnsearch.errors import UserError
+from tvnsearch.genome.space import SearchSpace
+
+FEWEST_TRAININGS = 24
+"""Under this many trainings an evolution is little more than its random pool."""
+
+
+class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limits of equation 1 of the paper: latency on the device and, where given, learnable parameters."""
+
+    max_ms: float
+    max_params: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.max_ms > 0:
+            raise UserError(
+                f"expected a latency budget over 0 ms, but got {self.max_ms} ms; give a larger --max-ms"
+            )
+        if self.max_params is not None and self.max_params < 1:
+            raise UserError(
+                f"expected a budget of at least 1 parameter, but got {self.max_params}; give a larger "
+                "--max-params"
+            )
+
+
+class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that decides how a search goes; written to the journal when a run begins.
+
+    The defaults are the paper's (section 2), except ``trainings``, which the paper does not give: it counts
+    all trainings, those of the random pool included. ``minutes`` bounds the wall-clock time, over all
+    resumes. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
+    what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
+    fitness again.
+    """
+
+    budget: Budget
+    space: SearchSpace
+    classes: int
+    device: str
+    device_digest: str
+    data: str
+    strategy: str = "tournament"
+    population: int = 200
+    tournament: int = 50
+    trainings: int = 1000
+    iterations: int = 10_000
+    minutes: float | None = None
+    seed: int = 0
+    setup: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        for name in ("classes", "population", "tournament", "trainings", "iterations"):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"expected {name} of at least 1, but got {getattr(self, name)}; give a larger number"
+                )
+        if self.tournament > self.population:
+            raise UserError(
+                f"expected a tournament no larger than the population, but got {self.tournament} from "
+                f"{self.population}; give a smaller --tournament or a larger --population"
+            )
+        if self.minutes is not None and not self.minutes > 0:
+            raise UserError(f"expected more than 0 minutes, but got {self.minutes}; give a larger --minutes")
+
+
+def scale_to_minutes(
+    plan: SearchPlan, minutes: float, seconds_per_iteration: float, seconds_per_candidate: float = 0.0
+) -> SearchPlan:
+    """Shrink a plan to the time there is; a plan that fits only gets its ``minutes``.
+
+    A training is taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations.
+    First fewer networks are trained, down to ``FEWEST_TRAININGS``, then each of them for fewer iterations. A
+    third of the trainings go to the random pool at most, and the tournament keeps its share of the
+    population.
+    """
+    seconds = minutes * 60
+    fitting = int(seconds / (plan.iterations * seconds_per_iteration + seconds_per_candidate))
+    if fitting >= plan.trainings:
+        return msgspec.structs.replace(plan, minutes=minutes)
+    trainings = min(plan.trainings, max(fitting, FEWEST_TRAININGS))
+    seconds_for_iterations = max(seconds / trainings - seconds_per_candidate, 0.0)
+    iterations = min(plan.iterations, max(1, int(seconds_for_iterations / seconds_per_iteration)))
+    population = min(plan.population, max(1, trainings // 3))
+    tournament = max(min(2, population), population * plan.tournament // plan.population)
+    return msgspec.structs.replace(
+        plan,
+        minutes=minutes,
+        trainings=trainings,
+        iterations=iterations,
+        population=population,
+        tournament=tournament,
+    )

@@ -1,0 +1,76 @@
+"""What a search needs from outside: a model of latency and a function for fitness. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome.genome import Genome
+
+TrainingProgress = Callable[[dict[str, Any]], None]
+"""Called while a network trains, with plain JSON data; the search hands it on and reads nothing in it."""
+
+
+class LatencyEstimate(Struct, frozen=True, gc=False):
+    """The predicted latency of one network, and the bounds that it is calibrated to lie within."""
+
+    latency_ms: float
+    lower_ms: float
+    upper_ms: float
+
+
+class Fitness(Struct, frozen=True, gc=False):
+    """How good a trained network is on the validation split.
+
+    ``value`` is what the search maximises (top-1 + top-5, or mAP for multi-label data); ``seconds`` and
+    ``iterations`` are what it took. A score that the data do not define is None.
+    """
+
+    value: float
+    top1: float | None
+    top5: float | None
+    mean_average_precision: float | None
+    seconds: float
+    iterations: int
+
+
+class TrainingFailed(Exception):  # noqa: N818 - said of the network, no error of the program
+    """A network could not be trained (NaN, out of memory, a worker died); the message is the reason."""
+
+
+class MeasurementFailed(Exception):  # noqa: N818 - said of the network, no error of the program
+    """A network could not be run on the device (out of memory, a worker died); the message is the reason."""
+
+
+class LatencyModel(Protocol):
+    """The latency of networks on the one device that is searched for."""
+
+    def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict each genome's latency, in the order given; fast, and the same for the same genome."""
+        ...
+
+    def measure(self, genome: Genome) -> Measurement:
+        """Run the network on the device.
+
+        Raises:
+            MeasurementFailed: it cannot be run there.
+        """
+        ...
+
+
+class FitnessFunction(Protocol):
+    """Trains one network and scores it."""
+
+    def __call__(
+        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+    ) -> Fitness:
+        """Train from ``seed``, write the weights to ``weights_path`` (safetensors) and give the fitness.
+
+        Raises:
+            TrainingFailed: the network has no fitness; the search notes the reason and goes on.
+        """
+        ...

@@ -1,0 +1,133 @@
+"""The folder of a run: its journal file, its lock, its weights."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from tvnsearch.errors import UserError
+
+APPLICATION_ID = 0x54564E53
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE plan (json TEXT NOT NULL);
+CREATE TABLE clock (seconds REAL NOT NULL);
+CREATE TABLE candidates (
+    number INTEGER PRIMARY KEY,
+    parent INTEGER,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    params INTEGER NOT NULL,
+    macs INTEGER NOT NULL,
+    estimate TEXT,
+    genome_id TEXT,
+    genome TEXT,
+    measurement TEXT
+);
+CREATE INDEX candidates_by_verdict ON candidates (verdict);
+CREATE TABLE trainings (
+    sequence INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE REFERENCES candidates (number),
+    fitness TEXT,
+    failure TEXT,
+    seconds REAL NOT NULL
+);
+CREATE TABLE winners (sequence INTEGER PRIMARY KEY, number INTEGER NOT NULL, measurement TEXT NOT NULL,
+trainings INTEGER NOT NULL); CREATE TABLE lines (sequence INTEGER PRIMARY KEY, seconds REAL NOT NULL, text
+TEXT NOT NULL);
+"""
+
+
+def journal_path(run: Path) -> Path:
+    """The SQLite file that holds a run."""
+    return run / "journal.sqlite"
+
+
+def weights_path(run: Path, number: int) -> Path:
+    """The trained weights of an individual; there while it may still win or be a parent."""
+    return run / "weights" / f"{number}.safetensors"
+
+
+def keep_weights(run: Path, numbers: Iterable[int]) -> None:
+    """Delete the weights of all individuals but those in ``numbers``."""
+    kept = {weights_path(run, number) for number in numbers}
+    for path in (run / "weights").glob("*.safetensors"):
+        if path not in kept:
+            path.unlink()
+
+
+def lock_run(run: Path) -> int:
+    """Take the run for this process alone and return the file descriptor that holds the lock.
+
+    The lock goes when the descriptor is closed or the process ends, however it ends.
+
+    Raises:
+        UserError: another process has it.
+    """
+    descriptor = os.open(run / "journal.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(
+            f"expected to write the run {run} alone, but another process is writing it; wait for it or stop "
+            f"it, and watch it meanwhile with `tvnsearch status {run}`"
+        ) from None
+    return descriptor
+
+
+def write_new_journal(run: Path, plan_json: str) -> None:
+    """Put a journal that only knows its plan in ``run``: whole, or not at all if the process dies."""
+    unfinished = journal_path(run).with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    connection = sqlite3.connect(unfinished)
+    try:
+        connection.executescript(SCHEMA)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("INSERT INTO plan VALUES (?)", (plan_json,))
+        connection.execute("INSERT INTO clock VALUES (0.0)")
+        connection.commit()
+    finally:
+        connection.close()
+    unfinished.replace(journal_path(run))
+
+
+def connect(run: Path, writable: bool) -> sqlite3.Connection:
+    """Open the journal of ``run``; what is committed stays, also when the machine loses power.
+
+    Raises:
+        UserError: there is none, or it is not a journal, or one of another version.
+    """
+    path = journal_path(run)
+    if not path.is_file():
+        raise UserError(
+            f"expected the folder of a run at {run}, but there is no {path.name} in it; give a folder that "
+            "`tvnsearch evolve` has made"
+        )
+    connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application_id == APPLICATION_ID and version == SCHEMA_VERSION:
+            if writable:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            else:
+                connection.execute("PRAGMA query_only = 1")
+            return connection
+    except sqlite3.DatabaseError:
+        application_id = 0
+    connection.close()
+    if application_id != APPLICATION_ID:
+        raise UserError(
+            f"expected the journal of a run in {path}, but it is another kind of file; give another folder"
+        )
+    raise UserError(
+        f"expected a journal of version {SCHEMA_VERSION} in {path}, but it is of version {version}; go on "
+        "with the tvnsearch that wrote it, or begin a new run in another folder"
+    )

@@ -1,0 +1,34 @@
+"""The winner of a run: the fittest individual that keeps the budget when it is measured once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tvnsearch.search.individual import Individual, Winner, rank
+from tvnsearch.search.plan import Budget
+from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
+
+
+def choose_winner(
+    individuals: Iterable[Individual], budget: Budget, latency: LatencyModel, say: Callable[[str], None]
+) -> Winner | None:
+    """Measure the individuals freshly, the fittest first, until one keeps the budget; None if none does.
+
+    A search picks what measured fast, so the measurement that an individual was accepted on flatters it:
+    only one that had no part in the choice may be promised. ``say`` gets a sentence on each individual that
+    fails.
+    """
+    for individual in sorted(individuals, key=rank, reverse=True):
+        try:
+            measurement = latency.measure(individual.genome)
+        except MeasurementFailed as error:
+            say(f"individual {individual.number} cannot win: measuring it again failed ({error})")
+            continue
+        if measurement.ci_high_ms <= budget.max_ms:
+            return Winner(individual, measurement)
+        say(
+            f"individual {individual.number} cannot win: measured again it takes "
+            f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to {measurement.ci_high_ms:.3g}), "
+            f"over {budget.max_ms:g} ms"
+        )
+    return None
