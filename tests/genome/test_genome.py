@@ -21,7 +21,10 @@ def test_json_round_trip(genome: Genome) -> None:
         ("", "a.json"),
         ("{", "a.json"),
         ('{"input": {"resolution": 64, "frames": 2}, "blocks": []}', "$.blocks"),
-        ('{"input": {"resolution": 64, "frames": 0}, "blocks": [{"layers": [{"type": "context_gate"}]}]}', "frames"),
+        (
+            '{"input": {"resolution": 64, "frames": 0}, "blocks": [{"layers": [{"type": "context_gate"}]}]}',
+            "frames",
+        ),
         (
             '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": [{"type": "spatial_conv", '
             '"filters": 8, "kernel": 0}]}]}',
@@ -44,5 +47,5 @@ def test_malformed_genomes_are_refused_by_place(text: str, names: str) -> None:
 
 
 def test_a_missing_file_is_one_sentence(tmp_path) -> None:
-    with pytest.raises(UserError, match="no.json"):
+    with pytest.raises(UserError, match=r"no\.json"):
         load_genome(tmp_path / "no.json")

@@ -43,9 +43,7 @@ def test_written_differently_executed_alike(one: Genome, other: Genome) -> None:
 def test_a_shortcut_makes_block_boundaries_count() -> None:
     stay = SpatialConv(16, 3)
     together = _genome(Block((CONV,)), Block((stay, stay), residual="identity"))
-    apart = _genome(
-        Block((CONV,)), Block((stay,), residual="identity"), Block((stay,), residual="identity")
-    )
+    apart = _genome(Block((CONV,)), Block((stay,), residual="identity"), Block((stay,), residual="identity"))
     assert genome_id(together) != genome_id(apart)
 
 

@@ -1,0 +1,1 @@
+"""One module a command; heavy imports happen inside the commands, so that ``--help`` is instant."""

@@ -1,0 +1,76 @@
+"""`tvnsearch evolve`: search for a network inside a budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.arguments import (
+    BackendOption,
+    DbOption,
+    DeviceOption,
+    JsonOption,
+    SeedOption,
+    SpaceOption,
+    ThreadsOption,
+    parse_count,
+)
+
+
+def evolve(
+    max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
+    max_params: Annotated[
+        str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Folder of class folders, or csv; by default moving digits are generated."
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="The run's folder; one that exists is gone on with.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Scale the plan to this much time; else the paper's.")
+    ] = None,
+    population: Annotated[int, typer.Option("--population", min=1)] = 200,
+    tournament: Annotated[int, typer.Option("--tournament", min=1)] = 50,
+    trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
+    iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
+    space: SpaceOption = "paper",
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 1,
+    backend: BackendOption = "eager",
+    seed: SeedOption = 0,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
+    from cli.output import print_json
+    from cli.reports import print_summary
+    from cli.search import Request, carry_out, start
+
+    request = Request(
+        max_ms=max_ms,
+        max_params=parse_count(max_params, "--max-params"),
+        data=None if data is None else str(data),
+        minutes=minutes,
+        population=population,
+        tournament=tournament,
+        trainings=trainings,
+        iterations=iterations,
+        space=space,
+        device=device,
+        threads=threads,
+        backend=backend,
+        seed=seed,
+        db=None if db is None else str(db),
+    )
+    report = carry_out(start(request, run))
+    if as_json:
+        print_json(report)
+        return
+    print_summary(report)

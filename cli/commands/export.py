@@ -1,0 +1,30 @@
+"""`tvnsearch export`: a found network for a deployment runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.arguments import JsonOption, RunArgument
+
+
+def export(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    file_format: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
+    as_json: JsonOption = False,
+) -> None:
+    """Export a run's winner, checked against torch in the runtime that it is for."""
+    from cli.handover import export_winner, load_winner
+    from cli.output import print_json, say
+    from tvnsearch.errors import UserError
+
+    if file_format != "onnx":
+        raise UserError(f"expected --format onnx, got '{file_format}'")
+    error = export_winner(load_winner(run), out)
+    if as_json:
+        print_json({"path": str(out), "max_relative_error": error})
+        return
+    say(f"{out} written; ONNX Runtime agrees with torch within {error:.1e} of the largest logit")

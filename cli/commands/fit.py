@@ -1,0 +1,33 @@
+"""`tvnsearch fit`: train the latency predictor again."""
+
+from __future__ import annotations
+
+from cli.arguments import BackendOption, DbOption, DeviceOption, JsonOption, SeedOption, ThreadsOption
+
+
+def fit(
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 1,
+    backend: BackendOption = "eager",
+    seed: SeedOption = 0,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the latency predictor again from this device's tables."""
+    from predictors.fit import fit_from_store
+
+    from cli.compose import database_path, predictor_path
+    from cli.output import print_json, say
+    from cli.reports import heldout_line
+    from latency_db.store import LatencyStore
+    from tvnsearch.devices.device import open_device
+    from tvnsearch.devices.meter import Meter
+
+    path = database_path(db)
+    with LatencyStore(path) as store, Meter(open_device(device, threads, backend)) as meter:
+        predictor = fit_from_store(store, meter.digest, seed=seed)
+        predictor.save(predictor_path(path, meter.digest))
+    if as_json:
+        print_json({"heldout": predictor.heldout})
+        return
+    say(heldout_line(predictor.heldout))

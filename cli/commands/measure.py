@@ -1,0 +1,64 @@
+"""`tvnsearch measure`: run networks on the device."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import (
+    BackendOption,
+    ClassesOption,
+    DeviceOption,
+    GenomeArguments,
+    JsonOption,
+    ThreadsOption,
+)
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+
+
+def measure(
+    genomes: GenomeArguments,
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 1,
+    backend: BackendOption = "eager",
+    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    max_seconds: Annotated[
+        float, typer.Option("--max-seconds", min=0.5, help="The longest to measure each network.")
+    ] = 10.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure networks for real, interleaved, each with a confidence interval."""
+    from cli.genomes import resolve_genome
+    from cli.output import print_json, print_table
+    from tvnsearch.devices.device import open_device
+    from tvnsearch.devices.meter import Meter
+
+    found = [resolve_genome(name) for name in genomes]
+    with Meter(open_device(device, threads, backend), classes) as meter:
+        results = meter.measure(found, max_seconds)
+    if as_json:
+        rows = zip(genomes, results, strict=True)
+        print_json(
+            [
+                {"name": name, **{field: getattr(row, field) for field in row.__struct_fields__}}
+                for name, row in rows
+            ]
+        )
+        return
+    print_table(
+        f"Measured on {device}, {threads} thread(s), {backend}, batch 1",
+        ["network", "latency ms", "95 % interval ms", "p50 ms", "p90 ms", "samples", "trusted"],
+        [
+            [
+                name,
+                f"{row.latency_ms:.2f}",
+                f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
+                f"{row.p50_ms:.2f}",
+                f"{row.p90_ms:.2f}",
+                row.samples,
+                "yes" if row.trusted else f"no: {row.reason}",
+            ]
+            for name, row in zip(genomes, results, strict=True)
+        ],
+    )

@@ -1,0 +1,83 @@
+"""`tvnsearch predict`: latency without running anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import (
+    BackendOption,
+    ClassesOption,
+    DbOption,
+    DeviceOption,
+    GenomeArguments,
+    JsonOption,
+    ThreadsOption,
+)
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+
+
+def predict(
+    genomes: GenomeArguments,
+    device: DeviceOption = "cpu",
+    threads: ThreadsOption = 1,
+    backend: BackendOption = "eager",
+    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the slowest layers first.")] = False,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
+    from cli.compose import database_path, load_predictor
+    from cli.genomes import resolve_genome
+    from cli.output import print_json, print_table
+    from tvnsearch.devices.device import open_device
+    from tvnsearch.devices.meter import Meter
+    from tvnsearch.genome.trace import trace
+
+    found = [resolve_genome(name) for name in genomes]
+    opened = open_device(device, threads, backend)
+    with Meter(opened) as meter:
+        predictor = load_predictor(database_path(db), opened, meter.digest)
+    estimates = predictor.estimate(found, classes)
+    reports = []
+    for name, genome, estimate in zip(genomes, found, estimates, strict=True):
+        network = trace(genome, classes)
+        layers = [
+            {"name": layer, "latency_ms": latency_ms}
+            for (layer, _), latency_ms in zip(
+                network.named_calls(), predictor.layer_latencies_ms(genome, classes), strict=True
+            )
+        ]
+        reports.append(
+            {
+                "name": name,
+                "latency_ms": estimate.latency_ms,
+                "lower_ms": estimate.lower_ms,
+                "upper_ms": estimate.upper_ms,
+                "params": network.params,
+                "macs": network.macs,
+                "layers": layers,
+            }
+        )
+    if as_json:
+        print_json(reports)
+        return
+    for report in reports:
+        layers = report["layers"]
+        if explain:
+            layers = sorted(layers, key=lambda layer: -layer["latency_ms"])
+        print_table(
+            f"{report['name']} on {device}: {report['latency_ms']:.2f} ms, with 99 % confidence between "
+            f"{report['lower_ms']:.2f} and {report['upper_ms']:.2f} ms",
+            ["layer call", "latency ms", "share %"],
+            [
+                [
+                    layer["name"],
+                    f"{layer['latency_ms']:.3f}",
+                    f"{100 * layer['latency_ms'] / report['latency_ms']:.1f}",
+                ]
+                for layer in layers
+            ],
+        )

@@ -1,0 +1,91 @@
+"""`tvnsearch profile`: learn this device."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import (
+    BackendOption,
+    DbOption,
+    DeviceOption,
+    JsonOption,
+    SeedOption,
+    SpaceOption,
+    ThreadsOption,
+)
+
+
+def profile(
+    device: DeviceOption = "cpu",
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.05, help="Minutes of profiling wanted in all for this device.")
+    ] = 10.0,
+    max_ms: Annotated[
+        float,
+        typer.Option("--max-ms", min=1.0, help="The budget that a search will have; aims the sampling."),
+    ] = 50.0,
+    space: SpaceOption = "paper",
+    threads: ThreadsOption = 1,
+    backend: BackendOption = "eager",
+    seed: SeedOption = 0,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
+    from predictors.fit import fit_from_store
+    from predictors.predictor import LatencyPredictor
+
+    from cli.compose import database_path, predictor_path
+    from cli.output import ProgressBar, print_json, say
+    from cli.reports import heldout_line
+    from latency_db.profiler import ProfileProgress
+    from latency_db.profiler import profile as run_profiler
+    from latency_db.store import LatencyStore
+    from tvnsearch.devices.device import open_device
+    from tvnsearch.devices.meter import Meter
+    from tvnsearch.genome.space import load_space
+
+    found = open_device(device, threads, backend)
+    search_space = load_space(space)
+    path = database_path(db)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with LatencyStore(path) as store, Meter(found) as meter:
+        held_minutes = store.minutes(meter.digest)
+        say(
+            f"profiling {meter.fingerprint.get('processor', device)}, {threads} thread(s), {backend}: random "
+            f"networks of the space '{space}' up to {3 * max_ms:g} ms, every layer stamped in place"
+        )
+        say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
+        with ProgressBar("profile") as bar:
+
+            def show(progress: ProfileProgress) -> None:
+                bar.update(
+                    progress.minutes / minutes, f"{progress.genomes} networks, {progress.rows} layer rows"
+                )
+
+            state = run_profiler(store, meter, search_space, minutes, max_ms, seed, show)
+        trained = predictor_path(path, meter.digest)
+        if held_minutes < minutes or not trained.is_file():
+            say("training the latency predictor")
+            predictor = fit_from_store(store, meter.digest, seed=seed)
+            predictor.save(trained)
+        else:
+            predictor = LatencyPredictor.load(trained)
+    if as_json:
+        print_json(
+            {
+                "rows": state.rows,
+                "genomes": state.genomes,
+                "minutes": state.minutes,
+                "noise_floor_percent": state.noise_floor_percent,
+                "heldout": predictor.heldout,
+            }
+        )
+        return
+    floor = "unknown" if state.noise_floor_percent is None else f"{state.noise_floor_percent:.1f} %"
+    say(f"{state.genomes} networks, {state.rows} layer rows in {state.minutes:.1f} minutes")
+    say(heldout_line(predictor.heldout))
+    say(f"noise floor: the same network measured again differs by {floor} (median)")
+    say(f"tables: {path}; predictor: {trained}")

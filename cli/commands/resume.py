@@ -1,0 +1,18 @@
+"""`tvnsearch resume`: go on with an interrupted run."""
+
+from __future__ import annotations
+
+from cli.arguments import JsonOption, RunArgument
+
+
+def resume(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Go on with a run where it stopped, by the plan that it began with."""
+    from cli.output import print_json
+    from cli.reports import print_summary
+    from cli.search import carry_out
+
+    report = carry_out(run)
+    if as_json:
+        print_json(report)
+        return
+    print_summary(report)

@@ -1,0 +1,247 @@
+"""Wires the packages together: latency comes from a predictor and a meter, fitness from training.
+
+This is the Python facade as well: what the commands do can be done from here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from latency_db.store import LatencyStore, default_path
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.catalog import open_dataset
+from tvnsearch.devices.device import Device, fingerprint_digest, open_device
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
+from tvnsearch.search.protocols import (
+    Fitness,
+    LatencyEstimate,
+    MeasurementFailed,
+    TrainingFailed,
+    TrainingProgress,
+)
+from tvnsearch.training.metrics import Scores
+from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.task import DataSource
+from tvnsearch.training.trainer import TrainingResult
+from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedError
+
+if TYPE_CHECKING:
+    from predictors.predictor import LatencyPredictor
+
+TRAINING_MODULE = "tvnsearch.training.task"
+
+
+def database_path(db: Path | None) -> Path:
+    """The latency database that the user named, or this user's own."""
+    return default_path() if db is None else db
+
+
+def predictor_path(db: Path, digest: str) -> Path:
+    """Where the predictor of a device lies: beside the database that it was trained on."""
+    return db.with_name(f"{db.stem}.{digest}.predictor.json")
+
+
+def load_predictor(db: Path, device: Device, digest: str) -> LatencyPredictor:
+    """The predictor of a device.
+
+    Raises:
+        UserError: this device was not profiled in ``db``, or another one was.
+    """
+    path = predictor_path(db, digest)
+    if not path.is_file():
+        if not db.is_file():
+            raise UserError(
+                f"expected a latency database at {db}, but there is none; "
+                f"run `tvnsearch profile --device {device.name}` first"
+            )
+        with LatencyStore(db) as store:
+            store.device(digest)
+        raise UserError(
+            f"expected a latency predictor at {path}, but there is none; "
+            f"run `tvnsearch fit --device {device.name}` to train it from the tables in {db}"
+        )
+    from predictors.predictor import LatencyPredictor
+
+    predictor = LatencyPredictor.load(path)
+    held = fingerprint_digest(predictor.fingerprint)
+    if held != digest:
+        raise UserError(
+            f"expected the predictor of the device {digest} in {path}, but it is of {held}; "
+            f"run `tvnsearch fit --device {device.name}` to train it anew"
+        )
+    return predictor
+
+
+class DeviceLatency:
+    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager."""
+
+    def __init__(self, predictor: LatencyPredictor, meter: Meter) -> None:
+        self._predictor = predictor
+        self._meter = meter
+
+    @classmethod
+    def open(cls, device: Device, db: Path, classes: int) -> DeviceLatency:
+        """Start a meter on ``device`` and load the predictor that was trained for it.
+
+        Raises:
+            UserError: there is no such predictor.
+        """
+        meter = Meter(device, classes)
+        try:
+            return cls(load_predictor(db, device, meter.digest), meter)
+        except BaseException:
+            meter.close()
+            raise
+
+    @property
+    def digest(self) -> str:
+        """The device's name in latency databases."""
+        return self._meter.digest
+
+    def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict latencies, in milliseconds."""
+        return self._predictor.estimate(genomes, self._meter.classes)
+
+    def measure(self, genome: Genome) -> Measurement:
+        """Run a network on the device.
+
+        Raises:
+            MeasurementFailed: it does not run there.
+        """
+        try:
+            return self._meter.measure([genome])[0]
+        except (UserError, WorkerFailedError) as error:
+            raise MeasurementFailed(str(error)) from None
+
+    def close(self) -> None:
+        """End the meter's process."""
+        self._meter.close()
+
+    def __enter__(self) -> DeviceLatency:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class TrainedFitness:
+    """The search's fitness function: trains in a worker process on all cores; a context manager."""
+
+    def __init__(self, data: DataSource, recipe: Recipe, training_device: str = "cpu") -> None:
+        self._data = data
+        self._recipe = recipe
+        self._training_device = training_device
+        self._worker = _training_worker()
+
+    def __call__(
+        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+    ) -> Fitness:
+        """Train ``genome`` by the recipe and score it on the validation split.
+
+        Raises:
+            TrainingFailed: it diverged, did not fit in memory, or its process died.
+        """
+        recipe = msgspec.structs.replace(self._recipe, seed=seed)
+        result = self.train(genome, recipe, weights_path, on_progress)
+        if result.failed is not None:
+            raise TrainingFailed(result.failed)
+        return Fitness(
+            value=result.fitness,
+            top1=result.top1,
+            top5=result.top5,
+            mean_average_precision=result.mean_average_precision,
+            seconds=result.seconds,
+            iterations=result.iterations,
+        )
+
+    def train(
+        self, genome: Genome, recipe: Recipe, weights_path: Path, on_progress: Progress | None = None
+    ) -> TrainingResult:
+        """Train ``genome`` by any recipe and keep its weights.
+
+        Raises:
+            TrainingFailed: its process died.
+        """
+        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
+        answer = self._call("train", genome, weights_path, params, on_progress)
+        return msgspec.convert(answer, TrainingResult)
+
+    def evaluate(self, genome: Genome, weights_path: Path, split: str) -> Scores:
+        """Score trained weights on a split: ``train``, ``validation`` or ``test``.
+
+        Raises:
+            TrainingFailed: the process died.
+        """
+        params = {"split": split, "device": self._training_device}
+        return msgspec.convert(self._call("evaluate", genome, weights_path, params), Scores)
+
+    def close(self) -> None:
+        """End the training process."""
+        self._worker.close()
+
+    def __enter__(self) -> TrainedFitness:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(
+        self,
+        method: str,
+        genome: Genome,
+        weights_path: Path,
+        params: dict[str, Any],
+        on_progress: Progress | None = None,
+    ) -> Any:
+        request = {
+            "genome": msgspec.to_builtins(genome),
+            "data": msgspec.to_builtins(self._data),
+            "weights": str(weights_path),
+            **params,
+        }
+        try:
+            return self._worker.call(method, request, on_progress)
+        except WorkerDiedError as error:
+            self._worker.close()
+            self._worker = _training_worker()
+            raise TrainingFailed(str(error)) from None
+        except WorkerFailedError as error:
+            raise TrainingFailed(str(error)) from None
+
+
+def _training_worker() -> Worker:
+    return Worker(TRAINING_MODULE, threads=os.cpu_count() or 1)
+
+
+def open_clips(data: Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:
+    """The clips at ``data`` (not decoded yet), and where a worker finds them.
+
+    Raises:
+        UserError: there are no clips, or not in a layout that is known.
+    """
+    source = DataSource(str(data.resolve()), seed, str(cache_dir.resolve()), resolution)
+    return ClipCache(open_dataset(data, seed), resolution, cache_dir), source
+
+
+__all__ = [
+    "DeviceLatency",
+    "TrainedFitness",
+    "database_path",
+    "load_predictor",
+    "open_clips",
+    "open_device",
+    "predictor_path",
+]

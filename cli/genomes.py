@@ -1,0 +1,34 @@
+"""What GENOME means on the command line: a zoo name, a genome file, or a run (its winner)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome, load_genome
+from tvnsearch.genome.zoo import load_zoo, zoo
+
+
+def resolve_genome(name: str) -> Genome:
+    """The genome that a user named.
+
+    Raises:
+        UserError: it is none of the three, or the run has no winner yet.
+    """
+    if name in zoo():
+        return load_zoo(name)
+    path = Path(name)
+    if path.is_dir():
+        winner = path / "winner" / "genome.json"
+        if not winner.is_file():
+            raise UserError(
+                f"expected a run with a winner in {path}, but there is no {winner}; "
+                f"see how it stands with `tvnsearch status {path}`"
+            )
+        return load_genome(winner)
+    if path.is_file():
+        return load_genome(path)
+    raise UserError(
+        f"expected a zoo network ({', '.join(zoo())}), a genome file or a run folder, got '{name}', "
+        "and there is no such file; `tvnsearch zoo list` shows the zoo"
+    )

@@ -1,0 +1,85 @@
+"""What people and programs read: tables and progress for people, JSON alone on stdout for programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+PLAIN_LINE_EVERY_SECONDS = 10.0
+
+
+def print_json(data: Any) -> None:
+    """Write one JSON document to stdout and nothing else."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; every column but the first is a number and stands right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    out.print(table)
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr so that stdout stays clean for JSON."""
+    err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def count(value: int) -> str:
+    """A count for people: 26.4 M, 928 k, 12."""
+    for unit, name in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if value >= unit:
+            return f"{value / unit:.3g} {name}"
+    return str(value)
+
+
+class ProgressBar:
+    """A bar with a time to go on a terminal, a line every ten seconds elsewhere; a context manager."""
+
+    def __init__(self, description: str) -> None:
+        self._last_line_s = 0.0
+        self._began_s = time.monotonic()
+        self._description = description
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task = self._progress.add_task(description, total=1.0, note="")
+
+    def update(self, share: float, note: str = "") -> None:
+        """Show that ``share`` (0 to 1) is done."""
+        self._progress.update(self._task, completed=min(share, 1.0), note=note)
+        now_s = time.monotonic()
+        if not err.is_terminal and now_s - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
+            self._last_line_s = now_s
+            elapsed_s = now_s - self._began_s
+            left = f", {elapsed_s / share - elapsed_s:.0f} s to go" if share > 0.01 else ""
+            say(f"{self._description}: {100 * min(share, 1.0):.0f} %{left}  {note}")
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()

@@ -1,0 +1,63 @@
+"""Sentences that several commands print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cli.output import out
+
+if TYPE_CHECKING:
+    from predictors.evaluation import HeldOutReport
+
+
+def heldout_line(report: HeldOutReport) -> str:
+    """How good a predictor is on networks that it was not trained on."""
+    return (
+        f"predictor on {report.networks} held-out networks: {100 * report.within_5_percent:.0f} % within 5 %, "
+        f"{100 * report.within_10_percent:.0f} % within 10 %, mean error {report.mape_percent:.1f} %, "
+        f"rank correlation {report.spearman:.3f} (Spearman)"
+    )
+
+
+def print_summary(report: dict[str, Any]) -> None:
+    """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
+    winner = report["winner"]
+    lines = [f"run {report['run']}, {report['hours']:.2f} hours"]
+    if winner is None:
+        best = report["best_fitness"]
+        lines.append("no winner yet" + ("" if best is None else f"; best fitness so far {best:.3f}"))
+    else:
+        lines += winner.get("drawing", [])
+        lines.append(
+            f"latency {winner['latency_ms']:.2f} ms measured, 95 % interval {winner['ci_low_ms']:.2f} to "
+            f"{winner['ci_high_ms']:.2f} ms; budget {report['max_ms']:g} ms"
+        )
+        limit = report["max_params"]
+        lines.append(
+            f"size    {winner['params']:,} parameters"
+            + ("" if limit is None else f" (budget {limit:,})")
+            + f", {2 * winner['macs'] / 1e9:.3f} GFLOPs ({winner['macs'] / 1e9:.3f} GMACs)"
+        )
+        lines.append(_scores_line(winner))
+    lines.append(
+        f"genomes {report['sampled']:,} sampled; rejected: {report['rejected_params']:,} by parameters, "
+        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_measured']:,} by real "
+        f"measurement; {report['duplicates']:,} duplicates; {report['trained']:,} trained, "
+        f"{report['failed']:,} failed"
+    )
+    if winner is not None:
+        lines += [f"file    {path}" for path in winner.get("files", [])]
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _scores_line(winner: dict[str, Any]) -> str:
+    if "clips" not in winner:
+        return f"fitness {winner['fitness']:.3f} on validation clips; not yet handed over"
+    if winner["top1"] is None:
+        return f"mAP {100 * winner['mean_average_precision']:.1f} % on {winner['clips']} clips it never saw"
+    times = winner["top1"] / winner["chance"]
+    return (
+        f"scores  top-1 {100 * winner['top1']:.1f} %, top-5 {100 * winner['top5']:.1f} % on "
+        f"{winner['clips']} clips it never saw; chance is {100 * winner['chance']:.1f} % ({times:.1f}x)"
+    )

@@ -1,0 +1,46 @@
+"""A rough guess at a network's latency, to choose what to profile; learnt from what was profiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+
+from tvnsearch.genome.trace import Trace
+
+ENOUGH_TO_LEARN = 8
+
+FIRST_GUESS_MS = (1 / 40e6, 1 / 3e6, 1 / 10e6, 0.01)
+"""Milliseconds for a multiply-add of a dense layer, for a value read by a window, for a byte, for a call:
+one core of a server processor."""
+
+WINDOWED = frozenset({"depthwise_conv", "spatial_pool", "temporal_pool"})
+
+
+class RoughCost:
+    """Non-negative constants of a linear cost; :meth:`learn` improves them with each profiled network."""
+
+    def __init__(self) -> None:
+        self._constants_ms = np.array(FIRST_GUESS_MS)
+        self._relative_costs: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+
+    def estimate_ms(self, network: Trace) -> float:
+        """The guess for one clip on one thread."""
+        return float(_costs(network) @ self._constants_ms)
+
+    def learn(self, network: Trace, latency_ms: float) -> None:
+        """Take a measured network into account; each counts by its relative error."""
+        self._relative_costs.append(_costs(network) / latency_ms)
+        if len(self._relative_costs) >= ENOUGH_TO_LEARN:
+            costs = np.stack(self._relative_costs)
+            self._constants_ms = nnls(costs, np.ones(len(costs)))[0]
+
+
+def _costs(network: Trace) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    dense_macs = windowed_values = 0
+    calls = network.calls
+    for call in calls:
+        if call.type in WINDOWED:
+            windowed_values += call.out_shape.values * call.kernel
+        else:
+            dense_macs += call.macs
+    return np.array([dense_macs, windowed_values, network.bytes_moved, len(calls)], dtype=np.float64)

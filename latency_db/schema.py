@@ -1,0 +1,164 @@
+"""The tables of a latency database, and how a file is opened or refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from tvnsearch.errors import UserError
+
+APPLICATION_ID = 0x54564E4C  # "TVNL"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60.0
+
+SCHEMA = """
+CREATE TABLE devices (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    fingerprint TEXT NOT NULL
+);
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES devices (id),
+    started TEXT NOT NULL,
+    space TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    max_ms REAL NOT NULL
+);
+CREATE TABLE genomes (
+    id INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES sessions (id),
+    seed_index INTEGER NOT NULL,
+    genome_id TEXT NOT NULL,
+    genome TEXT NOT NULL,
+    classes INTEGER NOT NULL
+);
+CREATE TABLE layer_calls (
+    genome INTEGER NOT NULL REFERENCES genomes (id),
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    in_frames INTEGER NOT NULL,
+    in_height INTEGER NOT NULL,
+    in_width INTEGER NOT NULL,
+    in_channels INTEGER NOT NULL,
+    out_frames INTEGER NOT NULL,
+    out_height INTEGER NOT NULL,
+    out_width INTEGER NOT NULL,
+    out_channels INTEGER NOT NULL,
+    kernel INTEGER NOT NULL,
+    stride INTEGER NOT NULL,
+    hidden INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    activation TEXT NOT NULL,
+    params INTEGER NOT NULL,
+    macs INTEGER NOT NULL,
+    bytes_moved INTEGER NOT NULL,
+    latency_ms REAL NOT NULL,
+    spread_ms REAL NOT NULL,
+    passes INTEGER NOT NULL,
+    PRIMARY KEY (genome, position)
+) WITHOUT ROWID;
+CREATE TABLE network_measurements (
+    id INTEGER PRIMARY KEY,
+    genome INTEGER NOT NULL REFERENCES genomes (id),
+    measured TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    latency_ms REAL NOT NULL,
+    ci_low_ms REAL NOT NULL,
+    ci_high_ms REAL NOT NULL,
+    p50_ms REAL NOT NULL,
+    p90_ms REAL NOT NULL,
+    samples INTEGER NOT NULL,
+    disturbed INTEGER NOT NULL,
+    trusted INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX genomes_of_session ON genomes (session);
+CREATE INDEX measurements_of_genome ON network_measurements (genome);
+"""
+"""Append-only. ``seconds`` is the profiling time that a measurement took, everything included. A genome's
+first measurement comes with its layer calls; later ones tell the noise floor."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a latency database, made anew where there is none; in autocommit, WAL, waiting for other writers.
+
+    Raises:
+        UserError: the file cannot be opened, is damaged, is something else, or comes from a newer release.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(
+            f"expected a latency database at {path}, but it cannot be opened ({error}); "
+            f"choose another file with --db"
+        ) from None
+    try:
+        _create_if_empty(connection)
+        _check(connection, path)
+        _switch_to_wal(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise UserError(
+            f"expected a latency database at {path}, but it cannot be read ({error}); "
+            f"move it away or choose another file with --db"
+        ) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create_if_empty(connection: sqlite3.Connection) -> None:
+    if _is_made(connection):
+        return
+    connection.execute("BEGIN IMMEDIATE")  # of several processes that find no file, one makes it
+    if not _is_made(connection):
+        for statement in SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _is_made(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application_id != APPLICATION_ID:
+        raise UserError(
+            f"expected a latency database at {path}, but it is another program's SQLite file; "
+            f"choose another file with --db"
+        )
+    if version > SCHEMA_VERSION:
+        raise UserError(
+            f"expected a latency database of version {SCHEMA_VERSION} at {path}, "
+            f"but it has version {version}; upgrade tvnsearch or choose another file with --db"
+        )
+    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise UserError(
+            f"expected a whole latency database at {path}, but it is damaged ({damage.splitlines()[0]}); "
+            f"restore a copy, or move it away and profile again"
+        )
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Lasting, so mostly done already; SQLite does not always wait for other openers here, so we do."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.05)
+    connection.execute("PRAGMA foreign_keys = ON")

@@ -1,0 +1,31 @@
+"""The runtimes that execute a network on a device, one module each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Protocol, cast
+
+BACKENDS = {"eager": "tvnsearch.devices.backends.eager"}
+"""Each backend's module; it has a function ``prepare`` with the signature of :data:`Prepare`."""
+
+
+class PreparedNetwork(Protocol):
+    """A network on its device with a clip of the right shape, ready to run."""
+
+    def run(self) -> None:
+        """One forward pass; on a GPU, queued and not waited for."""
+        ...
+
+    def run_stamped(self, stamp: Callable[[], None]) -> None:
+        """The same pass, calling ``stamp`` after each layer call in the order of the trace."""
+        ...
+
+
+Prepare = Callable[..., PreparedNetwork]
+"""``prepare(genome, classes, device) -> PreparedNetwork``."""
+
+
+def load_backend(name: str) -> Prepare:
+    """The ``prepare`` function of a backend in :data:`BACKENDS`."""
+    return cast(Prepare, importlib.import_module(BACKENDS[name]).prepare)

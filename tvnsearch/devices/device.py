@@ -1,0 +1,62 @@
+"""Where a network runs: the device a user asks for, and the name of what was found there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from tvnsearch.devices.backends import BACKENDS
+from tvnsearch.errors import UserError
+
+DEVICE_NAMES = ("cpu", "cuda")
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A processor and the way a network is run on it; :func:`open_device` makes one that exists here."""
+
+    name: str
+    threads: int = 1
+    backend: str = "eager"
+    dtype: Literal["float32"] = "float32"
+    batch: int = 1
+
+
+def open_device(name: str, threads: int = 1, backend: str = "eager") -> Device:
+    """The device that the user named.
+
+    Raises:
+        UserError: there is no such device or backend here, or it has fewer cores than ``threads``.
+    """
+    if name not in DEVICE_NAMES:
+        raise UserError(f"expected the device to be cpu or cuda, but {name!r} came; say --device cpu")
+    if name == "cuda" and not importlib.import_module("torch").cuda.is_available():
+        raise UserError(
+            "expected a GPU for the device cuda, but torch sees none here; "
+            "say --device cpu, or install torch with CUDA"
+        )
+    if backend not in BACKENDS:
+        raise UserError(
+            f"expected a backend of {', '.join(BACKENDS)}, but {backend!r} came; say --backend eager"
+        )
+    cores = len(usable_cores())
+    if not 1 <= threads <= cores:
+        raise UserError(f"expected 1 to {cores} threads on this machine, but {threads} came; say --threads 1")
+    return Device(name, threads, backend)
+
+
+def usable_cores() -> list[int]:
+    """The numbers of the processor cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def fingerprint_digest(fingerprint: Mapping[str, str]) -> str:
+    """Twelve hex digits that name a device: equal for equal fingerprints."""
+    text = msgspec.json.encode(dict(sorted(fingerprint.items())))
+    return blake2b(text, digest_size=6).hexdigest()

@@ -1,0 +1,66 @@
+"""What a device is made of, as far as it changes latencies. Says what is true of the process that asks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+from tvnsearch.devices.device import Device
+from tvnsearch.workers import PINNED_ALLOCATOR
+
+UNKNOWN = "unknown"
+
+
+def fingerprint(device: Device) -> dict[str, str]:
+    """Processor, threads, backend, libraries and allocator: figures compare only where all are equal."""
+    found = {
+        "device": device.name,
+        "processor": _processor(device),
+        "cores": str(os.cpu_count()),
+        "threads": str(device.threads),
+        "backend": device.backend,
+        "dtype": device.dtype,
+        "batch": str(device.batch),
+        "torch": str(torch.__version__),
+        "onednn": _onednn_version(),
+        "allocator": _allocator(),
+        "governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+    }
+    if device.name == "cuda":
+        found["cuda"] = str(torch.version.cuda)
+        found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+    return found
+
+
+def _processor(device: Device) -> str:
+    if device.name == "cuda":
+        return str(torch.cuda.get_device_name())
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        if model:
+            return f"{model[1]} ({torch.backends.cpu.get_cpu_capability()})"
+    return platform.processor() or platform.machine()
+
+
+def _onednn_version() -> str:
+    version = re.search(r"MKL-DNN v(\S+)", torch.__config__.show())
+    return version[1] if version else "none"
+
+
+def _allocator() -> str:
+    if "LD_PRELOAD" in os.environ:
+        return "preloaded " + " ".join(Path(path).name for path in os.environ["LD_PRELOAD"].split())
+    pinned = all(os.environ.get(name) == value for name, value in PINNED_ALLOCATOR.items())
+    return "pinned" if pinned else "default"
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return UNKNOWN

@@ -1,0 +1,40 @@
+"""What a timing says: one network's latency, and its layers' latencies."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Measurement(Struct, frozen=True):
+    """A network's latency on a device, with the reason to believe it.
+
+    ``latency_ms`` is the median of the ``samples`` undisturbed passes, ``ci_low_ms`` to ``ci_high_ms`` its 95
+    % confidence interval. ``p50_ms`` and ``p90_ms`` are over all passes taken, ``disturbed`` ones included:
+    what a user sees on a machine as busy as this one was. ``reason`` says why a result is not ``trusted``,
+    and is empty where it is.
+    """
+
+    latency_ms: float
+    ci_low_ms: float
+    ci_high_ms: float
+    p50_ms: float
+    p90_ms: float
+    samples: int
+    disturbed: int
+    trusted: bool
+    reason: str = ""
+
+
+class LayerProfile(Struct, frozen=True):
+    """The latency of each layer call of a network, stamped while the whole network ran.
+
+    ``latencies_ms`` and ``spreads_ms`` (the interquartile range over the passes) are in the order of
+    ``trace(genome, classes).calls``; ``passes`` counts the undisturbed ones that they rest on, ``disturbed``
+    the others. ``network`` is the whole network, unstamped, measured in between.
+    """
+
+    latencies_ms: tuple[float, ...]
+    spreads_ms: tuple[float, ...]
+    passes: int
+    disturbed: int
+    network: Measurement

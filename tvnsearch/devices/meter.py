@@ -1,0 +1,114 @@
+"""Measure networks on a device from a process that goes on with its own work. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from tvnsearch.devices.device import Device, fingerprint_digest
+from tvnsearch.devices.measurement import LayerProfile, Measurement
+from tvnsearch.devices.timing import Plan
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.identity import genome_id
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
+
+TASK = "tvnsearch.devices.task"
+SPREAD_SECONDS = 1.0
+"""Samples are spread over at least this long: slow phases of a machine last seconds."""
+
+
+class Meter:
+    """A worker that times networks with a head of ``classes`` outputs on ``device``; a context manager.
+
+    A worker that dies is started again, once for each request.
+    """
+
+    def __init__(self, device: Device, classes: int = MOMENTS_IN_TIME_CLASSES) -> None:
+        self.device = device
+        self.classes = classes
+        self._worker = Worker(TASK, device.threads)
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """What the device is made of, as the worker process has it."""
+        return msgspec.convert(self._call("fingerprint", [], {}), dict[str, str])
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint's twelve hex digits: the device's name in a latency store."""
+        return fingerprint_digest(self.fingerprint)
+
+    def measure(
+        self, genomes: Sequence[Genome], max_seconds: float = 10.0, half_width_percent: float = 1.0
+    ) -> list[Measurement]:
+        """Time whole networks, interleaved, one :class:`Measurement` for each in their order.
+
+        Each network goes on until the 95 % confidence interval of its median is within ``half_width_percent``
+        on either side; all of them end after ``max_seconds`` for each network.
+
+        Raises:
+            UserError: a network does not fit in memory, or the worker died of one twice.
+        """
+        plan = Plan(
+            max_seconds=max_seconds * len(genomes),
+            min_seconds=min(SPREAD_SECONDS, max_seconds),
+            half_width_percent=half_width_percent,
+        )
+        params = {
+            "genomes": msgspec.to_builtins(list(genomes)),
+            "classes": self.classes,
+            "plan": msgspec.to_builtins(plan),
+        }
+        return msgspec.convert(self._call("measure", genomes, params), list[Measurement])
+
+    def profile(self, genome: Genome, max_seconds: float = 5.0) -> LayerProfile:
+        """Time each layer call of a network while the whole of it runs; ``max_seconds`` bounds the passes.
+
+        Raises:
+            UserError: the network does not fit in memory, or the worker died of it twice.
+        """
+        params = {"genome": msgspec.to_builtins(genome), "classes": self.classes, "max_seconds": max_seconds}
+        return msgspec.convert(self._call("profile", [genome], params), LayerProfile)
+
+    def close(self) -> None:
+        """End the worker; work in progress is dropped."""
+        self._worker.close()
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> Worker:
+        return Worker(TASK, self.device.threads)
+
+    def _call(self, method: str, genomes: Sequence[Genome], params: Mapping[str, Any]) -> Any:
+        request = {"device": msgspec.to_builtins(self.device), **params}
+        names = ", ".join(genome_id(genome) for genome in genomes)
+        try:
+            try:
+                return self._worker.call(method, request)
+            except WorkerDiedError:
+                self._restart()
+                return self._worker.call(method, request)
+        except WorkerDiedError as death:
+            self._restart()
+            raise UserError(
+                f"expected to {method} {names} on {self.device.name}, but the process died of it twice "
+                f"({death}), mostly for lack of memory; use a smaller network or free some memory"
+            ) from None
+        except WorkerFailedError as failure:
+            raise WorkerFailedError(f"{method} {names}: {failure}") from None
+
+    def _restart(self) -> None:
+        self._worker.close()
+        self._worker = Worker(TASK, self.device.threads)

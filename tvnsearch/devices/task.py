@@ -1,0 +1,54 @@
+"""Timing for another process: ``python -m tvnsearch.devices.task`` in a :class:`tvnsearch.workers.Worker`.
+
+Params are plain JSON: a device and genomes as their JSON objects. The process is set up for the first device
+that it is asked for; one process serves one device.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from tvnsearch.devices.bench import Bench
+from tvnsearch.devices.device import Device
+from tvnsearch.devices.fingerprint import fingerprint
+from tvnsearch.devices.measurement import LayerProfile, Measurement
+from tvnsearch.devices.timing import Plan
+from tvnsearch.genome.genome import Genome
+from tvnsearch.workers import Progress, serve
+
+
+def fingerprint_task(device: dict[str, Any], progress: Progress) -> dict[str, str]:
+    """The fingerprint of the device as this process has it."""
+    return fingerprint(msgspec.convert(device, Device))
+
+
+def measure_task(
+    device: dict[str, Any],
+    genomes: list[dict[str, Any]],
+    classes: int,
+    plan: dict[str, Any],
+    progress: Progress,
+) -> list[Measurement]:
+    """``Bench.measure``; ``plan`` is a ``timing.Plan``."""
+    decoded = msgspec.convert(genomes, list[Genome])
+    return _bench(msgspec.convert(device, Device)).measure(decoded, classes, msgspec.convert(plan, Plan))
+
+
+def profile_task(
+    device: dict[str, Any], genome: dict[str, Any], classes: int, max_seconds: float, progress: Progress
+) -> LayerProfile:
+    """``Bench.profile``."""
+    decoded = msgspec.convert(genome, Genome)
+    return _bench(msgspec.convert(device, Device)).profile(decoded, classes, max_seconds)
+
+
+@cache
+def _bench(device: Device) -> Bench:
+    return Bench(device)
+
+
+if __name__ == "__main__":
+    serve({"fingerprint": fingerprint_task, "measure": measure_task, "profile": profile_task})

@@ -1,0 +1,229 @@
+"""The timing protocol: which samples count, how long to go on, and whether to believe the result.
+
+A sample is one forward pass with a reading of the yardstick, a fixed small kernel, on either side of it.
+Shared machines slow down in phases of seconds that no clock of the process shows; the yardstick shows them.
+Nothing here knows what is timed or by which clock.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from tvnsearch.devices.measurement import Measurement
+
+YARDSTICK_TOLERANCE = 0.15
+"""How far a reading may lie above the machine's best before the samples beside it are disturbed."""
+
+IDLE_TOLERANCE = 0.03
+"""The share of a single-threaded pass that may be spent off the processor (stolen, faulting, waiting)."""
+
+IDLE_TOLERANCE_NS = 20_000
+"""The same for the shortest passes, where the clocks' own cost shows."""
+
+CONFIDENCE = 0.95
+MIN_SAMPLES = 9
+YARDSTICK_FIRST_READINGS = 20
+YARDSTICK_RUNS = 3
+"""The quickest of them is a reading: the first finds cold caches, and one may be interrupted."""
+
+WARM_UP_RUNS = 3
+WARM_UP_GAIN = 0.02
+WARM_UP_MAX_RUNS = 30
+
+_T = TypeVar("_T")
+
+
+class Interval(NamedTuple):
+    """One run as the clocks saw it; ``cpu_ns`` is 0 where processor time says nothing (threads, GPU)."""
+
+    wall_ns: int
+    cpu_ns: int
+    preemptions: int
+
+
+class Sample(NamedTuple):
+    """One run and the worse of the two yardstick readings beside it."""
+
+    interval: Interval
+    yardstick_ns: int
+
+
+class Plan(Struct, frozen=True):
+    """When to stop: the interval is narrow enough and ``min_seconds`` are over, or ``max_seconds`` are."""
+
+    max_seconds: float
+    min_seconds: float = 0.0
+    half_width_percent: float = 1.0
+    min_samples: int = MIN_SAMPLES
+
+
+class Yardstick:
+    """A fixed kernel whose time tells how fast the machine is right now; keeps the best value seen."""
+
+    def __init__(self, time_kernel: Callable[[], Interval]) -> None:
+        self._time_kernel = time_kernel
+        self._last_ns: int | None = None
+        self.best_ns = sys.maxsize
+        for _ in range(YARDSTICK_FIRST_READINGS):
+            self._read()
+
+    def around(self, action: Callable[[], _T]) -> tuple[_T, int]:
+        """Run ``action``; its result and the worse of the readings before and after, in ns.
+
+        The reading after one action is the reading before the next, unless :meth:`forget` came in between.
+        """
+        before_ns = self._last_ns if self._last_ns is not None else self._read()
+        result = action()
+        after_ns = self._last_ns = self._read()
+        return result, max(before_ns, after_ns)
+
+    def forget(self) -> None:
+        """Other work was done since the last reading."""
+        self._last_ns = None
+
+    def is_off(self, reading_ns: int) -> bool:
+        """Whether the machine was slower than at its best when this was read."""
+        return reading_ns > self.best_ns * (1 + YARDSTICK_TOLERANCE)
+
+    def _read(self) -> int:
+        reading_ns = min(self._time_kernel().wall_ns for _ in range(YARDSTICK_RUNS))
+        self.best_ns = min(self.best_ns, reading_ns)
+        return reading_ns
+
+
+def was_interrupted(interval: Interval) -> bool:
+    """Whether something else ran on the processor in between."""
+    idle_ns = interval.wall_ns - interval.cpu_ns if interval.cpu_ns else 0
+    return interval.preemptions > 0 or idle_ns > max(IDLE_TOLERANCE * interval.wall_ns, IDLE_TOLERANCE_NS)
+
+
+def is_disturbed(sample: Sample, yardstick: Yardstick) -> bool:
+    """Whether a sample must be set aside: interrupted, or taken while the machine was slow."""
+    return was_interrupted(sample.interval) or yardstick.is_off(sample.yardstick_ns)
+
+
+def warm_up(
+    time_once: Callable[[], Interval], max_seconds: float, now: Callable[[], float] = time.monotonic
+) -> None:
+    """Run until three runs in a row brought no gain, ``max_seconds`` are over, or 30 runs."""
+    end = now() + max_seconds
+    best_ns, runs_without_gain = math.inf, 0
+    for _ in range(WARM_UP_MAX_RUNS):
+        wall_ns = time_once().wall_ns
+        runs_without_gain = 0 if wall_ns < best_ns * (1 - WARM_UP_GAIN) else runs_without_gain + 1
+        best_ns = min(best_ns, wall_ns)
+        if runs_without_gain == WARM_UP_RUNS or now() >= end:
+            return
+
+
+def measure_in_rounds(
+    candidates: Sequence[Callable[[], Interval]],
+    yardstick: Yardstick,
+    plan: Plan,
+    now: Callable[[], float] = time.monotonic,
+) -> list[Measurement]:
+    """Measure each candidate, one sample a round, so that a slow phase meets all of them alike.
+
+    Candidates whose confidence interval is narrow enough sit out. Every candidate is sampled at least once,
+    whatever ``plan.max_seconds``.
+    """
+    start = now()
+    samples: list[list[Sample]] = [[] for _ in candidates]
+    waiting = list(range(len(candidates)))
+    yardstick.forget()
+    while waiting:
+        for index in waiting:
+            if samples[index] and now() - start >= plan.max_seconds:
+                break
+            samples[index].append(Sample(*yardstick.around(candidates[index])))
+        elapsed_s = now() - start
+        if elapsed_s >= plan.max_seconds:
+            break
+        if elapsed_s < plan.min_seconds:
+            continue
+        waiting = [index for index in waiting if not summarise(samples[index], yardstick, plan).trusted]
+    return [summarise(taken, yardstick, plan) for taken in samples]
+
+
+def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Measurement:
+    """The measurement that ``samples`` make; untrusted, with the reason, where they fall short of the plan.
+
+    Without a single undisturbed sample the figures are those of the quickest quarter.
+    """
+    taken_ms = [sample.interval.wall_ns / 1e6 for sample in samples]
+    kept_ms = [
+        wall_ms
+        for wall_ms, sample in zip(taken_ms, samples, strict=True)
+        if not is_disturbed(sample, yardstick)
+    ]
+    low_ms, middle_ms, high_ms = median_interval(kept_ms or quickest_quarter(taken_ms))
+    half_width_percent = 100 * max(high_ms - middle_ms, middle_ms - low_ms) / middle_ms
+    reason = ""
+    if len(kept_ms) < plan.min_samples:
+        reason = (
+            f"only {len(kept_ms)} of {len(samples)} samples were undisturbed, {plan.min_samples} are needed"
+        )
+    elif half_width_percent > plan.half_width_percent:
+        reason = (
+            f"the median of {len(kept_ms)} samples is known to {half_width_percent:.1f} %, "
+            f"{plan.half_width_percent:g} % was asked for"
+        )
+    return Measurement(
+        latency_ms=middle_ms,
+        ci_low_ms=low_ms,
+        ci_high_ms=high_ms,
+        p50_ms=quantile(taken_ms, 0.5),
+        p90_ms=quantile(taken_ms, 0.9),
+        samples=len(kept_ms),
+        disturbed=len(samples) - len(kept_ms),
+        trusted=not reason,
+        reason=reason,
+    )
+
+
+def quickest_quarter(values: Sequence[float]) -> list[float]:
+    """The smallest quarter of the values, at least one: the best guess where all of them were disturbed."""
+    return sorted(values)[: max(len(values) // 4, 1)]
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Low end of the 95 % confidence interval of the median, the median, high end; free of any distribution.
+
+    With fewer than six values no such interval exists, and the ends are the smallest and the largest value.
+    """
+    ordered = sorted(values)
+    rank = median_rank(len(ordered)) or 1
+    return ordered[rank - 1], median(ordered), ordered[-rank]
+
+
+@lru_cache(maxsize=4096)
+def median_rank(count: int) -> int:
+    """The rank from either end of ``count`` ordered values whose interval holds the median in 95 % of cases.
+
+    The number of values below the median is binomial (count, 1/2): the largest rank r with
+    P(fewer than r below) <= 2.5 %. 0 where there is none (David and Nagaraja 2003, section 7.1).
+    """
+    allowed = (1 - CONFIDENCE) / 2
+    tail, outcomes = 0, 2**count
+    for rank in range(count // 2 + 1):
+        tail += math.comb(count, rank)
+        if tail / outcomes > allowed:
+            return rank
+    return 0
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` of the values do not exceed, interpolated between neighbours."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = math.ceil(place)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)

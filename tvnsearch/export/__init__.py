@@ -1,0 +1,1 @@
+"""Hand a found network over to a deployment runtime."""
