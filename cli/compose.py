@@ -16,7 +16,7 @@ import msgspec
 from latency_db.store import LatencyStore, default_path
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
-from tvnsearch.devices.device import Device, fingerprint_digest, open_device
+from tvnsearch.devices.device import Device, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -50,34 +50,29 @@ def predictor_path(db: Path, digest: str) -> Path:
     return db.with_name(f"{db.stem}.{digest}.predictor.json")
 
 
-def load_predictor(db: Path, device: Device, digest: str) -> LatencyPredictor:
-    """The predictor of a device.
+def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
+    """The predictor of the meter's device.
 
     Raises:
         UserError: this device was not profiled in ``db``, or another one was.
     """
-    path = predictor_path(db, digest)
+    path, name = predictor_path(db, meter.digest), meter.device.name
+    if not db.is_file():
+        raise UserError(
+            f"expected a latency database at {db}, but there is none; "
+            f"run `tvnsearch profile --device {name}` first"
+        )
+    with LatencyStore(db) as store:
+        store.device(meter.digest)
     if not path.is_file():
-        if not db.is_file():
-            raise UserError(
-                f"expected a latency database at {db}, but there is none; "
-                f"run `tvnsearch profile --device {device.name}` first"
-            )
-        with LatencyStore(db) as store:
-            store.device(digest)
         raise UserError(
             f"expected a latency predictor at {path}, but there is none; "
-            f"run `tvnsearch fit --device {device.name}` to train it from the tables in {db}"
+            f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
         )
     from predictors.predictor import LatencyPredictor
 
     predictor = LatencyPredictor.load(path)
-    held = fingerprint_digest(predictor.fingerprint)
-    if held != digest:
-        raise UserError(
-            f"expected the predictor of the device {digest} in {path}, but it is of {held}; "
-            f"run `tvnsearch fit --device {device.name}` to train it anew"
-        )
+    predictor.require_device(meter.fingerprint)
     return predictor
 
 
@@ -97,7 +92,7 @@ class DeviceLatency:
         """
         meter = Meter(device, classes)
         try:
-            return cls(load_predictor(db, device, meter.digest), meter)
+            return cls(load_predictor(db, meter), meter)
         except BaseException:
             meter.close()
             raise

@@ -29,6 +29,8 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
+    import msgspec
+
     from cli.compose import database_path, load_predictor
     from cli.genomes import resolve_genome
     from cli.output import print_json, print_table
@@ -39,17 +41,11 @@ def predict(
     found = [resolve_genome(name) for name in genomes]
     opened = open_device(device, threads, backend)
     with Meter(opened) as meter:
-        predictor = load_predictor(database_path(db), opened, meter.digest)
+        predictor = load_predictor(database_path(db), meter)
     estimates = predictor.estimate(found, classes)
     reports = []
     for name, genome, estimate in zip(genomes, found, estimates, strict=True):
         network = trace(genome, classes)
-        layers = [
-            {"name": layer, "latency_ms": latency_ms}
-            for (layer, _), latency_ms in zip(
-                network.named_calls(), predictor.layer_latencies_ms(genome, classes), strict=True
-            )
-        ]
         reports.append(
             {
                 "name": name,
@@ -58,7 +54,7 @@ def predict(
                 "upper_ms": estimate.upper_ms,
                 "params": network.params,
                 "macs": network.macs,
-                "layers": layers,
+                "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
             }
         )
     if as_json:

@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from cli.arguments import ClassesOption, JsonOption, SeedOption, SpaceOption, parse_count
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 MOST_DRAWS_FOR_ONE = 10_000
+
+
+class Sampled(Struct, frozen=True):
+    """A genome that was drawn, and its file."""
+
+    file: str
+    params: int
+    macs: int
 
 
 def sample(
@@ -49,12 +58,12 @@ def sample(
             )
         path = out / f"genome-{seed}-{index:04d}.json"
         path.write_text(genome_to_json(genome))
-        rows.append({"file": str(path), "params": network.params, "macs": network.macs})
+        rows.append(Sampled(str(path), network.params, network.macs))
     if as_json:
         print_json(rows)
         return
     print_table(
         f"{number} genomes of the space '{space}'",
         ["file", "parameters", "GFLOPs"],
-        [[row["file"], count(int(row["params"])), f"{2 * int(row['macs']) / 1e9:.3f}"] for row in rows],
+        [[row.file, count(row.params), f"{2 * row.macs / 1e9:.3f}"] for row in rows],
     )

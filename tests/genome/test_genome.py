@@ -35,7 +35,8 @@ def test_json_round_trip(genome: Genome) -> None:
             "$.blocks[0].layers[0].type",
         ),
         (
-            '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": [{"type": "context_gate", "a": 1}]}]}',
+            '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": '
+            '[{"type": "context_gate", "a": 1}]}]}',
             "unknown field",
         ),
     ],

@@ -34,9 +34,9 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as error:
+    except ImportError as missing:
         raise UserError(
-            f"expected the ONNX packages for an export, but {error.name} is missing; "
+            f"expected the ONNX packages for an export, but {missing.name} is missing; "
             "install them with `pip install 'tvnsearch[onnx]'`"
         ) from None
     plain = deployed(network).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
