@@ -26,7 +26,7 @@ NEAR, NEAR_ENOUGH = math.log(1.1), math.log(2.0)
 """Log-ratio of guess and aim at which a candidate is taken at once, and beyond which none is taken."""
 
 ROUND_GENOMES = 8
-MAX_SKIPPED = 500
+MAX_SKIPPED = 100
 MAX_FAILURES = 3
 GOLDEN = (math.sqrt(5) - 1) / 2
 

@@ -74,7 +74,7 @@ class Bench:
         """Time each layer call of a network while the whole of it runs, and the whole unstamped in between.
 
         A layer call's latency is the median over the undisturbed passes: the sum of medians is what agrees
-        best with the median of the whole (lower quartiles and minima fall short of it by 5 and 11 %). Ends
+        best with the median of the whole (on a busy machine quartiles and minima fall 5 and 11 % short). Ends
         when enough passes were undisturbed, when three times as many were taken, or after ``max_seconds``;
         without a single undisturbed one, the quickest quarter counts.
 

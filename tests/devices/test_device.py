@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tvnsearch.devices import Device, fingerprint_digest, open_device
+from tvnsearch.errors import UserError
+
+
+def test_the_processor_opens():
+    assert open_device("cpu") == Device("cpu", threads=1, backend="eager", dtype="float32", batch=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("tpu",), ["'tpu'", "cpu or cuda", "--device cpu"]),
+        (("cpu", 0), ["0 came", "--threads"]),
+        (("cpu", 10_000), ["10000 came", "--threads"]),
+        (("cpu", 1, "quantum"), ["'quantum'", "eager", "--backend"]),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(arguments, words):
+    with pytest.raises(UserError) as error:
+        open_device(*arguments)
+    assert all(word in str(error.value) for word in words)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, so cuda opens")
+def test_cuda_without_a_gpu_is_one_sentence():
+    with pytest.raises(UserError, match="torch sees none here; say --device cpu"):
+        open_device("cuda")
+
+
+@given(st.dictionaries(st.text(), st.text()), st.randoms())
+def test_the_digest_is_the_fingerprints_content_in_any_order(fingerprint, rng):
+    pairs = list(fingerprint.items())
+    rng.shuffle(pairs)
+    digest = fingerprint_digest(fingerprint)
+    assert digest == fingerprint_digest(dict(pairs))
+    assert len(digest) == 12
+    assert set(digest) <= set("0123456789abcdef")
+    assert digest != fingerprint_digest({**fingerprint, "torch": fingerprint.get("torch", "") + "1"})
+
+
+def test_asking_for_a_device_and_a_store_imports_no_torch():
+    code = "import sys, latency_db, tvnsearch.devices; assert not {'torch', 'pandas'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

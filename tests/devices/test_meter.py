@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tvnsearch.devices import Device, Meter, fingerprint_digest, open_device
+from tvnsearch.devices import meter as meter_module
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
+from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.workers import WorkerFailedError
+
+
+def network(filters, resolution=64, frames=2):
+    blocks = (Block((SpatialConv(filters, 3, 2, "relu"), SpatialConv(filters, 3, 1, "relu"))),)
+    return Genome(InputSpec(resolution, frames), blocks)
+
+
+SMALL, LARGE = network(16), network(128, 128, 4)
+
+
+def test_networks_are_measured_in_their_order(meter):
+    small, large = meter.measure([SMALL, LARGE], max_seconds=1.0)
+    assert 0 < small.latency_ms < large.latency_ms
+    for result in (small, large):
+        assert result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
+        assert result.p50_ms <= result.p90_ms
+        assert result.samples + result.disturbed >= 3
+        assert result.trusted == (result.reason == "")
+
+
+def test_nothing_to_measure_is_nothing_measured(meter):
+    assert meter.measure([]) == []
+
+
+def test_a_profile_has_a_latency_for_each_layer_call(meter):
+    rng = random.Random(5)
+    for _ in range(3):
+        genome = sample_genome(load_space("digits"), rng)
+        profile = meter.profile(genome, max_seconds=1.0)
+        assert len(profile.latencies_ms) == len(trace(genome, 10).calls) == len(profile.spreads_ms)
+        assert all(latency_ms >= 0 for latency_ms in profile.latencies_ms)
+        assert profile.passes + profile.disturbed >= 1
+        # no claim about speed: only that the layers and the network are the same kind of figure
+        assert 0 < sum(profile.latencies_ms) <= 2 * profile.network.latency_ms
+
+
+def test_the_heavier_layer_is_the_slower_one(meter):
+    blocks = (Block((SpatialConv(64, 3, 2), SpatialConv(64, 8), SpatialConv(64, 1))),)
+    profile = meter.profile(Genome(InputSpec(128, 4), blocks), max_seconds=1.0)
+    assert profile.latencies_ms[1] == max(profile.latencies_ms)
+
+
+def test_the_fingerprint_is_that_of_the_worker(meter):
+    fingerprint = meter.fingerprint
+    assert fingerprint["device"] == "cpu"
+    assert fingerprint["threads"] == "1"
+    assert fingerprint["allocator"] == "pinned"
+    assert {"processor", "cores", "torch", "onednn", "governor", "backend", "dtype", "batch"} <= set(
+        fingerprint
+    )
+    assert meter.digest == fingerprint_digest(fingerprint)
+
+
+def test_a_network_beyond_all_memory_is_refused_before_it_is_built(meter):
+    huge = network(16384, 4096, 1024)
+    with pytest.raises(UserError, match=f"genome {genome_id(huge)} needs about .* GB") as error:
+        meter.measure([SMALL, huge])
+    assert "\n" not in str(error.value)
+    assert meter.measure([SMALL], max_seconds=0.2)[0].latency_ms > 0
+
+
+@pytest.fixture
+def dying(monkeypatch, tmp_path):
+    monkeypatch.setattr(meter_module, "TASK", "tests.devices.dying_task")
+    left = tmp_path / "deaths"
+    monkeypatch.setenv("DEATHS_LEFT", str(left))
+
+    def start(deaths):
+        left.write_text(str(deaths))
+        return Meter(Device("cpu"))
+
+    return start
+
+
+def test_a_worker_that_dies_once_is_started_again(dying):
+    with dying(1) as meter:
+        assert meter.fingerprint == {"device": "cpu"}
+
+
+def test_a_network_that_kills_its_worker_twice_is_named_and_the_meter_stays_usable(dying):
+    with dying(2) as meter:
+        with pytest.raises(UserError, match=f"expected to profile {genome_id(SMALL)} on cpu"):
+            meter.profile(SMALL)
+        assert meter.fingerprint == {"device": "cpu"}
+
+
+def test_a_defect_names_the_network(dying):
+    with dying(0) as meter, pytest.raises(WorkerFailedError, match=f"{genome_id(SMALL)}: ZeroDivisionError"):
+        meter.profile(SMALL)
+
+
+def test_several_threads_are_measured_too():
+    try:
+        device = open_device("cpu", threads=2)
+    except UserError:
+        pytest.skip("this machine has one core")
+    with Meter(device) as meter:
+        assert meter.fingerprint["threads"] == "2"
+        profile = meter.profile(LARGE, max_seconds=0.5)
+        assert sum(profile.latencies_ms) > 0

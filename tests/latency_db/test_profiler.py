@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from latency_db import LatencyStore, profile
+from latency_db.rough_cost import RoughCost
+from tests.latency_db.fakes import FakeMeter
+from tvnsearch.errors import UserError
+from tvnsearch.genome import trace
+from tvnsearch.genome.space import IntRange, SearchSpace, load_space, sample_genome
+
+DIGITS = load_space("digits")
+
+
+def run(store, meter, minutes, max_ms=20.0, seed=0, reports=None, space=DIGITS, between_rounds=None):
+    on_progress = (lambda progress: None) if reports is None else reports.append
+    return profile(store, meter, space, minutes, max_ms, seed, on_progress, between_rounds)
+
+
+def test_it_profiles_until_the_store_holds_the_minutes(store, digest):
+    reports = []
+    result = run(store, FakeMeter(), 0.01, reports=reports)
+    assert result.minutes >= 0.01
+    assert result == reports[-1]
+    assert result.genomes == len(store.profiles(digest)) > 3
+    assert result.rows == len(store.rows(digest))
+    assert [report.genomes for report in reports] == sorted(report.genomes for report in reports)
+
+
+def test_minutes_that_are_there_already_are_not_spent_again(store):
+    first = run(store, FakeMeter(), 0.005)
+    again = FakeMeter()
+    assert run(store, again, 0.005) == first
+    assert again.count == 0
+
+
+def test_a_later_run_goes_on_with_the_sequence_of_genomes(store, digest):
+    run(store, FakeMeter(), 0.005)
+    known = store.next_seed_index(digest, 0)
+    result = run(store, FakeMeter(), 0.015)
+    connection = sqlite3.connect(store.path)
+    indices = [index for (index,) in connection.execute("SELECT seed_index FROM genomes ORDER BY id")]
+    connection.close()
+    assert indices == sorted(set(indices))
+    assert indices[-1] > known
+    assert result.genomes == len(indices)
+
+
+def test_latencies_cover_the_range_evenly_in_their_logarithm(store, digest):
+    meter = FakeMeter()
+
+    def stop_at_80(genome):
+        if meter.count == 90:
+            raise KeyboardInterrupt
+
+    meter.on_profile = stop_at_80
+    with pytest.raises(KeyboardInterrupt):
+        run(store, meter, 60.0, max_ms=5.0)
+    latencies_ms = sorted(known.network.latency_ms for known in store.profiles(digest)[10:])
+    below, above = 0.5 / 2.5, 15 * 2.5
+    inside = [latency_ms for latency_ms in latencies_ms if below < latency_ms < above]
+    assert len(inside) >= 0.95 * len(latencies_ms)
+    thirds = [
+        sum(low <= ms < high for ms in latencies_ms) for low, high in ((0, 1.5), (1.5, 4.8), (4.8, 1e9))
+    ]
+    assert min(thirds) >= 0.15 * len(latencies_ms)
+
+
+def test_what_was_reported_survives_an_interruption(store, digest):
+    meter = FakeMeter()
+
+    def interrupt(genome):
+        if meter.count == 5:
+            raise KeyboardInterrupt
+
+    meter.on_profile = interrupt
+    reports = []
+    with pytest.raises(KeyboardInterrupt):
+        run(store, meter, 60.0, reports=reports)
+    assert reports[-1].genomes == len(store.profiles(digest)) == 5
+    assert run(store, FakeMeter(), 0.01).genomes > 5
+
+
+def test_earlier_networks_are_measured_again_for_the_noise_floor(store, digest):
+    rounds = []
+    result = run(
+        store, FakeMeter(), 0.02, between_rounds=lambda: rounds.append(store.noise_floor_percent(digest))
+    )
+    assert result.genomes // 8 == len(rounds) > 0
+    assert 0 < result.noise_floor_percent <= 2  # the fake's figures differ by up to 2 %
+    assert result.noise_floor_percent == rounds[-1]
+    assert len(store.unrepeated(digest)) == result.genomes - len(rounds)
+
+
+def test_a_network_that_cannot_run_is_passed_over(store):
+    meter = FakeMeter()
+    refused = []
+
+    def refuse(genome):
+        if len(refused) < 2:
+            refused.append(genome)
+            raise UserError("too large")
+
+    meter.on_profile = refuse
+    assert run(store, meter, 0.005).genomes > 0
+    assert len(refused) == 2
+
+
+def test_a_device_on_which_nothing_runs_ends_the_profile(store):
+    def refuse(genome):
+        raise UserError("too large")
+
+    with pytest.raises(UserError, match="too large"):
+        run(store, FakeMeter(on_profile=refuse), 1.0)
+
+
+def test_a_space_out_of_range_is_one_sentence(store):
+    space = SearchSpace(
+        resolution=IntRange(320, 320),
+        frames=IntRange(128, 128),
+        layer_types=("spatial_conv",),
+        stride=IntRange(1, 1),
+    )
+    with pytest.raises(UserError, match=r"between 0\.5 and 6 ms.*widen the space or change --max-ms"):
+        run(store, FakeMeter(), 1.0, max_ms=2.0, space=space)
+
+
+def test_the_rough_cost_learns_a_device():
+    rng = random.Random(2)
+    cost = RoughCost()
+    traces = [trace(sample_genome(DIGITS, rng), 10) for _ in range(40)]
+    for network in traces[:30]:
+        cost.learn(network, 0.05 * len(network.calls) + network.macs / 3e6)
+    for network in traces[30:]:
+        assert cost.estimate_ms(network) == pytest.approx(
+            0.05 * len(network.calls) + network.macs / 3e6, rel=0.5
+        )
+
+
+def start(path, minutes, kind):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.latency_db.profile_process", str(path), str(minutes), kind],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def verify(path, genomes, rows):
+    """The file is whole, and holds at least what was reported, nothing by halves."""
+    with LatencyStore(path) as store:
+        (device,) = store.devices()
+        assert device.genomes >= genomes
+        assert device.rows >= rows
+        for known in store.profiles(device.digest):
+            assert len(known.latencies_ms) == len(trace(known.genome, known.classes).calls)
+        return device
+
+
+@pytest.mark.parametrize(("kind", "kills"), [("fake", 6), ("real", 2)])
+def test_a_profiler_killed_at_any_moment_loses_nothing_it_reported(tmp_path, kind, kills):
+    path = tmp_path / "latency.sqlite"
+    rng = random.Random(kind)
+    genomes = rows = 0
+    for _ in range(kills):
+        process = start(path, 60, kind)
+        line = process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.6))
+        process.send_signal(signal.SIGKILL)
+        lines = [line, *process.stdout.readlines()]
+        process.stdout.close()
+        process.wait()
+        before = genomes
+        genomes, rows = (int(figure) for figure in lines[-1].split())
+        assert genomes > before  # each start goes on from what was there
+        device = verify(path, genomes, rows)
+    process = start(path, device.minutes + 0.02, kind)
+    process.communicate()
+    assert process.returncode == 0
+    assert verify(path, genomes, rows).minutes >= device.minutes + 0.02
