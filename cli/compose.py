@@ -37,6 +37,9 @@ from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedErr
 if TYPE_CHECKING:
     from predictors.predictor import LatencyPredictor
 
+MEASURE_SECONDS = 4.0
+"""The longest that a search measures one candidate."""
+
 TRAINING_MODULE = "tvnsearch.training.task"
 
 
@@ -113,7 +116,7 @@ class DeviceLatency:
             MeasurementFailed: it does not run there.
         """
         try:
-            return self._meter.measure([genome])[0]
+            return self._meter.measure([genome], MEASURE_SECONDS)[0]
         except (UserError, WorkerFailedError) as error:
             raise MeasurementFailed(str(error)) from None
 

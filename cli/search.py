@@ -38,8 +38,8 @@ SEARCH_SHARE, FINAL_SHARE = 0.6, 0.25
 """Of the user's minutes: for the evolution, and for training its winner longer; the rest is for all else."""
 
 TRIAL_DRAWS, TRIAL_GENOMES, TRIAL_SECONDS = 4000, 24, 2.0
-SLOW_TRAINING = 1.5
-"""With ``--minutes``, a training may take so many times its share of the time before it is wound up."""
+SECONDS_PER_CANDIDATE = 3.0
+"""What measuring a candidate and scoring it after its training take, roughly."""
 
 ITERATIONS_WITHOUT_END = 1_000_000
 
@@ -213,11 +213,15 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     )
     if request.minutes is None:
         return plan
-    scaled = scale_to_minutes(plan, request.minutes * SEARCH_SHARE, seconds, seconds_per_candidate=3.0)
+    scaled = scale_to_minutes(
+        plan, request.minutes * SEARCH_SHARE, seconds, seconds_per_candidate=SECONDS_PER_CANDIDATE
+    )
+    each = scaled.seconds_per_training
     say(
-        f"scaled to {request.minutes:g} minutes: {scaled.trainings} networks trained for {scaled.iterations} "
-        f"iterations each, tournaments of {scaled.tournament} from {scaled.population}; then the winner "
-        f"alone for {request.minutes * FINAL_SHARE:.1f} minutes"
+        f"scaled to {request.minutes:g} minutes: {scaled.trainings} networks trained for "
+        + ("as long as planned" if each is None else f"{each:.0f} seconds each")
+        + f", tournaments of {scaled.tournament} from {scaled.population}; then the winner alone for "
+        f"{request.minutes * FINAL_SHARE:.1f} minutes"
     )
     return scaled
 
@@ -248,9 +252,7 @@ def _seconds_per_iteration(plan: SearchPlan, latency: DeviceLatency, source: Dat
 
 
 def _search_recipe(plan: SearchPlan) -> Recipe:
-    if plan.minutes is None:
-        return Recipe(iterations=plan.iterations)
-    return Recipe(iterations=plan.iterations, max_seconds=SLOW_TRAINING * plan.minutes * 60 / plan.trainings)
+    return Recipe(iterations=plan.iterations, max_seconds=plan.seconds_per_training)
 
 
 def _show(event: SearchEvent, plan: SearchPlan, bar: ProgressBar) -> None:

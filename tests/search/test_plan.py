@@ -55,11 +55,14 @@ def test_a_scaled_plan_is_no_larger_and_fits_its_time(
     scaled = scale_to_minutes(plan, minutes, seconds_per_iteration, seconds_per_candidate)
     assert scaled.minutes == minutes
     assert scaled.trainings <= plan.trainings
-    assert scaled.iterations <= plan.iterations
+    assert scaled.iterations == plan.iterations
     assert scaled.trainings >= 24
+    if scaled.seconds_per_training is None:
+        assert scaled == msgspec.structs.replace(plan, minutes=minutes)
+        return
     assert scaled.population <= scaled.trainings // 3
-    seconds = scaled.trainings * (scaled.iterations * seconds_per_iteration + seconds_per_candidate)
-    assert scaled.iterations == 1 or seconds <= minutes * 60 * 1.001
+    seconds = scaled.trainings * (scaled.seconds_per_training + seconds_per_candidate)
+    assert scaled.seconds_per_training == 1.0 or seconds <= minutes * 60 * 1.001
 
 
 def test_a_plan_that_fits_its_time_is_not_shrunk() -> None:

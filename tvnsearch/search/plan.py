@@ -13,6 +13,9 @@ from tvnsearch.genome.space import SearchSpace
 FEWEST_TRAININGS = 24
 """Under this many trainings an evolution is little more than its random pool."""
 
+SHORTEST_TRAINING_SECONDS = 1.0
+"""No training is cut shorter; with so little time the search trains fewer networks than planned."""
+
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     """The limits of equation 1 of the paper: latency on the device and, where given, learnable parameters."""
@@ -37,7 +40,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     The defaults are the paper's (section 2), except ``trainings``, which the paper does not give: it counts
     all trainings, those of the random pool included. ``minutes`` bounds the wall-clock time, over all
-    resumes. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
+    resumes, and ``seconds_per_training`` that of each training, whatever its iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
     fitness again.
     """
@@ -54,6 +57,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     trainings: int = 1000
     iterations: int = 10_000
     minutes: float | None = None
+    seconds_per_training: float | None = None
     seed: int = 0
     setup: dict[str, Any] = {}
 
@@ -78,24 +82,23 @@ def scale_to_minutes(
     """Shrink a plan to the time there is; a plan that fits only gets its ``minutes``.
 
     A training is taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations.
-    First fewer networks are trained, down to ``FEWEST_TRAININGS``, then each of them for fewer iterations. A
-    third of the trainings go to the random pool at most, and the tournament keeps its share of the
+    First fewer networks are trained, down to ``FEWEST_TRAININGS``, then all of them for the same shorter
+    time: equal seconds, not equal iterations, because one slow network would otherwise use up the time of
+    ten. A third of the trainings go to the random pool at most, and the tournament keeps its share of the
     population.
     """
     seconds = minutes * 60
-    fitting = int(seconds / (plan.iterations * seconds_per_iteration + seconds_per_candidate))
+    whole_training = plan.iterations * seconds_per_iteration
+    fitting = int(seconds / (whole_training + seconds_per_candidate))
     if fitting >= plan.trainings:
         return msgspec.structs.replace(plan, minutes=minutes)
     trainings = min(plan.trainings, max(fitting, FEWEST_TRAININGS))
-    seconds_for_iterations = max(seconds / trainings - seconds_per_candidate, 0.0)
-    iterations = min(plan.iterations, max(1, int(seconds_for_iterations / seconds_per_iteration)))
     population = min(plan.population, max(1, trainings // 3))
-    tournament = max(min(2, population), population * plan.tournament // plan.population)
     return msgspec.structs.replace(
         plan,
         minutes=minutes,
         trainings=trainings,
-        iterations=iterations,
         population=population,
-        tournament=tournament,
+        tournament=max(min(2, population), population * plan.tournament // plan.population),
+        seconds_per_training=max(seconds / trainings - seconds_per_candidate, SHORTEST_TRAINING_SECONDS),
     )
