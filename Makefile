@@ -14,9 +14,9 @@ evolve: $(INSTALLED)
 	@echo "== 1/4 clips: handwritten digits in motion, as real H.264 files"
 	@$(BIN)/tvnsearch data generate --out runs/clips
 	@echo "== 2/4 profile: this CPU's layer latencies, and a predictor trained on them"
-	@$(BIN)/tvnsearch profile --device cpu --minutes 2.5 --max-ms 50 --space digits --db $(DB)
+	@$(BIN)/tvnsearch profile --device cpu --minutes 2 --max-ms 50 --space digits --db $(DB)
 	@echo "== 3/4 evolve: under 50 ms and 12 M parameters, in the paper's space narrowed to what two cores can train"
-	@$(BIN)/tvnsearch evolve --max-ms 50 --max-params 12M --space digits --minutes 8 \
+	@$(BIN)/tvnsearch evolve --max-ms 50 --max-params 12M --space digits --minutes 9 \
 		--data runs/clips --db $(DB) --run $(RUN)
 	@echo "== 4/4 lookup table of this CPU, for any other tool"
 	@$(BIN)/tvnsearch lut export --device cpu --format csv --db $(DB) --out runs/latency-cpu.csv

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def heldout_line(report: HeldOutReport) -> str:
     """How good a predictor is on networks that it was not trained on."""
     return (
-        f"predictor on {report.networks} held-out networks: {100 * report.within_5_percent:.0f} % within 5 %, "
+        f"predictor on {report.networks} held-out networks: "
+        f"{100 * report.within_5_percent:.0f} % within 5 %, "
         f"{100 * report.within_10_percent:.0f} % within 10 %, mean error {report.mape_percent:.1f} %, "
         f"rank correlation {report.spearman:.3f} (Spearman)"
     )

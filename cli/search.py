@@ -34,7 +34,7 @@ from tvnsearch.search.status import summarise
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 
-SEARCH_SHARE, FINAL_SHARE = 0.6, 0.25
+SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
 """Of the user's minutes: for the evolution, and for training its winner longer; the rest is for all else."""
 
 TRIAL_DRAWS, TRIAL_GENOMES, TRIAL_SECONDS = 4000, 24, 2.0

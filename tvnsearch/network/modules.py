@@ -90,22 +90,30 @@ class SpatialConvolution(ConvUnit):
 
 
 class TemporalConvolution(nn.Module):
-    """``temporal_conv``: a (kernel, 1) convolution over (frames, pixels)."""
+    """``temporal_conv``: a (kernel, 1) convolution over (frames, pixels).
+
+    With kernel 1 the frames that a stride skips are dropped before the convolution: no result needs them, and
+    oneDNN's backward pass of a 1x1 convolution with strides (2, 1) writes outside its memory (torch 2.13).
+    """
 
     def __init__(self, call: LayerCall) -> None:
         super().__init__()
         self.in_shape, self.out_shape = call.in_shape, call.out_shape
+        self.kept_every = call.stride if call.kernel == 1 else 1
         self.unit = ConvUnit(
             call.in_shape.channels,
             call.out_shape.channels,
             (call.kernel, 1),
-            (call.stride, 1),
+            (1 if call.kernel == 1 else call.stride, 1),
             (same_padding(call.in_shape.frames, call.kernel, call.stride), Padding(0, 0)),
             activation=call.activation,
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return over_space(self.unit(over_time(features, self.in_shape)), self.out_shape)
+        clip = over_time(features, self.in_shape)
+        if self.kept_every > 1:
+            clip = clip[:, :, :: self.kept_every].contiguous(memory_format=torch.channels_last)
+        return over_space(self.unit(clip), self.out_shape)
 
 
 class _AxisPool(nn.Module):

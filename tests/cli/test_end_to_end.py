@@ -1,0 +1,192 @@
+"""The main job as a user does it, in small: real clips, a profile, an interrupted search, a winner."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tvnsearch.data.moving_digits import ClipsPerClass, generate
+
+SPACE = """
+resolution = { min = 16, max = 32, step = 16 }
+frames = { min = 2, max = 4 }
+frame_stride = { min = 1, max = 4 }
+max_span_frames = 24
+blocks = { min = 1, max = 3 }
+repeats = { min = 1, max = 2 }
+layers = { min = 1, max = 3 }
+kernel = { min = 1, max = 3 }
+stride = { min = 1, max = 2 }
+filters = { min = 16, max = 48, step = 16 }
+bottleneck = { min = 4, max = 16 }
+"""
+COMMAND = [sys.executable, "-c", "from cli.main import main; main()"]
+
+
+class World:
+    """A folder in which everything of a user lies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "XDG_DATA_HOME": str(folder),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: object, code: int = 0) -> str:
+        process = self.start(*arguments)
+        printed, errors = process.communicate()
+        assert process.returncode == code, errors
+        return errors if code else printed
+
+    def json(self, *arguments: object) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+    def rows(self, query: str) -> list[Any]:
+        connection = sqlite3.connect(self.folder / "run" / "journal.sqlite")
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+
+SEARCH = (
+    "evolve", "--max-ms", 30, "--max-params", "1M", "--space", "space.toml", "--data", "clips", "--db", "l.sqlite",
+    "--run", "run", "--population", 3, "--tournament", 2, "--trainings", 5, "--iterations", 12,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "space.toml").write_text(SPACE)
+    generate(folder / "clips", ClipsPerClass(8, 3, 3), digits=[0, 1])
+    (folder / "clips" / "train" / "0-left" / "broken.mp4").write_bytes(b"no video at all")
+    return World(folder)
+
+
+@pytest.fixture(scope="module")
+def profiled(world: World) -> Any:
+    return world.json(
+        "profile", "--minutes", 0.25, "--max-ms", 4, "--space", "space.toml", "--db", "l.sqlite"
+    )
+
+
+@pytest.fixture(scope="module")
+def found(world: World, profiled: Any) -> Any:
+    """Interrupted by Ctrl-C after its second training, then the same command again."""
+    interrupted = world.start(*SEARCH)
+    deadline = time.monotonic() + 120
+    trained: list[Any] = []
+    while len(trained) < 2 and time.monotonic() < deadline and interrupted.poll() is None:
+        time.sleep(0.1)
+        if (world.folder / "run" / "journal.sqlite").exists():
+            trained = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+    interrupted.send_signal(signal.SIGINT)
+    errors = interrupted.communicate()[1]
+    assert interrupted.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert len(trained) >= 2
+    report = world.json(*SEARCH)
+    kept = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+    assert kept[: len(trained)] == trained
+    return report
+
+
+def test_profile_reports_and_goes_on(world: World, profiled: Any) -> None:
+    assert profiled["genomes"] >= 10
+    assert profiled["rows"] > profiled["genomes"]
+    assert profiled["heldout"]["networks"] == profiled["genomes"]
+    again = world.json("profile", "--minutes", 0.25, "--space", "space.toml", "--db", "l.sqlite")
+    assert (again["rows"], again["genomes"]) == (profiled["rows"], profiled["genomes"])
+
+
+def test_predictions_add_up_and_agree_with_measurements(world: World, profiled: Any) -> None:
+    files = [row["file"] for row in world.json("sample", "--count", 2, "--space", "space.toml", "--out", "g")]
+    for row in world.json("predict", *files, "--db", "l.sqlite"):
+        assert sum(layer["latency_ms"] for layer in row["layers"]) == pytest.approx(row["latency_ms"])
+        assert row["lower_ms"] <= row["latency_ms"] <= row["upper_ms"]
+    measured = world.json("measure", *files, "--max-seconds", 1)
+    assert [row["name"] for row in measured] == files
+    assert all(row["ci_low_ms"] <= row["latency_ms"] <= row["ci_high_ms"] for row in measured)
+
+
+def test_the_lookup_table_holds_every_distinct_call(world: World, profiled: Any) -> None:
+    told = world.json("lut", "export", "--db", "l.sqlite", "--out", "table.csv")
+    lines = (world.folder / "table.csv").read_text().splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert len(rows) == told["rows"]
+    assert sum(int(row["count"]) for row in rows) == profiled["rows"]
+    assert world.json("lut", "export", "--db", "l.sqlite", "--format", "json", "--out", "t.json")[
+        "rows"
+    ] == len(rows)
+
+
+def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any) -> None:
+    winner = found["winner"]
+    assert found["trained"] + found["failed"] == 5
+    assert winner["ci_high_ms"] <= 30
+    assert winner["params"] <= 1_000_000
+    assert winner["clips"] == 24
+    assert winner["chance"] == 1 / 8
+    assert 0 <= winner["top1"] <= winner["top5"] <= 1
+    assert winner["max_relative_error"] < 1e-3
+    names = {Path(path).name for path in winner["files"]}
+    assert names == {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"}
+
+
+def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) -> None:
+    ids = world.rows("SELECT genome_id FROM candidates JOIN trainings USING (number)")
+    assert len(set(ids)) == len(ids) == 5
+    assert world.json("status", "run") == found
+    assert world.json("resume", "run")["winner"] == found["winner"]
+    shown = world.run("status", "run")
+    assert "budget 30 ms" in shown
+    assert "chance is 12.5 %" in shown
+
+
+def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> None:
+    assert world.json("show", "run")["params"] > 0
+    clip = next((world.folder / "clips" / "test" / "1-up").iterdir())
+    [labelled] = world.json("classify", "run", clip)
+    assert len(labelled["labels"]) == 5
+    assert labelled["labels"][0]["label"] in {
+        f"{digit}-{way}" for digit in "01" for way in ("left", "right", "up", "down")
+    }
+    assert sum(label["probability"] for label in labelled["labels"]) <= 1.0001
+    exported = world.json("export", "run", "--out", "again.onnx")
+    assert exported["max_relative_error"] < 1e-3
+
+
+def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
+    assert "cannot be decoded" in world.run("classify", "run", "clips/train/0-left/broken.mp4", code=2)
+    other = [*SEARCH[:2], 20, *SEARCH[3:]]
+    assert "--run" in world.run(*other, code=2)
+    impossible = ["evolve", "--max-ms", 0.0001, *SEARCH[3:-10], "--run", "impossible"]
+    assert "budget" in world.run(*impossible, code=2).splitlines()[-1]
+    assert not (world.folder / "impossible").exists()
+    another_device = ["predict", "tvn-1", "--db", "l.sqlite", "--threads", 2]
+    if len(os.sched_getaffinity(0)) > 1:
+        assert "tvnsearch profile" in world.run(*another_device, code=2)
+    assert world.json("status", "run") == found

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tvnsearch.errors import UserError
+from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
+
+MODULE = "tests.echo_worker"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_worker_answers_with_its_allocator_pinned() -> None:
+    heard: list[object] = []
+    with Worker(MODULE, threads=1) as worker:
+        answer = worker.call("echo", {"value": [1, "ä", None]}, heard.append)
+        assert answer["value"] == [1, "ä", None]
+        assert int(answer["threshold"]) > 2**30
+        assert heard == [{"share": 0.5}]
+        assert worker.call("echo", {"value": 2})["pid"] == answer["pid"] != os.getpid()
+    assert not _is_alive(answer["pid"])
+
+
+def test_errors_keep_their_kind_and_the_worker_goes_on() -> None:
+    with Worker(MODULE, threads=1) as worker:
+        with pytest.raises(UserError, match="expected more, got less"):
+            worker.call("refuse", {})
+        with pytest.raises(WorkerFailedError, match="ValueError: a bug"):
+            worker.call("fail", {})
+        assert worker.call("echo", {"value": 1})["value"] == 1
+
+
+def test_a_dying_worker_is_noticed() -> None:
+    with Worker(MODULE, threads=1) as worker:
+        with pytest.raises(WorkerDiedError, match="code 7"):
+            worker.call("die", {})
+        with pytest.raises(WorkerDiedError):
+            worker.call("echo", {"value": 1})
+
+
+def test_no_worker_outlives_a_killed_driver() -> None:
+    code = (
+        "from tvnsearch.workers import Worker\n"
+        f"worker = Worker('{MODULE}', 1)\n"
+        "print(worker.call('echo', {'value': 0})['pid'], flush=True)\n"
+        "worker.call('sleep', {'seconds': 60})\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert driver.stdout
+    pid = int(driver.stdout.readline())
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    deadline = time.monotonic() + 10
+    while _is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _is_alive(pid)
