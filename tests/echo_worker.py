@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from tvnsearch.errors import UserError
@@ -10,7 +11,7 @@ from tvnsearch.workers import serve
 
 
 def echo(*, value, progress):
-    print("a stray line on stdout")
+    sys.stdout.write("a stray line on stdout\n")
     progress({"share": 0.5})
     return {"value": value, "pid": os.getpid(), "threshold": os.environ["MALLOC_MMAP_THRESHOLD_"]}
 

@@ -38,8 +38,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {
-            **os.environ,
+        self.environment = os.environ | {
             "XDG_DATA_HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / "cache"),
         }

@@ -1,0 +1,179 @@
+"""Layer calls as arrays: every field a column, and what follows from the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvnsearch.genome.trace import BYTES_PER_VALUE, LayerCall
+
+FloatArray: TypeAlias = NDArray[np.float64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+TYPES = (
+    "spatial_conv",
+    "depthwise_conv",
+    "temporal_conv",
+    "spatial_pool",
+    "temporal_pool",
+    "non_local",
+    "context_gate",
+    "squeeze_excite",
+    "residual_add",
+    "activation",
+    "head",
+)
+MODES = ("", "avg", "max", "identity", "projection")
+ACTIVATIONS = ("none", "relu", "hswish")
+"""What codes stand for, each the place in its tuple."""
+
+SEPARABLE_POOL_KERNEL = 4
+"""From this kernel on, spatial pools run as two one-dimensional passes."""
+
+_TYPE_CODE = {name: code for code, name in enumerate(TYPES)}
+_MODE_CODE = {name: code for code, name in enumerate(MODES)}
+_ACTIVATION_CODE = {name: code for code, name in enumerate(ACTIVATIONS)}
+
+
+class CallTable:
+    """The fields of layer calls as one array each, and the geometry of their kernels.
+
+    A kernel slides over one axis here: frames in temporal layers, rows (columns are alike) in all others.
+    """
+
+    def __init__(self, calls: Sequence[LayerCall]) -> None:
+        rows = [
+            (
+                _TYPE_CODE[call.type],
+                _MODE_CODE[call.mode],
+                _ACTIVATION_CODE[call.activation],
+                *call.in_shape,
+                *call.out_shape,
+                call.kernel,
+                call.stride,
+                call.hidden,
+                call.params,
+                call.macs,
+                call.bytes_moved,
+            )
+            for call in calls
+        ]
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 17).T)
+        self.type, self.mode, self.activation = columns[:3]
+        self.in_frames, self.in_height, self.in_width, self.in_channels = columns[3:7]
+        self.out_frames, self.out_height, self.out_width, self.out_channels = columns[7:11]
+        self.kernel, self.stride, self.hidden, self.params, self.macs, self.bytes_moved = columns[11:]
+        self.in_values = self.in_frames * self.in_height * self.in_width * self.in_channels
+        self.out_positions = self.out_frames * self.out_height * self.out_width
+        self.out_values = self.out_positions * self.out_channels
+        self.param_bytes = self.params * BYTES_PER_VALUE
+        self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
+        self._over_time = self.is_type("temporal_conv", "temporal_pool")
+        self._over_space = self.is_type("spatial_conv", "depthwise_conv", "spatial_pool")
+        self._size = np.where(self._over_time, self.in_frames, self.in_height)
+        self._out_size = np.where(self._over_time, self.out_frames, self.out_height)
+        self._before = (self.kernel - 1) // 2
+        self._after = (self._out_size - 1) * self.stride - self._before + self.kernel - self._size
+
+    def is_type(self, *names: str) -> BoolArray:
+        """Which calls are of one of these types."""
+        return np.asarray(np.isin(self.type, [_TYPE_CODE[name] for name in names]))
+
+    @property
+    def hswish_values(self) -> FloatArray:
+        """Values that go through a hard swish."""
+        is_hswish = self.activation == _ACTIVATION_CODE["hswish"]
+        return np.where(is_hswish, self.out_values, 0.0)
+
+    @property
+    def padded_macs(self) -> FloatArray:
+        """MACs with the output channels of convolutions rounded up to vectors of 16."""
+        once_a_clip = self.is_type("head", "context_gate", "squeeze_excite")
+        return np.asarray(self.macs * np.where(once_a_clip, 1.0, 1 + waste(self.out_channels, 16)))
+
+    @property
+    def attention_macs(self) -> FloatArray:
+        """MACs of the two products of a non-local block."""
+        return np.asarray(2 * self.out_positions * self.hidden**2)
+
+    @property
+    def window_reads(self) -> FloatArray:
+        """Values that the windows of pooling and depthwise convolutions look at."""
+        in_two_passes = self.is_type("spatial_pool") & (self.kernel >= SEPARABLE_POOL_KERNEL)
+        in_squares = self.is_type("spatial_pool", "depthwise_conv") & ~in_two_passes
+        between_passes = self.out_frames * self.out_height * self.in_width * self.out_channels
+        return np.select(
+            [self.is_type("temporal_pool"), in_squares, in_two_passes],
+            [
+                self.out_values * self.kernel,
+                self.out_values * self.kernel**2,
+                (between_passes + self.out_values) * self.kernel,
+            ],
+            default=0.0,
+        )
+
+    @property
+    def pads_explicitly(self) -> BoolArray:
+        """Where a kernel cannot pad by itself, for there is more padding after the map than before it."""
+        out_of_symmetric = (self._size + 2 * self._before - self.kernel) // self.stride + 1
+        return np.asarray((out_of_symmetric != self._out_size) & (self._over_time | self._over_space))
+
+    @property
+    def explicit_padding_bytes(self) -> FloatArray:
+        """Bytes of the maps that are copied into padded ones first."""
+        growth = (self._size + self._before + np.maximum(self._after, 0)) / self._size
+        padded_bytes = self.in_values * BYTES_PER_VALUE * np.where(self._over_time, growth, growth**2)
+        return np.where(self.pads_explicitly, padded_bytes, 0.0)
+
+    @property
+    def real_tap_share(self) -> FloatArray:
+        """The share of a kernel's taps, over all outputs, that fall on the map; runtimes may skip the others.
+
+        Padding that is copied counts as map.
+        """
+        taps = self._out_size * self.kernel
+        off_map = _falling_sum(self._before, self.stride, self._out_size)
+        off_map += _falling_sum(self._after, self.stride, self._out_size)
+        share = 1 - off_map / taps
+        share = np.where(self._over_space, share**2, np.where(self._over_time, share, 1.0))
+        return np.where(self.pads_explicitly, 1.0, share)
+
+    @property
+    def border_share(self) -> FloatArray:
+        """How much of the padded map is padding, along one axis."""
+        return np.asarray((self.kernel - 1) / (self._size + self.kernel - 1))
+
+
+class PreviousTable:
+    """The little that matters of the calls before; no call at all has the type ``len(TYPES)`` and zeros."""
+
+    def __init__(self, calls: Sequence[LayerCall | None]) -> None:
+        first = (len(TYPES), 0, 0, 0, 0)
+        rows = [
+            first
+            if call is None
+            else (
+                _TYPE_CODE[call.type],
+                (call.in_shape.values + call.out_shape.values + call.params) * BYTES_PER_VALUE,
+                call.out_shape.values * BYTES_PER_VALUE,
+                call.macs,
+                call.kernel,
+            )
+            for call in calls
+        ]
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 5).T)
+        self.type, self.working_set_bytes, self.out_bytes, self.macs, self.kernel = columns
+
+
+def waste(channels: FloatArray, multiple: int) -> FloatArray:
+    """What rounding ``channels`` up to a multiple adds to them, as a share of them."""
+    return np.asarray(np.ceil(channels / multiple) * multiple / channels - 1)
+
+
+def _falling_sum(start: FloatArray, step: FloatArray, terms: FloatArray) -> FloatArray:
+    """``start + (start - step) + (start - 2 step) + ...``: the positive ones of the first ``terms``."""
+    count = np.clip(np.ceil(start / step), 0, terms)
+    return np.asarray(count * start - step * count * (count - 1) / 2)

@@ -1,0 +1,192 @@
+"""Fit a predictor to profiled genomes, and find out how good it is on genomes that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from scipy.stats import theilslopes
+from sklearn.model_selection import GroupKFold
+
+from latency_db import LatencyStore, StoredProfile
+from predictors.booster import Booster, train_booster
+from predictors.calibration import Calibration
+from predictors.call_table import FloatArray
+from predictors.evaluation import held_out_report
+from predictors.features import CATEGORICAL, CallInContext, in_context
+from predictors.predictor import (
+    FORMAT,
+    MODEL_COLUMNS,
+    LatencyPredictor,
+    PredictorRecord,
+    SumCorrection,
+    model_columns,
+    text_digest,
+)
+from predictors.prior import RooflinePrior, fit_prior
+from tvnsearch.errors import UserError
+from tvnsearch.genome.identity import genome_id
+from tvnsearch.genome.trace import trace
+
+MIN_NETWORKS = 10
+FOLDS = 5
+
+SLOPES = (0.8, 1.25)
+"""A network's latency grows with the sum of its layers', nearly in proportion, whatever few networks say."""
+
+SHORTEST_MS = 1e-4
+"""Clocks may read 0 for what hardly runs; logarithms need more."""
+
+LIBRARIES = ("tvnsearch", "lightgbm", "numpy")
+
+
+def predictor_path(store_path: Path, digest: str) -> Path:
+    """Where the predictor of a device is kept: beside the store that it was fitted from."""
+    return store_path.with_name(f"{store_path.stem}.{digest}.predictor.json")
+
+
+def fit_from_store(store: LatencyStore, digest: str, seed: int = 0) -> LatencyPredictor:
+    """Fit a predictor to all that ``store`` holds of the device ``digest``.
+
+    Raises:
+        UserError: the store holds nothing of the device, or too little.
+    """
+    return fit_predictor(store.profiles(digest), store.device(digest).fingerprint, seed)
+
+
+def fit_predictor(
+    profiles: Sequence[StoredProfile], fingerprint: Mapping[str, str], seed: int = 0
+) -> LatencyPredictor:
+    """Fit a predictor to profiled genomes of one device; the same for the same profiles and seed.
+
+    Networks without a single undisturbed sample are left out: they tell of the machine's other work. What the
+    predictor holds of its own accuracy comes from folds by genome: the rows of a network are predicted by
+    models that saw no row of that network.
+
+    Raises:
+        UserError: fewer than ten different genomes remain.
+    """
+    profiles = [profile for profile in profiles if profile.network.samples > 0]
+    genome_ids = [genome_id(profile.genome) for profile in profiles]
+    if len(set(genome_ids)) < MIN_NETWORKS:
+        raise UserError(
+            f"expected at least {MIN_NETWORKS} profiled networks to learn from, but there are "
+            f"{len(set(genome_ids))} undisturbed ones; run `tvnsearch profile` for longer, say --minutes 10"
+        )
+    rows = _TrainingRows.of(profiles)
+    networks_ms = np.array([profile.network.latency_ms for profile in profiles])
+    held_out = _predict_held_out(rows, networks_ms, genome_ids, seed)
+    everything = np.arange(len(rows.calls))
+    prior, model = _fit_rows(rows, everything, seed)
+    return LatencyPredictor(
+        PredictorRecord(
+            format=FORMAT,
+            columns=MODEL_COLUMNS,
+            fingerprint=dict(fingerprint),
+            versions={name: version(name) for name in LIBRARIES},
+            seed=seed,
+            rows=len(rows.calls),
+            rows_digest=_rows_digest(profiles),
+            heldout=held_out_report(held_out.predicted_ms, networks_ms),
+            heldout_prior=held_out_report(held_out.prior_ms, networks_ms),
+            correction=held_out.correction,
+            calibration=Calibration(
+                predicted_ms=tuple(held_out.predicted_ms.tolist()),
+                log_errors=tuple(np.log(networks_ms / held_out.predicted_ms).tolist()),
+            ),
+            prior=prior,
+            model_digest=text_digest(model),
+            model=model,
+        )
+    )
+
+
+class _TrainingRows(Struct, frozen=True):
+    """Measured layer calls, the network that each was part of (counted from 0), and how much it counts."""
+
+    calls: list[CallInContext]
+    latencies_ms: FloatArray
+    networks: NDArray[np.intp]
+    weights: FloatArray
+
+    @staticmethod
+    def of(profiles: Sequence[StoredProfile]) -> _TrainingRows:
+        """The rows of profiled networks, weighted by their share in their network in units of the mean share.
+
+        So every network counts as much as it has layers, and within it a millisecond as much as any other.
+        """
+        counts = np.array([len(profile.latencies_ms) for profile in profiles])
+        networks = np.repeat(np.arange(len(profiles)), counts)
+        stamped_ms = np.array([latency_ms for profile in profiles for latency_ms in profile.latencies_ms])
+        latencies_ms = np.maximum(stamped_ms, SHORTEST_MS)
+        shares = latencies_ms / np.bincount(networks, latencies_ms)[networks]
+        return _TrainingRows(
+            calls=[
+                context
+                for profile in profiles
+                for context in in_context(trace(profile.genome, profile.classes))
+            ],
+            latencies_ms=latencies_ms,
+            networks=networks,
+            weights=shares * counts[networks],
+        )
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """``values``, one a row, summed over each network."""
+        return np.asarray(np.bincount(self.networks, values), dtype=np.float64)
+
+
+class _HeldOut(Struct, frozen=True):
+    """Each network as predicted by models that never saw it, in ms."""
+
+    prior_ms: FloatArray
+    predicted_ms: FloatArray
+    correction: SumCorrection
+
+
+def _fit_rows(rows: _TrainingRows, chosen: NDArray[np.intp], seed: int) -> tuple[RooflinePrior, str]:
+    """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows."""
+    calls = [rows.calls[row] for row in chosen]
+    latencies_ms = rows.latencies_ms[chosen]
+    prior = fit_prior([context.call for context in calls], latencies_ms)
+    prior_ms, columns = model_columns(prior, calls)
+    log_ratios = np.log(latencies_ms / prior_ms)
+    return prior, train_booster(columns, log_ratios, rows.weights[chosen], MODEL_COLUMNS, CATEGORICAL, seed)
+
+
+def _predict_held_out(
+    rows: _TrainingRows, networks_ms: FloatArray, genome_ids: Sequence[str], seed: int
+) -> _HeldOut:
+    rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))
+    row_genomes = np.array(genome_ids)[rows.networks]
+    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows.calls, groups=row_genomes))
+    for learnt, tested in folds:
+        prior, model = _fit_rows(rows, learnt, seed)
+        prior_ms, columns = model_columns(prior, [rows.calls[row] for row in tested])
+        rows_prior_ms[tested] = prior_ms
+        rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))
+    prior_sums_ms, sums_ms = rows.sums(rows_prior_ms), rows.sums(rows_ms)
+    prior_networks_ms, predicted_ms = np.empty(len(networks_ms)), np.empty(len(networks_ms))
+    for learnt, tested in folds:
+        known, new = np.unique(rows.networks[learnt]), np.unique(rows.networks[tested])
+        for raw_ms, corrected_ms in ((prior_sums_ms, prior_networks_ms), (sums_ms, predicted_ms)):
+            corrected_ms[new] = _fit_correction(raw_ms[known], networks_ms[known]).apply(raw_ms[new])
+    return _HeldOut(prior_networks_ms, predicted_ms, _fit_correction(sums_ms, networks_ms))
+
+
+def _fit_correction(sums_ms: FloatArray, networks_ms: FloatArray) -> SumCorrection:
+    """From held-out sums to measured networks, by medians (Theil 1950, Sen 1968) against outliers."""
+    log_sums, log_networks = np.log(sums_ms), np.log(networks_ms)
+    slope = float(np.clip(theilslopes(log_networks, log_sums).slope, *SLOPES))
+    return SumCorrection(intercept=float(np.median(log_networks - slope * log_sums)), slope=slope)
+
+
+def _rows_digest(profiles: Sequence[StoredProfile]) -> str:
+    """Sixteen hex digits that name the training rows."""
+    return blake2b(msgspec.json.encode(profiles), digest_size=8).hexdigest()

@@ -1,0 +1,233 @@
+"""The latency predictor: milliseconds of genomes that nobody has run, with bounds, in microseconds a call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from predictors.calibration import DEFAULT_LEVEL, Calibration
+from predictors.call_table import FloatArray
+from predictors.evaluation import HeldOutReport
+from predictors.features import (
+    FEATURE_NAMES,
+    WORK_NAMES,
+    CallInContext,
+    call_features,
+    in_context,
+)
+from predictors.prior import RooflinePrior
+from tvnsearch.devices.device import fingerprint_digest
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, trace
+from tvnsearch.search.protocols import LatencyEstimate
+
+if TYPE_CHECKING:
+    from predictors.booster import Booster
+
+FORMAT = 1
+MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for name in WORK_NAMES))
+"""What LightGBM is given of a call: the features, and how the prior sees it."""
+
+MEMO_CALLS = 2**20
+"""The layer calls remembered at most: about 0.5 GB."""
+
+
+class LayerLatency(Struct, frozen=True):
+    """The predicted latency of one layer call; ``name`` is its place in the genome."""
+
+    name: str
+    latency_ms: float
+
+
+class SumCorrection(Struct, frozen=True):
+    """From the sum of a network's layer latencies to the network's: ``exp(intercept) * sum_ms ** slope``."""
+
+    intercept: float
+    slope: float
+
+    def apply(self, sums_ms: FloatArray) -> FloatArray:
+        """Network latencies in ms."""
+        corrected: FloatArray = np.exp(self.intercept + self.slope * np.log(sums_ms))
+        return corrected
+
+
+class PredictorRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a predictor is, as it is written to its file.
+
+    ``heldout`` is its accuracy on networks that it did not learn from, ``heldout_prior`` that of the prior
+    alone on the same ones. ``rows_digest`` names the training rows.
+    """
+
+    format: int
+    columns: tuple[str, ...]
+    fingerprint: dict[str, str]
+    versions: dict[str, str]
+    seed: int
+    rows: int
+    rows_digest: str
+    heldout: HeldOutReport
+    heldout_prior: HeldOutReport
+    correction: SumCorrection
+    calibration: Calibration
+    prior: RooflinePrior
+    model_digest: str
+    model: str
+
+
+class LatencyPredictor:
+    """Predicts latencies on the device that it was fitted for (:func:`predictors.fit.fit_predictor`).
+
+    The bounds of an estimate hold for a share of ``level`` of networks like those that were profiled.
+    """
+
+    def __init__(self, record: PredictorRecord, level: float = DEFAULT_LEVEL) -> None:
+        self.record = record
+        self.level = level
+        self._known_ms: dict[CallInContext, float] = {}
+
+    @classmethod
+    def load(cls, path: Path, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
+        """Read a predictor that :meth:`save` wrote; it predicts the same to the last bit.
+
+        Raises:
+            UserError: there is none, the file is damaged, or it comes from a release with other features.
+        """
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=PredictorRecord)
+        except FileNotFoundError:
+            raise UserError(
+                f"expected a latency predictor at {path}, but there is none; run `tvnsearch profile` first"
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"expected a latency predictor at {path}, but it cannot be read ({error.strerror})"
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"expected a latency predictor at {path}, but it is not one ({error}); "
+                f"run `tvnsearch fit` to write it anew"
+            ) from None
+        _require_sound(record, path)
+        return cls(record, level)
+
+    def save(self, path: Path) -> None:
+        """Write one JSON file, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(self.record), indent=1))
+        unfinished.replace(path)
+
+    @property
+    def heldout(self) -> HeldOutReport:
+        """Its accuracy on networks that it did not learn from."""
+        return self.record.heldout
+
+    def require_device(self, fingerprint: Mapping[str, str]) -> None:
+        """Make sure that the predictor was fitted for this device.
+
+        Raises:
+            UserError: it was fitted for another; the sentence names what differs.
+        """
+        if fingerprint_digest(fingerprint) == fingerprint_digest(self.record.fingerprint):
+            return
+        differences = "; ".join(
+            f"{name}: {self.record.fingerprint.get(name, 'none')} there, {fingerprint.get(name, 'none')} here"
+            for name in sorted({*fingerprint, *self.record.fingerprint})
+            if fingerprint.get(name) != self.record.fingerprint.get(name)
+        )
+        raise UserError(
+            f"expected a latency predictor of this device, but it was fitted for another ({differences}); "
+            f"run `tvnsearch profile` on this device"
+        )
+
+    def estimate(
+        self, genomes: Sequence[Genome], classes: int = MOMENTS_IN_TIME_CLASSES
+    ) -> list[LatencyEstimate]:
+        """Predict each genome's latency and its bounds, in the order given."""
+        if not genomes:
+            return []
+        networks = [in_context(trace(genome, classes)) for genome in genomes]
+        predicted_ms = self.record.correction.apply(self._sums_ms(networks))
+        stretch = np.exp(self.record.calibration.half_widths(predicted_ms, self.level))
+        return [
+            LatencyEstimate(latency_ms, lower_ms, upper_ms)
+            for latency_ms, lower_ms, upper_ms in zip(
+                predicted_ms.tolist(),
+                (predicted_ms / stretch).tolist(),
+                (predicted_ms * stretch).tolist(),
+                strict=True,
+            )
+        ]
+
+    def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:
+        """Predict each layer call, in the order of execution; they add up to the genome's estimate."""
+        network_trace = trace(genome, classes)
+        calls_ms = self._calls_ms(in_context(network_trace))
+        sum_ms = sum(calls_ms)
+        factor = float(self.record.correction.apply(np.array([sum_ms]))[0]) / sum_ms
+        return [
+            LayerLatency(name, factor * call_ms)
+            for (name, _), call_ms in zip(network_trace.named_calls(), calls_ms, strict=True)
+        ]
+
+    def _sums_ms(self, networks: Sequence[Sequence[CallInContext]]) -> FloatArray:
+        calls_ms = self._calls_ms([call for network in networks for call in network])
+        owners = np.repeat(np.arange(len(networks)), [len(network) for network in networks])
+        return np.asarray(np.bincount(owners, weights=calls_ms), dtype=np.float64)
+
+    def _calls_ms(self, calls: Sequence[CallInContext]) -> list[float]:
+        known_ms = self._known_ms
+        fresh = list(dict.fromkeys(call for call in calls if call not in known_ms))
+        if len(known_ms) + len(fresh) > MEMO_CALLS:
+            known_ms.clear()
+            fresh = list(dict.fromkeys(calls))
+        if fresh:
+            known_ms.update(zip(fresh, self._predict_calls(fresh).tolist(), strict=True))
+        return [known_ms[call] for call in calls]
+
+    def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
+        prior_ms, columns = model_columns(self.record.prior, calls)
+        predicted_ms: FloatArray = prior_ms * np.exp(self._booster.predict(columns))
+        return predicted_ms
+
+    @cached_property
+    def _booster(self) -> Booster:
+        from predictors.booster import Booster  # noqa: PLC0415 - LightGBM takes a second to import
+
+        return Booster(self.record.model, len(self.record.columns))
+
+
+def model_columns(prior: RooflinePrior, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
+    """The prior in ms for each call, and a row of :data:`MODEL_COLUMNS` for each."""
+    prior_ms, prior_shares = prior.predict_shares([context.call for context in calls])
+    return prior_ms, np.column_stack([call_features(calls), np.log(prior_ms), prior_shares])
+
+
+def text_digest(text: str) -> str:
+    """Sixteen hex digits that change with the text."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _require_sound(record: PredictorRecord, path: Path) -> None:
+    if record.format != FORMAT or record.columns != MODEL_COLUMNS:
+        raise UserError(
+            f"expected a latency predictor of this release at {path}, but tvnsearch "
+            f"{record.versions.get('tvnsearch', 'unknown')} fitted it with other features; "
+            f"run `tvnsearch fit` to write it anew"
+        )
+    rates_complete = all(len(rates) == len(WORK_NAMES) for rates in record.prior.rates_ms.values())
+    calibrated = len(record.calibration.predicted_ms) == len(record.calibration.log_errors) > 0
+    if text_digest(record.model) != record.model_digest or not (rates_complete and calibrated):
+        raise UserError(
+            f"expected a latency predictor at {path}, but it was damaged or edited after it was written; "
+            f"run `tvnsearch fit` to write it anew"
+        )

@@ -1,0 +1,60 @@
+"""A device that is a formula: what a layer call costs there is known exactly."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from latency_db import StoredProfile
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.trace import LayerCall, trace
+
+CLASSES = 20
+FINGERPRINT = {"device": "synthetic", "threads": "1"}
+OVERHEAD = 0.98
+"""A network over the sum of its stamped layers."""
+
+
+def call_ms(call: LayerCall) -> float:
+    """A launch, then the slower of compute and memory; few channels and small maps are computed slowly."""
+    channels = call.out_shape.channels
+    rounded = math.ceil(channels / 16) * 16 / channels
+    slowness = {"depthwise_conv": 4.0, "temporal_conv": 1.5}.get(call.type, 1.0)
+    swish = 1.1 if call.activation == "hswish" else 1.0
+    idle = (1 + 12 / call.in_shape.channels) * (1 + 6 / call.out_shape.height)
+    return 0.01 + swish * max(slowness * rounded * idle * call.macs / 5e7, call.bytes_moved / 1e7)
+
+
+def network_ms(genome: Genome, classes: int = CLASSES) -> float:
+    """What a network takes, without noise."""
+    return OVERHEAD * sum(call_ms(call) for call in trace(genome, classes).calls)
+
+
+def random_genomes(count: int, seed: int, space: str = "digits") -> list[Genome]:
+    rng = random.Random(seed)
+    return [sample_genome(load_space(space), rng) for _ in range(count)]
+
+
+def measured(latency_ms: float, samples: int = 9) -> Measurement:
+    return Measurement(latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, samples, 0, True)
+
+
+def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") -> list[StoredProfile]:
+    """Random genomes profiled on the device with log-normal noise."""
+    rng = random.Random(f"noise/{seed}")
+
+    def noisy(latency_ms: float) -> float:
+        return latency_ms * math.exp(rng.gauss(0, noise))
+
+    return [
+        StoredProfile(
+            row=row,
+            genome=genome,
+            classes=CLASSES,
+            latencies_ms=tuple(noisy(call_ms(call)) for call in trace(genome, CLASSES).calls),
+            network=measured(noisy(network_ms(genome))),
+        )
+        for row, genome in enumerate(random_genomes(count, seed, space))
+    ]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictors.call_table import CallTable
+from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context
+from tests.predictors.synthetic_device import random_genomes
+from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
+from tvnsearch.genome.trace import LayerCall, Shape, layer_call, trace
+from tvnsearch.network.padding import same_padding
+
+SPATIAL = [SpatialConv, DepthwiseConv, SpatialPool]
+LAYERS = [*SPATIAL, TemporalConv, TemporalPool]
+
+
+@st.composite
+def sliding_calls(draw: st.DrawFn) -> LayerCall:
+    kind = draw(st.sampled_from(LAYERS))
+    parameters = {"kernel": draw(st.integers(1, 9)), "stride": draw(st.integers(1, 8))}
+    if kind in (SpatialConv, TemporalConv):
+        parameters["filters"] = draw(st.integers(1, 40))
+    if kind in (SpatialPool, TemporalPool):
+        parameters["mode"] = draw(st.sampled_from(["avg", "max"]))
+    height = draw(st.integers(2, 24))
+    shape = Shape(draw(st.integers(2, 20)), height, height, draw(st.integers(1, 40)))
+    call = layer_call(kind(**parameters), shape)
+    return call if call is not None else draw(sliding_calls())
+
+
+def axis(call: LayerCall) -> int:
+    return call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
+
+
+@given(sliding_calls())
+def test_explicit_padding_is_what_the_network_copies(call: LayerCall) -> None:
+    padding = same_padding(axis(call), call.kernel, call.stride)
+    table = CallTable([call])
+    assert bool(table.pads_explicitly[0]) == (not padding.symmetric)
+    if not padding.symmetric:
+        growth = (axis(call) + sum(padding)) / axis(call)
+        factor = growth if call.type.startswith("temporal") else growth**2
+        assert table.explicit_padding_bytes[0] == pytest.approx(4 * call.in_shape.values * factor)
+
+
+@given(sliding_calls())
+def test_real_taps_are_those_on_the_map(call: LayerCall) -> None:
+    size, padding = axis(call), same_padding(axis(call), call.kernel, call.stride)
+    if not padding.symmetric:
+        return
+    outputs = range(-(-size // call.stride))
+    taps = [o * call.stride - padding.before + k for o in outputs for k in range(call.kernel)]
+    share = sum(0 <= tap < size for tap in taps) / len(taps)
+    expected = share if call.type.startswith("temporal") else share**2
+    assert CallTable([call]).real_tap_share[0] == pytest.approx(expected)
+
+
+def test_every_call_of_random_genomes_has_finite_rows() -> None:
+    for space in ("paper", "digits"):
+        for genome in random_genomes(40, seed=3, space=space):
+            calls = in_context(trace(genome))
+            features, work = call_features(calls), call_work([context.call for context in calls])
+            assert features.shape == (len(calls), len(FEATURE_NAMES))
+            assert work.shape == (len(calls), len(WORK_NAMES))
+            assert np.isfinite(features).all()
+            assert np.isfinite(work).all()
+            assert (work >= 0).all()
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
+    calls = [context for genome in random_genomes(10, seed=4) for context in in_context(trace(genome))]
+    together = call_features(calls)
+    assert all(
+        (call_features([context])[0] == row).all() for context, row in zip(calls, together, strict=True)
+    )
+
+
+def test_no_rows_for_no_calls() -> None:
+    assert call_features([]).shape == (0, len(FEATURE_NAMES))
+    assert call_work([]).shape == (0, len(WORK_NAMES))
+
+
+def test_importing_predictors_loads_nothing_heavy() -> None:
+    heavy = ("lightgbm", "sklearn", "scipy", "torch", "pandas")
+    check = f"import sys, predictors; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
