@@ -9,11 +9,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from latency_db.store import LatencyStore, default_path
+from predictors.predictor import LatencyPredictor, predictor_path
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.devices.device import Device, open_device
@@ -34,9 +35,6 @@ from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedError
 
-if TYPE_CHECKING:
-    from predictors.predictor import LatencyPredictor
-
 MEASURE_SECONDS = 4.0
 """The longest that a search measures one candidate."""
 
@@ -46,11 +44,6 @@ TRAINING_MODULE = "tvnsearch.training.task"
 def database_path(db: Path | None) -> Path:
     """The latency database that the user named, or this user's own."""
     return default_path() if db is None else db
-
-
-def predictor_path(db: Path, digest: str) -> Path:
-    """Where the predictor of a device lies: beside the database that it was trained on."""
-    return db.with_name(f"{db.stem}.{digest}.predictor.json")
 
 
 def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
@@ -72,8 +65,6 @@ def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
             f"expected a latency predictor at {path}, but there is none; "
             f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
         )
-    from predictors.predictor import LatencyPredictor
-
     predictor = LatencyPredictor.load(path)
     predictor.require_device(meter.fingerprint)
     return predictor
@@ -241,5 +232,4 @@ __all__ = [
     "load_predictor",
     "open_clips",
     "open_device",
-    "predictor_path",
 ]

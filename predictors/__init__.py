@@ -5,7 +5,7 @@ Fitting is in :mod:`predictors.fit`, which loads LightGBM, scikit-learn and SciP
 
 from predictors.calibration import DEFAULT_LEVEL, Calibration
 from predictors.evaluation import HeldOutReport
-from predictors.predictor import LatencyPredictor, LayerLatency, PredictorRecord
+from predictors.predictor import LatencyPredictor, LayerLatency, PredictorRecord, predictor_path
 from predictors.prior import RooflinePrior
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "LayerLatency",
     "PredictorRecord",
     "RooflinePrior",
+    "predictor_path",
 ]

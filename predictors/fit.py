@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -44,11 +43,6 @@ SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
 LIBRARIES = ("tvnsearch", "lightgbm", "numpy")
-
-
-def predictor_path(store_path: Path, digest: str) -> Path:
-    """Where the predictor of a device is kept: beside the store that it was fitted from."""
-    return store_path.with_name(f"{store_path.stem}.{digest}.predictor.json")
 
 
 def fit_from_store(store: LatencyStore, digest: str, seed: int = 0) -> LatencyPredictor:

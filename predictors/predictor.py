@@ -41,6 +41,11 @@ MEMO_CALLS = 2**20
 """The layer calls remembered at most: about 0.5 GB."""
 
 
+def predictor_path(store_path: Path, digest: str) -> Path:
+    """Where the predictor of a device is kept: beside the store that it was fitted from."""
+    return store_path.with_name(f"{store_path.stem}.{digest}.predictor.json")
+
+
 class LayerLatency(Struct, frozen=True):
     """The predicted latency of one layer call; ``name`` is its place in the genome."""
 

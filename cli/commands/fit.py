@@ -14,12 +14,12 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again from this device's tables."""
-    from predictors.fit import fit_from_store
-
-    from cli.compose import database_path, predictor_path
+    from cli.compose import database_path
     from cli.output import print_json, say
     from cli.reports import heldout_line
     from latency_db.store import LatencyStore
+    from predictors import predictor_path
+    from predictors.fit import fit_from_store
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
 

@@ -34,15 +34,14 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
-    from predictors.fit import fit_from_store
-    from predictors.predictor import LatencyPredictor
-
-    from cli.compose import database_path, predictor_path
+    from cli.compose import database_path
     from cli.output import ProgressBar, print_json, say
     from cli.reports import heldout_line
     from latency_db.profiler import ProfileProgress
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
+    from predictors.fit import fit_from_store
+    from predictors.predictor import LatencyPredictor, predictor_path
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space

@@ -71,8 +71,9 @@ class World:
 
 
 SEARCH = (
-    "evolve", "--max-ms", 30, "--max-params", "1M", "--space", "space.toml", "--data", "clips", "--db", "l.sqlite",
-    "--run", "run", "--population", 3, "--tournament", 2, "--trainings", 5, "--iterations", 12,
+    "evolve", "--max-ms", 30, "--max-params", "1M", "--space", "space.toml", "--data", "clips",
+    "--db", "l.sqlite", "--run", "run",
+    "--population", 3, "--tournament", 2, "--trainings", 5, "--iterations", 12,
 )  # fmt: skip
 
 

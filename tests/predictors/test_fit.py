@@ -9,10 +9,10 @@ from scipy.stats import kendalltau, spearmanr
 from sklearn.model_selection import GroupKFold
 
 from latency_db import LatencyStore
-from predictors import LatencyPredictor
+from predictors import LatencyPredictor, predictor_path
 from predictors import fit as fitting
 from predictors.features import in_context
-from predictors.fit import fit_from_store, fit_predictor, predictor_path
+from predictors.fit import fit_from_store, fit_predictor
 from tests.predictors.synthetic_device import (
     CLASSES,
     FINGERPRINT,
