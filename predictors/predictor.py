@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import numpy as np
@@ -38,7 +38,7 @@ MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for nam
 """What LightGBM is given of a call: the features, and how the prior sees it."""
 
 MEMO_CALLS = 2**20
-"""The layer calls remembered at most: about 0.5 GB."""
+"""Once more layer calls than these are remembered, all are forgotten: about 0.5 GB."""
 
 
 def predictor_path(store_path: Path, digest: str) -> Path:
@@ -190,14 +190,21 @@ class LatencyPredictor:
         return np.asarray(np.bincount(owners, weights=calls_ms), dtype=np.float64)
 
     def _calls_ms(self, calls: Sequence[CallInContext]) -> list[float]:
-        known_ms = self._known_ms
-        fresh = list(dict.fromkeys(call for call in calls if call not in known_ms))
-        if len(known_ms) + len(fresh) > MEMO_CALLS:
-            known_ms.clear()
-            fresh = list(dict.fromkeys(calls))
-        if fresh:
-            known_ms.update(zip(fresh, self._predict_calls(fresh).tolist(), strict=True))
-        return [known_ms[call] for call in calls]
+        if len(self._known_ms) > MEMO_CALLS:
+            self._known_ms.clear()
+        known_ms = [self._known_ms.get(call) for call in calls]
+        # Hashing a call is most of what looking it up costs, so new calls are numbered on the way.
+        numbers: dict[CallInContext, int] = {}
+        places = [
+            (place, numbers.setdefault(calls[place], len(numbers)))
+            for place, call_ms in enumerate(known_ms)
+            if call_ms is None
+        ]
+        new_ms = self._predict_calls(list(numbers)).tolist() if numbers else []
+        self._known_ms.update(zip(numbers, new_ms, strict=True))
+        for place, number in places:
+            known_ms[place] = new_ms[number]
+        return cast(list[float], known_ms)
 
     def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
         prior_ms, columns = model_columns(self.record.prior, calls)

@@ -117,7 +117,7 @@ def found(world: World, profiled: Any) -> Any:
 def test_profile_reports_and_goes_on(world: World, profiled: Any) -> None:
     assert profiled["genomes"] >= 10
     assert profiled["rows"] > profiled["genomes"]
-    assert profiled["heldout"]["networks"] == profiled["genomes"]
+    assert 10 <= profiled["heldout"]["networks"] <= profiled["genomes"]
     again = world.json("profile", "--minutes", 0.25, "--space", "space.toml", "--db", "l.sqlite")
     assert (again["rows"], again["genomes"]) == (profiled["rows"], profiled["genomes"])
 
