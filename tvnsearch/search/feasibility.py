@@ -50,6 +50,8 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
     if excess(nearest) <= 1.0:
         return
     fastest = smallest(lambda cost: cost.lower_ms, enough=0.0)
+    if excess(fastest) <= 1.0:  # another descent may come out lower
+        return
     if fastest.lower_ms > budget.max_ms:
         raise UserError(
             f"expected a latency budget that some network of this space keeps on {plan.device}, but got "
