@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predictors import call_table
 from predictors.call_table import CallTable
 from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context
 from tests.predictors.synthetic_device import random_genomes
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.trace import LayerCall, Shape, layer_call, trace
+from tvnsearch.network import modules
 from tvnsearch.network.padding import same_padding
 
 SPATIAL = [SpatialConv, DepthwiseConv, SpatialPool]
@@ -90,3 +92,8 @@ def test_importing_predictors_loads_nothing_heavy() -> None:
     check = f"import sys, predictors; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_pools_are_split_in_passes_where_the_network_splits_them() -> None:
+    """The predictor may not load torch, so it holds the network's rule a second time."""
+    assert call_table.SEPARABLE_POOL_KERNEL == modules.SEPARABLE_POOL_KERNEL

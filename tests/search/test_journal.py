@@ -99,8 +99,10 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_folder_that_holds_the_leavings_of_a_killed_creation_can_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "journal.new").write_bytes(b"half a journal")
     (tmp_path / "journal.lock").touch()
-    Journal.create(tmp_path, make_plan()).close()
-    Journal.open(tmp_path).close()
+    Journal.create(tmp_path, make_plan(seed=3)).close()
+    with Journal.open(tmp_path) as journal:
+        assert (journal.plan.seed, journal.next_number) == (3, 0)
+    assert not (tmp_path / "journal.new").exists()
 
 
 def test_a_folder_without_a_run_is_refused_and_left_alone(tmp_path: Path) -> None:
