@@ -21,7 +21,8 @@ from tvnsearch.devices.device import open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.drawing import block_lines
 from tvnsearch.genome.genome import Genome, genome_to_json
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.events import SearchEvent

@@ -14,7 +14,8 @@ from latency_db.store import LatencyStore
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.space import SearchSpace, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace
 from tvnsearch.genome.trace import trace
 
 LOWEST_MS = 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 60.0
 
 SCHEMA = """
@@ -50,6 +50,8 @@ CREATE TABLE layer_calls (
     out_channels INTEGER NOT NULL,
     kernel INTEGER NOT NULL,
     stride INTEGER NOT NULL,
+    kernel_frames INTEGER NOT NULL,
+    stride_frames INTEGER NOT NULL,
     hidden INTEGER NOT NULL,
     mode TEXT NOT NULL,
     activation TEXT NOT NULL,
@@ -141,6 +143,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise UserError(
             f"expected a latency database of version {SCHEMA_VERSION} at {path}, "
             f"but it has version {version}; upgrade tvnsearch or choose another file with --db"
+        )
+    if version < SCHEMA_VERSION:
+        raise UserError(
+            f"expected a latency database of version {SCHEMA_VERSION} at {path}, "
+            f"but an older tvnsearch made it (version {version}); move it away or choose "
+            f"another file with --db, and profile again"
         )
     damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if damage != "ok":

@@ -18,9 +18,10 @@ from latency_db.schema import connect
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.errors import UserError
+from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome, genome_from_json
 from tvnsearch.genome.identity import genome_id
-from tvnsearch.genome.trace import LayerCall, trace
+from tvnsearch.genome.trace import trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ class LatencyStore:
             named_calls = trace(genome, classes).named_calls()
             times = zip(named_calls, profile.latencies_ms, profile.spreads_ms, strict=True)
             connection.executemany(
-                f"INSERT INTO layer_calls VALUES ({', '.join('?' * 23)})",
+                f"INSERT INTO layer_calls VALUES ({', '.join('?' * 25)})",
                 [
                     (row, position, name, *_call_columns(call), latency_ms, spread_ms, profile.passes)
                     for position, ((name, call), latency_ms, spread_ms) in enumerate(times)
@@ -296,6 +297,8 @@ def _call_columns(call: LayerCall) -> tuple[str | int, ...]:
         *call.out_shape,
         call.kernel,
         call.stride,
+        call.kernel_frames,
+        call.stride_frames,
         call.hidden,
         call.mode,
         call.activation,

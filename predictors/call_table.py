@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tvnsearch.genome.trace import BYTES_PER_VALUE, LayerCall
+from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall
 
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -17,17 +17,23 @@ TYPES = (
     "spatial_conv",
     "depthwise_conv",
     "temporal_conv",
+    "temporal_depthwise_conv",
+    "conv3d",
+    "depthwise_conv3d",
+    "dense",
     "spatial_pool",
     "temporal_pool",
+    "temporal_shift",
     "non_local",
     "context_gate",
     "squeeze_excite",
-    "residual_add",
     "activation",
+    "add",
+    "concat",
     "head",
 )
-MODES = ("", "avg", "max", "identity", "projection")
-ACTIVATIONS = ("none", "relu", "hswish")
+MODES = ("", "avg", "max", "clip_sigmoid", "clip_hsigmoid", "frame_sigmoid", "frame_hsigmoid")
+ACTIVATIONS = ("none", "relu", "relu6", "swish", "hswish")
 """What codes stand for, each the place in its tuple."""
 
 SEPARABLE_POOL_KERNEL = 4
@@ -41,7 +47,8 @@ _ACTIVATION_CODE = {name: code for code, name in enumerate(ACTIVATIONS)}
 class CallTable:
     """The fields of layer calls as one array each, and the geometry of their kernels.
 
-    A kernel slides over one axis here: frames in temporal layers, rows (columns are alike) in all others.
+    A kernel slides over one axis here: frames in temporal layers, rows in all others (columns are alike, and
+    the frames of a 3-D convolution are taken as if they were).
     """
 
     def __init__(self, calls: Sequence[LayerCall]) -> None:
@@ -54,6 +61,8 @@ class CallTable:
                 *call.out_shape,
                 call.kernel,
                 call.stride,
+                call.kernel_frames,
+                call.stride_frames,
                 call.hidden,
                 call.params,
                 call.macs,
@@ -61,18 +70,21 @@ class CallTable:
             )
             for call in calls
         ]
-        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 17).T)
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 19).T)
         self.type, self.mode, self.activation = columns[:3]
         self.in_frames, self.in_height, self.in_width, self.in_channels = columns[3:7]
         self.out_frames, self.out_height, self.out_width, self.out_channels = columns[7:11]
-        self.kernel, self.stride, self.hidden, self.params, self.macs, self.bytes_moved = columns[11:]
+        self.kernel, self.stride, self.kernel_frames, self.stride_frames = columns[11:15]
+        self.hidden, self.params, self.macs, self.bytes_moved = columns[15:]
         self.in_values = self.in_frames * self.in_height * self.in_width * self.in_channels
         self.out_positions = self.out_frames * self.out_height * self.out_width
         self.out_values = self.out_positions * self.out_channels
         self.param_bytes = self.params * BYTES_PER_VALUE
         self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
-        self._over_time = self.is_type("temporal_conv", "temporal_pool")
-        self._over_space = self.is_type("spatial_conv", "depthwise_conv", "spatial_pool")
+        self._over_time = self.is_type("temporal_conv", "temporal_depthwise_conv", "temporal_pool")
+        self._over_space = self.is_type(
+            "spatial_conv", "depthwise_conv", "spatial_pool", "conv3d", "depthwise_conv3d"
+        )
         self._size = np.where(self._over_time, self.in_frames, self.in_height)
         self._out_size = np.where(self._over_time, self.out_frames, self.out_height)
         self._before = (self.kernel - 1) // 2
@@ -106,10 +118,16 @@ class CallTable:
         in_squares = self.is_type("spatial_pool", "depthwise_conv") & ~in_two_passes
         between_passes = self.out_frames * self.out_height * self.in_width * self.out_channels
         return np.select(
-            [self.is_type("temporal_pool"), in_squares, in_two_passes],
+            [
+                self.is_type("temporal_pool", "temporal_depthwise_conv"),
+                in_squares,
+                self.is_type("depthwise_conv3d"),
+                in_two_passes,
+            ],
             [
                 self.out_values * self.kernel,
                 self.out_values * self.kernel**2,
+                self.out_values * self.kernel**2 * self.kernel_frames,
                 (between_passes + self.out_values) * self.kernel,
             ],
             default=0.0,

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from predictors.call_table import CallTable, FloatArray, PreviousTable, waste
-from tvnsearch.genome.trace import LayerCall, Trace
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.trace import Trace
 
 CATEGORICAL = ("type", "mode", "activation", "previous_type")
 """Features that are codes, not quantities: places in the tuples of :mod:`predictors.call_table`."""
@@ -21,6 +22,7 @@ FEATURE_NAMES = (
     *CATEGORICAL,
     "kernel",
     "stride",
+    "kernel_frames",
     "in_frames",
     "in_height_pixels",
     "in_channels",
@@ -110,6 +112,7 @@ def call_features(calls: Sequence[CallInContext]) -> FloatArray:
         previous.type,
         table.kernel,
         table.stride,
+        table.kernel_frames,
         table.in_frames,
         table.in_height,
         table.in_channels,

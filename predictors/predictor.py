@@ -33,7 +33,7 @@ from tvnsearch.search.protocols import LatencyEstimate
 if TYPE_CHECKING:
     from predictors.booster import Booster
 
-FORMAT = 1
+FORMAT = 2
 MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for name in WORK_NAMES))
 """What LightGBM is given of a call: the features, and how the prior sees it."""
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from predictors.call_table import FloatArray
 from predictors.features import WORK_NAMES, call_work
-from tvnsearch.genome.trace import LayerCall
+from tvnsearch.genome.calls import LayerCall
 
 POOLED = "pooled"
 """The kind whose rates are fitted to all calls; it stands in for kinds that were never measured."""
@@ -28,7 +28,7 @@ ROBUST_ROUNDS = 5
 SMALLEST_RELATIVE_ERROR = 0.1
 """Calls predicted closer than this count alike; farther ones count less, so that no outlier bends a rate."""
 
-_CONVOLUTIONS = frozenset({"spatial_conv", "depthwise_conv", "temporal_conv"})
+_CONVOLUTIONS = frozenset({"spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv"})
 
 
 class RooflinePrior(Struct, frozen=True):

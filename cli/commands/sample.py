@@ -37,7 +37,8 @@ def sample(
     from cli.output import count, print_json, print_table
     from tvnsearch.errors import UserError
     from tvnsearch.genome.genome import genome_to_json
-    from tvnsearch.genome.space import load_space, sample_genome
+    from tvnsearch.genome.sampling import sample_genome
+    from tvnsearch.genome.space import load_space
     from tvnsearch.genome.trace import trace
 
     limit = parse_count(max_params, "--max-params")

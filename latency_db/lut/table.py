@@ -27,6 +27,8 @@ class LutRow(msgspec.Struct, frozen=True):
     out_channels: int
     kernel: int
     stride: int
+    kernel_frames: int
+    stride_frames: int
     hidden: int
     mode: str
     activation: str

@@ -9,7 +9,8 @@ from tvnsearch.devices import meter as meter_module
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
 from tvnsearch.genome.layers import SpatialConv
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.workers import WorkerFailedError
 
 

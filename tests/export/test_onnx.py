@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.genome.strategies import DIGITS
 from tvnsearch.export.onnx import export_onnx
-from tvnsearch.genome.space import sample_genome
+from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.network import TinyVideoNetwork, build_network
 

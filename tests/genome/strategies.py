@@ -7,7 +7,8 @@ import random
 from hypothesis import strategies as st
 
 from tvnsearch.genome import Genome
-from tvnsearch.genome.space import SearchSpace, load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace, load_space
 
 PAPER = load_space("paper")
 DIGITS = load_space("digits")

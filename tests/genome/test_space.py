@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
 from tvnsearch.genome.mutation import OPERATORS, mutate
-from tvnsearch.genome.space import IntRange, SearchSpace, load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import PRESETS, IntRange, SearchSpace, load_space
 
-SPACES = {name: load_space(name) for name in ("paper", "digits")}
+SPACES = {name: load_space(name) for name in PRESETS}
 
 
 def assert_inside(genome: Genome, space: SearchSpace) -> None:
@@ -25,12 +26,16 @@ def assert_inside(genome: Genome, space: SearchSpace) -> None:
         assert block.residual in space.residuals
         assert block.activation in space.activations
         for layer in block.layers:
+            assert layer.__struct_config__.tag in space.layer_types
             for name in layer.__struct_fields__:
                 value = getattr(layer, name)
                 legal = {
                     "activation": space.activations,
                     "mode": space.pool_modes,
                     "ratio": space.squeeze_ratio,
+                    "inner": ("relu",),
+                    "gate": ("sigmoid",),
+                    "over": ("clip",),
                 }.get(name) or getattr(space, name)
                 assert value in legal, (name, value)
 

@@ -51,10 +51,10 @@ def test_a_relu_on_what_is_not_negative_is_not_called() -> None:
 
 def test_shortcuts_exist_only_where_shapes_allow() -> None:
     conv = SpatialConv(16, 3, 2)
-    assert "residual_add" not in _types(_one_block(conv, residual="identity"))
-    assert _types(_one_block(conv, residual="identity", repeats=2)).count("residual_add") == 1
-    assert _types(_one_block(conv, residual="projection", repeats=2)).count("residual_add") == 2
-    assert "residual_add" not in _types(_one_block(conv, TemporalPool("max", 2, 2), residual="projection"))
+    assert "add" not in _types(_one_block(conv, residual="identity"))
+    assert _types(_one_block(conv, residual="identity", repeats=2)).count("add") == 1
+    assert _types(_one_block(conv, residual="projection", repeats=2)).count("add") == 2
+    assert "add" not in _types(_one_block(conv, TemporalPool("max", 2, 2), residual="projection"))
 
 
 @given(genomes(PAPER))
@@ -66,7 +66,7 @@ def test_sums_are_the_sums_of_calls_and_shapes_chain(genome: Genome) -> None:
     assert network.bytes_moved == sum(call.bytes_moved for call in calls)
     shape = network.in_shape
     for call in calls:
-        if call.type != "residual_add":
+        if call.type != "add":
             assert call.in_shape == shape
         assert min(call.out_shape) >= 1
         shape = call.out_shape

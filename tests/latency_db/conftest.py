@@ -7,7 +7,8 @@ import pytest
 from latency_db import LatencyStore
 from tests.latency_db.fakes import FINGERPRINT, layer_profile
 from tvnsearch.devices import fingerprint_digest
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 
 
 @pytest.fixture

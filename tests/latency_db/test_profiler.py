@@ -14,7 +14,8 @@ from latency_db.rough_cost import RoughCost
 from tests.latency_db.fakes import FakeMeter
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
-from tvnsearch.genome.space import IntRange, SearchSpace, load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import IntRange, SearchSpace, load_space
 
 DIGITS = load_space("digits")
 

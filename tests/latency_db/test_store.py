@@ -17,7 +17,8 @@ from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT, layer_profile
 from tvnsearch.devices import Measurement, fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id, trace
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 
 milliseconds = st.floats(0, 1e6)
 measurements = st.builds(

@@ -15,20 +15,32 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.genome.strategies import DIGITS, PAPER, genomes
 from tvnsearch.genome import Block, Genome, InputSpec, trace
 from tvnsearch.genome.layers import (
+    Activate,
+    Branches,
     ContextGate,
+    Conv3d,
+    Dense,
     DepthwiseConv,
+    DepthwiseConv3d,
+    InvertedResidual,
     Layer,
     NonLocal,
     SpatialConv,
     SpatialPool,
     SqueezeExcite,
     TemporalConv,
+    TemporalDepthwiseConv,
+    TemporalInvertedResidual,
     TemporalPool,
+    TemporalShift,
 )
-from tvnsearch.genome.space import IntRange, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import IntRange
 from tvnsearch.genome.zoo import load_zoo, zoo
 from tvnsearch.network import build_network, deployed
+from tvnsearch.network.build import MODULES
 from tvnsearch.network.layout import over_time
+from tvnsearch.network.modules import Head
 from tvnsearch.network.padding import same_padding
 
 SMALL = replace(
@@ -77,6 +89,10 @@ def test_2000_random_counts_equal_torch() -> None:
 @settings(max_examples=15, deadline=None)
 @given(genomes(SMALL))
 def test_any_genome_runs_trains_and_deploys_to_the_same_logits(genome: Genome) -> None:
+    _assert_runs_trains_and_deploys_to_the_same_logits(genome)
+
+
+def _assert_runs_trains_and_deploys_to_the_same_logits(genome: Genome) -> None:
     torch.manual_seed(0)
     network = build_network(genome, 7)
     clips = _clips(genome, batch=2)
@@ -121,7 +137,28 @@ LAYERS: list[Layer] = [
     NonLocal(4),
     ContextGate(),
     SqueezeExcite(0.5),
+    SqueezeExcite(0.5, "swish", "hsigmoid", "frame"),
+    InvertedResidual(6, 3, 3, 1, "hswish"),
+    TemporalInvertedResidual(5, 2, 4, 2),
+    TemporalDepthwiseConv(3, 2, "relu6"),
+    TemporalDepthwiseConv(4),
+    Conv3d(8, 3, 3, 2, 2, "swish"),
+    Conv3d(1, 4, 2),
+    DepthwiseConv3d(5, 3),
+    DepthwiseConv3d(2, 4, 2, 3),
+    Dense(7, "hswish"),
+    TemporalShift(0.25),
+    Activate("swish"),
+    Branches("sum", ((SpatialConv(5, 3),), ())),
+    Branches("concat", ((SpatialConv(4, 3, 2),), (SpatialPool("max", 3, 2), Dense(3)), (SpatialConv(1),))),
 ]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_every_layer_counts_trains_and_folds(layer: Layer) -> None:
+    genome = Genome(InputSpec(9, 4), (Block((SpatialConv(5, activation="relu"), layer), repeats=2),))
+    _assert_counts_equal_torch(genome)
+    _assert_runs_trains_and_deploys_to_the_same_logits(genome)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
@@ -138,10 +175,9 @@ def test_every_layer_keeps_the_one_layout(layer: Layer, shape: tuple[int, int], 
         rows = output.permute(0, 2, 3, 1)
         assert rows.is_contiguous(), (type(module).__name__, tuple(output.shape), output.stride())
 
-    for repeat in network.repeats:
-        for module in [*repeat.layers, repeat.shortcut]:
-            if module is not None:
-                module.register_forward_hook(check)
+    for module in network.modules():
+        if type(module) in set(MODULES.values()) - {Head}:
+            module.register_forward_hook(check)
     with torch.inference_mode():
         network(_clips(genome, batch=2))
 
@@ -177,7 +213,7 @@ def test_pooling_equals_windows_cut_by_hand(mode: str, kernel: int, stride: int,
         return
     clip = torch.randn(2, 3, size, size).contiguous(memory_format=torch.channels_last)
     effective = trace(genome).calls[0]
-    pooled = network.repeats[0].layers[0](clip)
+    pooled = network.repeats[0].nodes[0](clip)
     expected = _reference_pool(clip, effective.mode, kernel, effective.stride)
     torch.testing.assert_close(pooled, expected)
 
@@ -187,21 +223,19 @@ def test_pooling_equals_windows_cut_by_hand(mode: str, kernel: int, stride: int,
 def test_temporal_convolution_equals_conv3d(kernel: int, stride: int) -> None:
     genome = Genome(InputSpec(6, 5), (Block((SpatialConv(4), TemporalConv(8, kernel, stride))),))
     network = build_network(genome, 3).eval()
-    temporal = network.repeats[0].layers[1]
+    _, *temporal = network.repeats[0].nodes
+    convolution = temporal[-1].unit if kernel > 1 else temporal[-1]
     features = torch.randn(5, 4, 6, 6).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        folded = temporal(features)
-        if not hasattr(temporal, "unit"):
-            assert kernel == stride == 1
-            return
+        folded = nn.Sequential(*temporal)(features)
         before, _ = padding = same_padding(5, kernel, stride)
-        weight = temporal.unit.conv.weight[..., None]
+        weight = convolution.conv.weight[..., None]
         clip = features.permute(1, 0, 2, 3)[None]
         after = padding.after
         plain = functional.conv3d(
             functional.pad(clip, (0, 0, 0, 0, before, after)), weight, stride=(stride, 1, 1)
         )
-        plain = plain / (1 + temporal.unit.norm.eps) ** 0.5
+        plain = plain / (1 + convolution.norm.eps) ** 0.5
         torch.testing.assert_close(folded, plain[0].permute(1, 0, 2, 3), rtol=1e-4, atol=1e-4)
 
 

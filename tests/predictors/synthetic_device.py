@@ -7,9 +7,11 @@ import random
 
 from latency_db import StoredProfile
 from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.space import load_space, sample_genome
-from tvnsearch.genome.trace import LayerCall, trace
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
+from tvnsearch.genome.trace import trace
 
 CLASSES = 20
 FINGERPRINT = {"device": "synthetic", "threads": "1"}

@@ -12,8 +12,9 @@ from predictors import call_table
 from predictors.call_table import CallTable
 from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context
 from tests.predictors.synthetic_device import random_genomes
+from tvnsearch.genome.calls import LayerCall, Shape, layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
-from tvnsearch.genome.trace import LayerCall, Shape, layer_call, trace
+from tvnsearch.genome.trace import trace
 from tvnsearch.network import modules
 from tvnsearch.network.padding import same_padding
 

@@ -14,7 +14,8 @@ from predictors import LatencyPredictor
 from tests.predictors.synthetic_device import CLASSES, FINGERPRINT, random_genomes
 from tvnsearch.errors import UserError
 from tvnsearch.genome.mutation import mutate
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
 
 

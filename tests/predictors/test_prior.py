@@ -6,8 +6,9 @@ import pytest
 from predictors.features import WORK_NAMES, call_work
 from predictors.prior import POOLED, RooflinePrior, fit_prior
 from tests.predictors.synthetic_device import random_genomes
+from tvnsearch.genome.calls import LayerCall, Shape, layer_call
 from tvnsearch.genome.layers import NonLocal, SpatialConv
-from tvnsearch.genome.trace import LayerCall, Shape, layer_call, trace
+from tvnsearch.genome.trace import trace
 
 
 def calls_of(count: int, seed: int, space: str = "digits") -> list[LayerCall]:

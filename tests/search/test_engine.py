@@ -273,7 +273,7 @@ def test_a_budget_that_only_a_freak_keeps_ends_in_a_sentence(
     monkeypatch.setattr(engine, "PATIENCE_CANDIDATES", 200)
     monkeypatch.setattr(engine, "HOPELESS_CANDIDATES", 400)
     with pytest.raises(UserError, match="none of 400 did; raise --max-ms"):
-        search(tmp_path / "run", make_plan(budget=Budget(0.06)))
+        search(tmp_path / "run", make_plan(budget=Budget(0.095)))
     with Journal.read(tmp_path / "run") as journal:
         assert journal.lines() == ["the last 200 candidates were all over the budget; the search goes on"]
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.search.fakes import CLASSES, FakeLatency, true_ms
 from tvnsearch.genome import Genome, genome_id, trace
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.search import Budget, BudgetGate, LatencyEstimate
 
 SPACE = load_space("digits")

@@ -9,7 +9,7 @@ import pytest
 from tests.search.fakes import FakeFitness, FakeLatency, fitness, make_plan, measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id
-from tvnsearch.genome.space import sample_genome
+from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.search import (
     Candidate,
     Journal,

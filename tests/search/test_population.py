@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.search.fakes import make_individual
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.search.individual import rank
 from tvnsearch.search.population import Population
 

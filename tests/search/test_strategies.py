@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.search.fakes import make_individual, make_plan
 from tvnsearch.errors import UserError
-from tvnsearch.genome.space import load_space, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.search import Individual
 from tvnsearch.search.strategies import STRATEGIES, Strategy, Tournament, make_strategy
 

@@ -9,9 +9,10 @@ import torch
 
 from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
+from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.identity import genome_id
-from tvnsearch.genome.trace import BYTES_PER_VALUE, LayerCall, trace
+from tvnsearch.genome.trace import trace
 
 USABLE_SHARE = 0.8
 """Of the free memory; the rest is for scratch space and for other processes."""

@@ -15,6 +15,6 @@ def genome_id(genome: Genome) -> str:
     """
     spec = genome.input
     frame_stride = spec.frame_stride if spec.frames > 1 else 1
-    calls = " ".join(block.key for block in trace(genome).blocks if block.key)
-    text = f"{spec.resolution}x{spec.frames}/{frame_stride} {calls}"
-    return blake2b(text.encode(), digest_size=8).hexdigest()
+    work = b"".join([block.key for block in trace(genome).blocks])
+    clips = f"{spec.resolution}x{spec.frames}/{frame_stride} "
+    return blake2b(clips.encode() + work, digest_size=8).hexdigest()

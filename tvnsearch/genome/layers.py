@@ -1,20 +1,24 @@
 """The layer types that a genome is written in, each with its parameters.
 
-Ranges here are what can be built at all; what a search may draw is the business of a search space.
+Ranges here are what can be built at all; what a search may draw is the business of a search space. The
+paper's layers come first, then its mobile ones, then what only the peers' networks need.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-Activation = Literal["none", "relu", "hswish"]
+Activation = Literal["none", "relu", "relu6", "swish", "hswish"]
 PoolMode = Literal["avg", "max"]
+Gate = Literal["sigmoid", "hsigmoid"]
+Extent = Literal["clip", "frame"]
 
 Kernel = Annotated[int, Meta(ge=1, le=64)]
 Stride = Annotated[int, Meta(ge=1, le=64)]
 Filters = Annotated[int, Meta(ge=1, le=16384)]
+Expansion = Annotated[float, Meta(ge=1.0, le=64.0)]
 Ratio = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
@@ -77,13 +81,107 @@ class ContextGate(_Layer, frozen=True, tag="context_gate"):
 class SqueezeExcite(_Layer, frozen=True, tag="squeeze_excite"):
     """Channels scaled through a squeezed pair of linear layers on their means (Hu et al. 2018).
 
-    The hidden width is ``max(int(channels * ratio), 8)``.
+    The hidden width is ``max(int(channels * ratio), 8)``, ``inner`` the activation there. Means are taken
+    over the whole clip, or over each frame by itself.
     """
 
     ratio: Ratio
+    inner: Activation = "relu"
+    gate: Gate = "sigmoid"
+    over: Extent = "clip"
 
 
-Layer = (
+class InvertedResidual(_Layer, frozen=True, tag="inverted_residual"):
+    """Widen, depthwise convolution over each frame, narrow (Sandler et al. 2018); BatchNorm after each.
+
+    The inner width is ``int(channels * expansion)``, nothing is widened where that changes nothing. The last
+    convolution is linear, and the input is added where the shapes agree.
+    """
+
+    filters: Filters
+    expansion: Expansion
+    kernel: Kernel
+    stride: Stride = 1
+    activation: Activation = "relu"
+
+
+class TemporalInvertedResidual(_Layer, frozen=True, tag="temporal_inverted_residual"):
+    """An inverted residual whose depthwise convolution runs over time; not executed on a single frame."""
+
+    filters: Filters
+    expansion: Expansion
+    kernel: Kernel
+    stride: Stride = 1
+    activation: Activation = "relu"
+
+
+class TemporalDepthwiseConv(_Layer, frozen=True, tag="temporal_depthwise_conv"):
+    """A 1-D convolution over time, one filter a channel, BatchNorm, activation; none on a single frame."""
+
+    kernel: Kernel
+    stride: Stride = 1
+    activation: Activation = "none"
+
+
+class Conv3d(_Layer, frozen=True, tag="conv3d"):
+    """A kernel_frames x kernel x kernel convolution, BatchNorm, activation."""
+
+    filters: Filters
+    kernel: Kernel
+    kernel_frames: Kernel
+    stride: Stride = 1
+    stride_frames: Stride = 1
+    activation: Activation = "none"
+
+
+class DepthwiseConv3d(_Layer, frozen=True, tag="depthwise_conv3d"):
+    """A kernel_frames x kernel x kernel convolution, one filter a channel, BatchNorm, activation."""
+
+    kernel: Kernel
+    kernel_frames: Kernel
+    stride: Stride = 1
+    stride_frames: Stride = 1
+    activation: Activation = "none"
+
+
+class Dense(_Layer, frozen=True, tag="dense"):
+    """One linear layer with a bias at every position, activation; no BatchNorm."""
+
+    filters: Filters
+    activation: Activation = "none"
+
+
+class TemporalShift(_Layer, frozen=True, tag="temporal_shift"):
+    """A share of the channels from the next frame, as large a one from the frame before (Lin et al. 2019)."""
+
+    share: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.125
+
+
+class Activate(_Layer, frozen=True, tag="activation"):
+    """An activation by itself."""
+
+    function: Activation
+
+
+class Branches(_Layer, frozen=True, tag="branches"):
+    """Sequences of layers on one input, their outputs concatenated over the channels, or added.
+
+    An empty branch hands on the input. A sum has two branches; where their shapes disagree, only the first is
+    executed. A concatenation leaves out branches whose frames and pixels disagree with the first one's.
+    """
+
+    join: Literal["concat", "sum"]
+    branches: tuple[tuple[Layer, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.branches) < 2 or (self.join == "sum" and len(self.branches) > 2):
+            expected = "two branches to add" if self.join == "sum" else "two or more branches"
+            raise ValueError(f"expected {expected}, got {len(self.branches)}")
+        if not any(self.branches):
+            raise ValueError("expected layers in at least one branch, got none")
+
+
+Layer: TypeAlias = (
     SpatialConv
     | DepthwiseConv
     | TemporalConv
@@ -92,4 +190,13 @@ Layer = (
     | NonLocal
     | ContextGate
     | SqueezeExcite
+    | InvertedResidual
+    | TemporalInvertedResidual
+    | TemporalDepthwiseConv
+    | Conv3d
+    | DepthwiseConv3d
+    | Dense
+    | TemporalShift
+    | Activate
+    | Branches
 )

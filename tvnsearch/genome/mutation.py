@@ -9,8 +9,9 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Block, Genome
-from tvnsearch.genome.layers import Layer
-from tvnsearch.genome.space import SearchSpace, draw_parameter, sample_block, sample_layer
+from tvnsearch.genome.layers import Branches, Layer
+from tvnsearch.genome.sampling import draw_parameter, drawn_parameters, pick, sample_block, sample_layer
+from tvnsearch.genome.space import SearchSpace
 
 Choice = TypeVar("Choice")
 Operator = Callable[[Genome, SearchSpace, random.Random], Genome]
@@ -22,11 +23,11 @@ def mutate(genome: Genome, space: SearchSpace, rng: random.Random) -> Genome:
     Operators that cannot change this genome (removing its only block, say) are passed over; a space in which
     none can change anything gives the genome back.
     """
-    operators = list(OPERATORS.values())
-    rng.shuffle(operators)
-    for operator in operators:
+    untried = list(OPERATORS.values())
+    while untried:
+        operator = untried.pop(int(rng.random() * len(untried)))
         child = operator(genome, space, rng)
-        if child != genome:
+        if child is not genome and child != genome:
             return child
     return genome
 
@@ -65,7 +66,7 @@ def remove_block(genome: Genome, space: SearchSpace, rng: random.Random) -> Geno
     """One block less."""
     if len(genome.blocks) <= space.blocks.min:
         return genome
-    place = rng.randrange(len(genome.blocks))
+    place = int(rng.random() * len(genome.blocks))
     return replace(genome, blocks=genome.blocks[:place] + genome.blocks[place + 1 :])
 
 
@@ -141,10 +142,10 @@ def change_layer_parameter(genome: Genome, space: SearchSpace, rng: random.Rando
     """Another value for one field of one layer (kernel, stride, filters, ratio, ...)."""
 
     def change(layer: Layer) -> Layer:
-        names = layer.__struct_fields__
+        names = drawn_parameters(layer)
         if not names:
             return layer
-        name = rng.choice(names)
+        name = pick(names, rng)
         return replace(layer, **{name: draw_parameter(name, space, rng)})
 
     return _in_a_layer(genome, rng, change)
@@ -172,20 +173,36 @@ OPERATORS: dict[str, Operator] = {
 
 
 def _in_a_block(genome: Genome, rng: random.Random, change: Callable[[Block], Block]) -> Genome:
-    place = rng.randrange(len(genome.blocks))
+    place = int(rng.random() * len(genome.blocks))
     blocks = (*genome.blocks[:place], change(genome.blocks[place]), *genome.blocks[place + 1 :])
     return replace(genome, blocks=blocks)
 
 
 def _in_a_layer(genome: Genome, rng: random.Random, change: Callable[[Layer], Layer]) -> Genome:
-    def change_one(block: Block) -> Block:
-        place = rng.randrange(len(block.layers))
-        layers = (*block.layers[:place], change(block.layers[place]), *block.layers[place + 1 :])
-        return replace(block, layers=layers)
+    return _in_a_block(
+        genome, rng, lambda block: replace(block, layers=_one_changed(block.layers, rng, change))
+    )
 
-    return _in_a_block(genome, rng, change_one)
+
+def _one_changed(
+    layers: tuple[Layer, ...], rng: random.Random, change: Callable[[Layer], Layer]
+) -> tuple[Layer, ...]:
+    place = int(rng.random() * len(layers))
+    layer = layers[place]
+    if isinstance(layer, Branches):
+        changed: Layer = _one_branch_changed(layer, rng, change)
+    else:
+        changed = change(layer)
+    return (*layers[:place], changed, *layers[place + 1 :])
+
+
+def _one_branch_changed(layer: Branches, rng: random.Random, change: Callable[[Layer], Layer]) -> Branches:
+    """Peers' networks are mutated inside their branches; which branches there are stays."""
+    place = pick(tuple(place for place, branch in enumerate(layer.branches) if branch), rng)
+    branch = _one_changed(layer.branches[place], rng, change)
+    return replace(layer, branches=(*layer.branches[:place], branch, *layer.branches[place + 1 :]))
 
 
 def _other(value: Choice, choices: tuple[Choice, ...], rng: random.Random) -> Choice:
-    others = [choice for choice in choices if choice != value]
-    return rng.choice(others) if others else value
+    others = tuple([choice for choice in choices if choice != value])
+    return pick(others, rng) if others else value

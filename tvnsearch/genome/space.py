@@ -1,8 +1,7 @@
-"""The search space: what a random genome may look like, and how one is drawn (paper, section A.3)."""
+"""The search space: what a random genome may look like (paper, section A.3)."""
 
 from __future__ import annotations
 
-import math
 import random
 from importlib import resources
 from pathlib import Path
@@ -12,20 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Block, Genome, InputSpec, Residual
-from tvnsearch.genome.layers import (
-    Activation,
-    ContextGate,
-    DepthwiseConv,
-    Layer,
-    NonLocal,
-    PoolMode,
-    SpatialConv,
-    SpatialPool,
-    SqueezeExcite,
-    TemporalConv,
-    TemporalPool,
-)
+from tvnsearch.genome.genome import Residual
+from tvnsearch.genome.layers import Activation, PoolMode
 
 LayerType = Literal[
     "spatial_conv",
@@ -36,7 +23,41 @@ LayerType = Literal[
     "non_local",
     "context_gate",
     "squeeze_excite",
+    "inverted_residual",
+    "temporal_inverted_residual",
+    "temporal_depthwise_conv",
+    "conv3d",
+    "depthwise_conv3d",
+    "dense",
+    "temporal_shift",
 ]
+
+PAPER_LAYER_TYPES: tuple[LayerType, ...] = (
+    "spatial_conv",
+    "depthwise_conv",
+    "temporal_conv",
+    "spatial_pool",
+    "temporal_pool",
+    "non_local",
+    "context_gate",
+    "squeeze_excite",
+)
+
+_HIGHEST = {
+    "resolution": 4096,
+    "frames": 1024,
+    "frame_stride": 1024,
+    "blocks": 64,
+    "repeats": 64,
+    "layers": 64,
+    "kernel": 64,
+    "stride": 64,
+    "filters": 16384,
+    "bottleneck": 16384,
+    "squeeze_ratio": 1.0,
+    "expansion": 64,
+}
+"""What a genome can hold at all, by range."""
 
 
 class IntRange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,11 +76,11 @@ class IntRange(Struct, frozen=True, forbid_unknown_fields=True):
 
     def draw(self, rng: random.Random) -> int:
         """One value."""
+        last_step = (self.max - self.min) // self.step
         if self.scale == "linear":
-            return rng.randrange(self.min, self.max + 1, self.step)
-        value = math.exp(rng.uniform(math.log(self.min), math.log(self.max + self.step)))
-        steps = int((value - self.min) // self.step)
-        return self.min + self.step * max(0, min(steps, (self.max - self.min) // self.step))
+            return self.min + self.step * int(rng.random() * (last_step + 1))
+        value = self.min * ((self.max + self.step) / self.min) ** rng.random()
+        return self.min + self.step * min(int((value - self.min) / self.step), last_step)
 
     def draw_other(self, value: int, rng: random.Random) -> int:
         """One value that is not ``value``, unless there is no other."""
@@ -97,7 +118,7 @@ class FloatRange(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
-    """The ranges that genomes are drawn from; the defaults are the paper's.
+    """The ranges that genomes are drawn from; the defaults are the paper's (section A.3).
 
     ``frame_stride`` depends on the frames: it never makes a clip span more than ``max_span_frames`` (10 s at
     25 frames a second). Frames, filters and bottlenecks are drawn uniformly in their logarithm, so that small
@@ -111,21 +132,13 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     blocks: IntRange = IntRange(1, 8)
     repeats: IntRange = IntRange(1, 8)
     layers: IntRange = IntRange(1, 8)
-    layer_types: tuple[LayerType, ...] = (
-        "spatial_conv",
-        "depthwise_conv",
-        "temporal_conv",
-        "spatial_pool",
-        "temporal_pool",
-        "non_local",
-        "context_gate",
-        "squeeze_excite",
-    )
+    layer_types: tuple[LayerType, ...] = PAPER_LAYER_TYPES
     kernel: IntRange = IntRange(1, 8)
     stride: IntRange = IntRange(1, 8)
     filters: IntRange = IntRange(32, 2048, 4, "log")
     bottleneck: IntRange = IntRange(4, 1024, scale="log")
     squeeze_ratio: FloatRange = FloatRange(0.001, 1.0)
+    expansion: IntRange = IntRange(1, 8)
     pool_modes: tuple[PoolMode, ...] = ("avg", "max")
     activations: tuple[Activation, ...] = ("none", "relu")
     residuals: tuple[Residual, ...] = ("none", "identity", "projection")
@@ -134,6 +147,9 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("layer_types", "pool_modes", "activations", "residuals"):
             if not getattr(self, name):
                 raise ValueError(f"expected at least one of {name}, got none")
+        for name, highest in _HIGHEST.items():
+            if (range_max := getattr(self, name).max) > highest:
+                raise ValueError(f"expected {name}.max of at most {highest}, got {range_max}")
 
     def frame_strides(self, frames: int) -> IntRange:
         """The frame strides that ``frames`` frames may have."""
@@ -143,23 +159,23 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self.frame_stride, max=min(self.frame_stride.max, longest))
 
 
-_PRESETS = ("paper", "digits")
+PRESETS = ("paper", "mobile", "digits")
 
 
 def load_space(name: str) -> SearchSpace:
-    """A preset by its name (``paper``, ``digits``) or a user's own TOML file.
+    """A preset by its name (``paper``, ``mobile``, ``digits``) or a user's own TOML file.
 
     Keys that a file does not give keep the paper's ranges.
 
     Raises:
         UserError: no such preset or file, or the file is not a search space; the sentence names the key.
     """
-    if name in _PRESETS:
+    if name in PRESETS:
         text = resources.files("tvnsearch.genome").joinpath("spaces", f"{name}.toml").read_bytes()
         return msgspec.toml.decode(text, type=SearchSpace)
     path = Path(name)
     if not path.is_file():
-        presets = ", ".join(_PRESETS)
+        presets = ", ".join(PRESETS)
         raise UserError(f"expected a search space ({presets}) or a TOML file, got '{name}', which is neither")
     try:
         return msgspec.toml.decode(path.read_bytes(), type=SearchSpace)
@@ -167,61 +183,3 @@ def load_space(name: str) -> SearchSpace:
         raise UserError(
             f"{path} is not a search space: {error}; see docs/search-space.md for the keys"
         ) from None
-
-
-def sample_genome(space: SearchSpace, rng: random.Random) -> Genome:
-    """A random genome: input first, then each block's layers."""
-    blocks = tuple(sample_block(space, rng) for _ in range(space.blocks.draw(rng)))
-    return Genome(input=_sample_input(space, rng), blocks=blocks)
-
-
-def sample_block(space: SearchSpace, rng: random.Random) -> Block:
-    """A random block."""
-    return Block(
-        layers=tuple(sample_layer(space, rng) for _ in range(space.layers.draw(rng))),
-        repeats=space.repeats.draw(rng),
-        residual=rng.choice(space.residuals),
-        activation=rng.choice(space.activations),
-    )
-
-
-def sample_layer(space: SearchSpace, rng: random.Random) -> Layer:
-    """A random layer, its type first."""
-    kind = rng.choice(space.layer_types)
-    fields = {name: draw_parameter(name, space, rng) for name in LAYERS[kind].__struct_fields__}
-    return msgspec.convert({"type": kind, **fields}, Layer)  # type: ignore[no-any-return]
-
-
-LAYERS: dict[LayerType, type[Struct]] = {
-    "spatial_conv": SpatialConv,
-    "depthwise_conv": DepthwiseConv,
-    "temporal_conv": TemporalConv,
-    "spatial_pool": SpatialPool,
-    "temporal_pool": TemporalPool,
-    "non_local": NonLocal,
-    "context_gate": ContextGate,
-    "squeeze_excite": SqueezeExcite,
-}
-
-
-def draw_parameter(name: str, space: SearchSpace, rng: random.Random) -> int | float | str:
-    """A random value for a layer's field of that name."""
-    match name:
-        case "activation":
-            return rng.choice(space.activations)
-        case "mode":
-            return rng.choice(space.pool_modes)
-        case "ratio":
-            return space.squeeze_ratio.draw(rng)
-        case _:
-            chosen: IntRange = getattr(space, name)
-            return chosen.draw(rng)
-
-
-def _sample_input(space: SearchSpace, rng: random.Random) -> InputSpec:
-    frames = space.frames.draw(rng)
-    return InputSpec(
-        resolution=space.resolution.draw(rng),
-        frames=frames,
-        frame_stride=space.frame_strides(frames).draw(rng),
-    )

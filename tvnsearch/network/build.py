@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
+from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, LayerCall, RepeatTrace, Trace, trace
-from tvnsearch.network.layout import fold_clips
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, Node, Parallel, Trace, trace
+from tvnsearch.network.layout import fold_clips, lay_out_weights
 from tvnsearch.network.modules import (
     Activation,
+    Add,
     ChannelGate,
+    Concatenate,
+    Convolution3d,
+    DenseLayer,
     Head,
     NonLocalBlock,
-    Shortcut,
     SpatialConvolution,
     SpatialPooling,
     TemporalConvolution,
     TemporalPooling,
+    TemporalShifting,
 )
 
 MODULES: dict[str, Callable[[LayerCall], nn.Module]] = {
     "spatial_conv": SpatialConvolution,
     "depthwise_conv": SpatialConvolution,
     "temporal_conv": TemporalConvolution,
+    "temporal_depthwise_conv": TemporalConvolution,
+    "conv3d": Convolution3d,
+    "depthwise_conv3d": Convolution3d,
+    "dense": DenseLayer,
     "spatial_pool": SpatialPooling,
     "temporal_pool": TemporalPooling,
+    "temporal_shift": TemporalShifting,
     "non_local": NonLocalBlock,
     "context_gate": ChannelGate,
     "squeeze_excite": ChannelGate,
     "activation": Activation,
-    "residual_add": Shortcut,
+    "add": Add,
+    "concat": Concatenate,
     "head": Head,
 }
 
@@ -43,24 +53,39 @@ def _no_stamp() -> None:
     """Plain runs are not stamped."""
 
 
-class Repeat(nn.Module):
-    """One repeat of a block: its layers one after the other, then the shortcut where there is one."""
+class Chain(nn.Module):
+    """Nodes of a trace, one after the other; none at all hand on what they get."""
 
-    def __init__(self, repeat: RepeatTrace) -> None:
+    def __init__(self, nodes: Sequence[Node]) -> None:
         super().__init__()
-        modules = [MODULES[call.type](call) for call in repeat.calls]
-        self.shortcut = modules.pop() if repeat.has_shortcut else None
-        self.layers = nn.ModuleList(modules)
+        self.nodes = nn.ModuleList(_node_module(node) for node in nodes)
 
     def forward(self, features: Tensor, stamp: Stamp) -> Tensor:
-        kept = features if self.shortcut is not None else None
-        for layer in self.layers:
-            features = layer(features)
-            stamp()
-        if self.shortcut is not None:
-            features = self.shortcut(features, kept)
-            stamp()
+        for node in self.nodes:
+            if isinstance(node, Fork):
+                features = node(features, stamp)
+            else:
+                features = node(features)
+                stamp()
         return features
+
+
+class Fork(nn.Module):
+    """Branches on the same features, and what joins their ends."""
+
+    def __init__(self, parallel: Parallel) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(Chain(branch) for branch in parallel.branches)
+        self.join = MODULES[parallel.join.type](parallel.join)
+
+    def forward(self, features: Tensor, stamp: Stamp) -> Tensor:
+        joined: Tensor = self.join(*[branch(features, stamp) for branch in self.branches])
+        stamp()
+        return joined
+
+
+def _node_module(node: Node) -> nn.Module:
+    return Fork(node) if isinstance(node, Parallel) else MODULES[node.type](node)
 
 
 class TinyVideoNetwork(nn.Module):
@@ -74,10 +99,12 @@ class TinyVideoNetwork(nn.Module):
         super().__init__()
         self.trace = network_trace
         self.repeats = nn.ModuleList(
-            Repeat(repeat) for block in network_trace.blocks for repeat in block.repeats if repeat.calls
+            Chain(repeat.nodes) for block in network_trace.blocks for repeat in block.repeats if repeat.nodes
         )
         self.head = Head(network_trace.head)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Conv3d):
+                lay_out_weights(module)
 
     def forward(self, clips: Tensor) -> Tensor:
         return self.forward_stamped(clips, _no_stamp)

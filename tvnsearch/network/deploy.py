@@ -15,7 +15,7 @@ def deployed(network: TinyVideoNetwork) -> TinyVideoNetwork:
     """A copy that computes the same logits in evaluation mode without any BatchNorm."""
     copy = deepcopy(network).eval()
     for module in copy.modules():
-        if isinstance(module, ConvUnit) and isinstance(module.norm, nn.BatchNorm2d):
+        if isinstance(module, ConvUnit) and isinstance(module.norm, nn.BatchNorm2d | nn.BatchNorm3d):
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()
     return copy

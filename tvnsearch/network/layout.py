@@ -8,9 +8,10 @@ between the two is a view, never a copy.
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from tvnsearch.genome.trace import Shape
+from tvnsearch.genome.calls import Shape
 
 
 def fold_clips(clips: Tensor) -> Tensor:
@@ -25,9 +26,27 @@ def over_time(features: Tensor, shape: Shape) -> Tensor:
 
 
 def over_space(features: Tensor, shape: Shape) -> Tensor:
-    """Temporal view -> spatial view ``(batch * frames, channels, height, width)``."""
-    rows = features.permute(0, 2, 3, 1).reshape(-1, shape.height, shape.width, shape.channels)
+    """Temporal view or clip -> spatial view ``(batch * frames, channels, height, width)``."""
+    rows = features.movedim(1, -1).reshape(-1, shape.height, shape.width, shape.channels)
     return rows.permute(0, 3, 1, 2)
+
+
+def over_clip(features: Tensor, shape: Shape) -> Tensor:
+    """Spatial view -> ``(batch, channels, frames, height, width)``, in channels_last_3d."""
+    rows = features.permute(0, 2, 3, 1).reshape(-1, shape.frames, shape.height, shape.width, shape.channels)
+    return rows.permute(0, 4, 1, 2, 3)
+
+
+def lay_out_weights(conv: nn.Conv2d | nn.Conv3d) -> None:
+    """Lay out a convolution's weights as it finds its features, so that it hands on the same layout."""
+    layout = torch.channels_last if conv.weight.dim() == 4 else torch.channels_last_3d
+    conv.to(memory_format=layout)  # type: ignore[call-overload]
+
+
+def keep_layout(features: Tensor) -> Tensor:
+    """``features`` in the one layout: a view where they are in it, a copy where one channel left it open."""
+    layout = torch.channels_last if features.dim() == 4 else torch.channels_last_3d
+    return features.contiguous(memory_format=layout)
 
 
 def over_positions(features: Tensor, shape: Shape) -> Tensor:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.mutation import mutate
-from tvnsearch.genome.space import sample_genome
+from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import LatencyModel

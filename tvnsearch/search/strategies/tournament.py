@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 
 from tvnsearch.genome.mutation import mutate
-from tvnsearch.genome.space import SearchSpace, sample_genome
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.individual import Individual
 from tvnsearch.search.population import Population
 from tvnsearch.search.strategies.strategy import Proposal

@@ -1,0 +1,361 @@
+"""What one layer executes on one input shape: a layer call, with its parameters, MACs and bytes moved.
+
+What does nothing is not a call: pools of kernel 1 without stride, spatial pools on one pixel, temporal layers
+on a single frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+from tvnsearch.genome.layers import (
+    ContextGate,
+    Conv3d,
+    Dense,
+    DepthwiseConv,
+    DepthwiseConv3d,
+    NonLocal,
+    SpatialConv,
+    SpatialPool,
+    SqueezeExcite,
+    TemporalConv,
+    TemporalDepthwiseConv,
+    TemporalPool,
+    TemporalShift,
+)
+
+BYTES_PER_VALUE = 4
+MIN_SQUEEZE_WIDTH = 8
+
+Primitive: TypeAlias = (
+    SpatialConv
+    | DepthwiseConv
+    | TemporalConv
+    | TemporalDepthwiseConv
+    | Conv3d
+    | DepthwiseConv3d
+    | Dense
+    | SpatialPool
+    | TemporalPool
+    | TemporalShift
+    | NonLocal
+    | ContextGate
+    | SqueezeExcite
+)
+"""Layers that are executed as one call; the others are written out in these first."""
+
+
+class Shape(NamedTuple):
+    """The size of one clip's features."""
+
+    frames: int
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def positions(self) -> int:
+        """Pixels over all frames."""
+        return self.frames * self.height * self.width
+
+    @property
+    def values(self) -> int:
+        """Numbers held, all channels counted."""
+        return self.frames * self.height * self.width * self.channels
+
+
+class LayerCall(Struct, frozen=True, gc=False, array_like=True):
+    """One layer at its place in a network: the row of a latency table.
+
+    ``type`` is a layer's tag, or ``add``, ``concat``, ``activation``, ``head``. In temporal layers ``kernel``
+    and ``stride`` are frames; in others they are pixels, with ``kernel_frames`` and ``stride_frames`` beside
+    them. ``hidden`` is the inner width of a non-local block or a squeeze, or the channels that a shift moves
+    each way; ``mode`` the kind of pooling or of gate. ``macs`` counts convolutions and linear layers;
+    ``bytes_moved`` counts each float32 read and written once per pass over it, weights included.
+    """
+
+    type: str
+    in_shape: Shape
+    out_shape: Shape
+    kernel: int = 1
+    stride: int = 1
+    kernel_frames: int = 1
+    stride_frames: int = 1
+    hidden: int = 0
+    mode: str = ""
+    activation: str = "none"
+    params: int = 0
+    macs: int = 0
+    bytes_moved: int = 0
+
+
+@lru_cache(maxsize=4096)
+def layer_call(layer: Primitive, in_shape: Shape, strided: bool = True) -> LayerCall | None:
+    """What ``layer`` executes on ``in_shape``, or None where it does nothing; unstrided in later repeats."""
+    return _CALLS[type(layer)](layer, in_shape, strided)
+
+
+def moved(in_values: int, out_values: int, params: int = 0) -> int:
+    """Bytes of values read and written, and of parameters read."""
+    return (in_values + out_values + params) * BYTES_PER_VALUE
+
+
+def head_call(shape: Shape, classes: int) -> LayerCall:
+    """The fixed head: global average pooling, dropout, one linear layer."""
+    params = shape.channels * classes + classes
+    return LayerCall(
+        "head",
+        shape,
+        Shape(1, 1, 1, classes),
+        params=params,
+        macs=shape.channels * classes,
+        bytes_moved=moved(shape.values, classes, params),
+    )
+
+
+def activation_call(function: str, shape: Shape) -> LayerCall:
+    """An activation that no call before it can end with."""
+    return LayerCall(
+        "activation", shape, shape, activation=function, bytes_moved=moved(shape.values, shape.values)
+    )
+
+
+def add_call(shape: Shape) -> LayerCall:
+    """The sum of two branches."""
+    return LayerCall("add", shape, shape, bytes_moved=moved(2 * shape.values, shape.values))
+
+
+def concat_call(shape: Shape) -> LayerCall:
+    """Branches side by side in the channels of ``shape``."""
+    return LayerCall("concat", shape, shape, bytes_moved=moved(shape.values, shape.values))
+
+
+def _effective_stride(stride: int, size: int, strided: bool) -> int:
+    """Strides beyond the map all pick the one first output."""
+    return min(stride, size) if strided else 1
+
+
+def _over_space(shape: Shape, stride: int, channels: int) -> Shape:
+    frames, height, width, _ = shape
+    return Shape(frames, -(-height // stride), -(-width // stride), channels)
+
+
+def _over_time(shape: Shape, stride: int, channels: int) -> Shape:
+    frames, height, width, _ = shape
+    return Shape(-(-frames // stride), height, width, channels)
+
+
+def _with_norm(
+    kind: str,
+    in_shape: Shape,
+    out: Shape,
+    weights: int,
+    activation: str,
+    kernel: int,
+    stride: int,
+    kernel_frames: int = 1,
+    stride_frames: int = 1,
+) -> LayerCall:
+    """A convolution of ``weights`` weights, each used once at every output position, and its BatchNorm."""
+    in_frames, in_height, in_width, in_channels = in_shape
+    out_frames, out_height, out_width, out_channels = out
+    positions = out_frames * out_height * out_width
+    params = weights + 2 * out_channels
+    values = in_frames * in_height * in_width * in_channels + positions * out_channels
+    return LayerCall(
+        kind,
+        in_shape,
+        out,
+        kernel,
+        stride,
+        kernel_frames,
+        stride_frames,
+        activation=activation,
+        params=params,
+        macs=weights * positions,
+        bytes_moved=(values + params) * BYTES_PER_VALUE,
+    )
+
+
+def _spatial_conv(layer: SpatialConv, shape: Shape, strided: bool) -> LayerCall:
+    stride = _effective_stride(layer.stride, shape.height, strided)
+    out = _over_space(shape, stride, layer.filters)
+    weights = layer.kernel**2 * shape.channels * layer.filters
+    return _with_norm("spatial_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+
+
+def _depthwise_conv(layer: DepthwiseConv, shape: Shape, strided: bool) -> LayerCall:
+    stride = _effective_stride(layer.stride, shape.height, strided)
+    out = _over_space(shape, stride, shape.channels)
+    weights = layer.kernel**2 * shape.channels
+    return _with_norm("depthwise_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+
+
+def _temporal_conv(layer: TemporalConv, shape: Shape, strided: bool) -> LayerCall | None:
+    if shape.frames == 1:
+        return None
+    stride = _effective_stride(layer.stride, shape.frames, strided)
+    if layer.kernel == 1 and stride == 1:
+        return layer_call(SpatialConv(layer.filters, activation=layer.activation), shape)
+    out = _over_time(shape, stride, layer.filters)
+    weights = layer.kernel * shape.channels * layer.filters
+    return _with_norm("temporal_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+
+
+def _temporal_depthwise(layer: TemporalDepthwiseConv, shape: Shape, strided: bool) -> LayerCall | None:
+    if shape.frames == 1:
+        return None
+    stride = _effective_stride(layer.stride, shape.frames, strided)
+    if layer.kernel == 1 and stride == 1:
+        return layer_call(DepthwiseConv(1, activation=layer.activation), shape)
+    out = _over_time(shape, stride, shape.channels)
+    weights = layer.kernel * shape.channels
+    return _with_norm("temporal_depthwise_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+
+
+def _conv3d(layer: Conv3d, shape: Shape, strided: bool) -> LayerCall:
+    weights = layer.kernel_frames * layer.kernel**2 * shape.channels * layer.filters
+    return _over_space_and_time("conv3d", layer, layer.filters, weights, shape, strided)
+
+
+def _depthwise_conv3d(layer: DepthwiseConv3d, shape: Shape, strided: bool) -> LayerCall:
+    weights = layer.kernel_frames * layer.kernel**2 * shape.channels
+    return _over_space_and_time("depthwise_conv3d", layer, shape.channels, weights, shape, strided)
+
+
+def _over_space_and_time(
+    kind: str, layer: Conv3d | DepthwiseConv3d, channels: int, weights: int, shape: Shape, strided: bool
+) -> LayerCall:
+    stride = _effective_stride(layer.stride, shape.height, strided)
+    stride_frames = _effective_stride(layer.stride_frames, shape.frames, strided)
+    out = _over_time(_over_space(shape, stride, channels), stride_frames, channels)
+    return _with_norm(
+        kind,
+        shape,
+        out,
+        weights,
+        layer.activation,
+        layer.kernel,
+        stride,
+        layer.kernel_frames,
+        stride_frames,
+    )
+
+
+def _dense(layer: Dense, shape: Shape, strided: bool) -> LayerCall:
+    out = shape._replace(channels=layer.filters)
+    weights = shape.channels * layer.filters
+    params = weights + layer.filters
+    return LayerCall(
+        "dense",
+        shape,
+        out,
+        activation=layer.activation,
+        params=params,
+        macs=weights * out.positions,
+        bytes_moved=moved(shape.values, out.values, params),
+    )
+
+
+def _spatial_pool(layer: SpatialPool, shape: Shape, strided: bool) -> LayerCall | None:
+    stride = _effective_stride(layer.stride, shape.height, strided)
+    if shape.height == 1 or (layer.kernel == 1 and stride == 1):
+        return None
+    return _pool(layer, shape, _over_space(shape, stride, shape.channels), shape.height, stride)
+
+
+def _temporal_pool(layer: TemporalPool, shape: Shape, strided: bool) -> LayerCall | None:
+    stride = _effective_stride(layer.stride, shape.frames, strided)
+    if shape.frames == 1 or (layer.kernel == 1 and stride == 1):
+        return None
+    return _pool(layer, shape, _over_time(shape, stride, shape.channels), shape.frames, stride)
+
+
+def _pool(layer: SpatialPool | TemporalPool, shape: Shape, out: Shape, size: int, stride: int) -> LayerCall:
+    # A single window that covers the whole map is the global pool, however far it reaches beyond.
+    covers_all = stride == size and layer.kernel >= size
+    return LayerCall(
+        layer.__struct_config__.tag,  # type: ignore[arg-type]
+        shape,
+        out,
+        kernel=size if covers_all else layer.kernel,
+        stride=stride,
+        mode="max" if layer.kernel == 1 else layer.mode,
+        bytes_moved=moved(shape.values, out.values),
+    )
+
+
+def _temporal_shift(layer: TemporalShift, shape: Shape, strided: bool) -> LayerCall | None:
+    shifted = int(shape.channels * layer.share)
+    if shape.frames == 1 or shifted == 0:
+        return None
+    return LayerCall(
+        "temporal_shift", shape, shape, hidden=shifted, bytes_moved=moved(shape.values, shape.values)
+    )
+
+
+def _non_local(layer: NonLocal, shape: Shape, strided: bool) -> LayerCall:
+    inner, channels, positions = layer.bottleneck, shape.channels, shape.positions
+    params = 4 * channels * inner + 2 * channels
+    inner_values = 5 * positions * inner
+    return LayerCall(
+        "non_local",
+        shape,
+        shape,
+        hidden=inner,
+        params=params,
+        macs=positions * (4 * channels * inner + 2 * inner * inner),
+        bytes_moved=moved(4 * shape.values + inner_values, shape.values + inner_values, params),
+    )
+
+
+def _context_gate(layer: ContextGate, shape: Shape, strided: bool) -> LayerCall:
+    params = shape.channels * shape.channels + shape.channels
+    return LayerCall(
+        "context_gate",
+        shape,
+        shape,
+        mode="clip_sigmoid",
+        params=params,
+        macs=shape.channels * shape.channels,
+        bytes_moved=moved(2 * shape.values, shape.values, params),
+    )
+
+
+def _squeeze_excite(layer: SqueezeExcite, shape: Shape, strided: bool) -> LayerCall:
+    hidden = max(int(shape.channels * layer.ratio), MIN_SQUEEZE_WIDTH)
+    over = layer.over if shape.frames > 1 else "clip"
+    gates = shape.frames if over == "frame" else 1
+    params = 2 * shape.channels * hidden + hidden + shape.channels
+    return LayerCall(
+        "squeeze_excite",
+        shape,
+        shape,
+        hidden=hidden,
+        mode=f"{over}_{layer.gate}",
+        activation=layer.inner,
+        params=params,
+        macs=2 * shape.channels * hidden * gates,
+        bytes_moved=moved(2 * shape.values, shape.values, params),
+    )
+
+
+_CALLS: dict[type[Struct], Callable[..., LayerCall | None]] = {
+    SpatialConv: _spatial_conv,
+    DepthwiseConv: _depthwise_conv,
+    TemporalConv: _temporal_conv,
+    TemporalDepthwiseConv: _temporal_depthwise,
+    Conv3d: _conv3d,
+    DepthwiseConv3d: _depthwise_conv3d,
+    Dense: _dense,
+    SpatialPool: _spatial_pool,
+    TemporalPool: _temporal_pool,
+    TemporalShift: _temporal_shift,
+    NonLocal: _non_local,
+    ContextGate: _context_gate,
+    SqueezeExcite: _squeeze_excite,
+}

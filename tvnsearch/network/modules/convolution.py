@@ -1,0 +1,138 @@
+"""Convolutions over space, over time and over both, each with BatchNorm and activation; and dense layers."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.network.layout import keep_layout, over_clip, over_space, over_time
+from tvnsearch.network.modules.activation import activation_module
+from tvnsearch.network.padding import Padding, same_padding
+
+DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
+
+
+class ConvUnit(nn.Module):
+    """Convolution, BatchNorm, activation over one view of the features.
+
+    ``kernel``, ``stride`` and ``padding`` are for the two or three axes of the view; ``groups`` equals the
+    channels in a depthwise convolution. After folding, ``norm`` is an identity and ``conv`` has a bias.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: tuple[int, ...] = (1, 1),
+        stride: tuple[int, ...] = (1, 1),
+        padding: tuple[Padding, ...] = (Padding(0, 0), Padding(0, 0)),
+        groups: int = 1,
+        activation: str = "none",
+    ) -> None:
+        super().__init__()
+        symmetric = all(axis.symmetric for axis in padding)
+        self.explicit_padding = None if symmetric else [zeros for axis in reversed(padding) for zeros in axis]
+        conv: type[nn.Conv2d | nn.Conv3d] = nn.Conv3d if len(kernel) == 3 else nn.Conv2d
+        self.conv = conv(
+            in_channels,
+            out_channels,
+            kernel,  # type: ignore[arg-type]
+            stride,  # type: ignore[arg-type]
+            padding=tuple(axis.before for axis in padding) if symmetric else 0,  # type: ignore[arg-type]
+            groups=groups,
+            bias=False,
+        )
+        norm = nn.BatchNorm3d if len(kernel) == 3 else nn.BatchNorm2d
+        self.norm: nn.Module = norm(out_channels)
+        self.activation = activation_module(activation, inplace=True)
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_in", nonlinearity="relu")
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.explicit_padding is not None:
+            features = functional.pad(features, self.explicit_padding)
+        convolved = self.conv(features)
+        if self.conv.in_channels == 1:
+            convolved = keep_layout(convolved)
+        result: Tensor = self.activation(self.norm(convolved))
+        return result
+
+
+class SpatialConvolution(ConvUnit):
+    """``spatial_conv`` and ``depthwise_conv``."""
+
+    def __init__(self, call: LayerCall) -> None:
+        super().__init__(
+            call.in_shape.channels,
+            call.out_shape.channels,
+            (call.kernel, call.kernel),
+            (call.stride, call.stride),
+            _padding_over_space(call),
+            groups=_groups(call),
+            activation=call.activation,
+        )
+
+
+class TemporalConvolution(nn.Module):
+    """``temporal_conv`` and ``temporal_depthwise_conv``: a (kernel, 1) convolution over (frames, pixels)."""
+
+    def __init__(self, call: LayerCall) -> None:
+        super().__init__()
+        self.in_shape, self.out_shape = call.in_shape, call.out_shape
+        self.unit = ConvUnit(
+            call.in_shape.channels,
+            call.out_shape.channels,
+            (call.kernel, 1),
+            (call.stride, 1),
+            (same_padding(call.in_shape.frames, call.kernel, call.stride), Padding(0, 0)),
+            groups=_groups(call),
+            activation=call.activation,
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return over_space(self.unit(over_time(features, self.in_shape)), self.out_shape)
+
+
+class Convolution3d(nn.Module):
+    """``conv3d`` and ``depthwise_conv3d``: over (frames, height, width), channels last like all others."""
+
+    def __init__(self, call: LayerCall) -> None:
+        super().__init__()
+        self.in_shape, self.out_shape = call.in_shape, call.out_shape
+        over_frames = same_padding(call.in_shape.frames, call.kernel_frames, call.stride_frames)
+        self.unit = ConvUnit(
+            call.in_shape.channels,
+            call.out_shape.channels,
+            (call.kernel_frames, call.kernel, call.kernel),
+            (call.stride_frames, call.stride, call.stride),
+            (over_frames, *_padding_over_space(call)),
+            groups=_groups(call),
+            activation=call.activation,
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return over_space(self.unit(over_clip(features, self.in_shape)), self.out_shape)
+
+
+class DenseLayer(nn.Module):
+    """``dense``: a 1x1 convolution with a bias."""
+
+    def __init__(self, call: LayerCall) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(call.in_shape.channels, call.out_shape.channels, 1)
+        self.activation = activation_module(call.activation, inplace=True)
+        nn.init.kaiming_normal_(self.linear.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.zeros_(self.linear.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor) -> Tensor:
+        result: Tensor = self.activation(keep_layout(self.linear(features)))
+        return result
+
+
+def _groups(call: LayerCall) -> int:
+    return call.in_shape.channels if call.type in DEPTHWISE else 1
+
+
+def _padding_over_space(call: LayerCall) -> tuple[Padding, Padding]:
+    height, width = call.in_shape.height, call.in_shape.width
+    return same_padding(height, call.kernel, call.stride), same_padding(width, call.kernel, call.stride)
