@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from tvnsearch.errors import UserError
 
 out = Console()
 err = Console(stderr=True)
@@ -26,7 +30,7 @@ def print_json(data: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; every column but the first is a number and stands right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 0))
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
@@ -37,6 +41,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def say(text: str) -> None:
     """A line for people, on stderr so that stdout stays clean for JSON."""
     err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(
+            f"expected a file that can be written, got {path} ({error.strerror}); choose another place"
+        ) from None
 
 
 def count(value: int) -> str:

@@ -1,48 +1,146 @@
-"""`tvnsearch zoo`: the released networks of the paper."""
+"""`tvnsearch zoo`: networks to start from and to compare with."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-from cli.arguments import ClassesOption, JsonOption
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from cli.arguments import JsonOption
 
-app = typer.Typer(help="The released networks of the paper.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from tvnsearch.genome.zoo import ZooEntry
+
+ZooName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `tvnsearch zoo list` shows.")]
+
+TABLES = (
+    ("released", "The paper's networks, as released", "paper"),
+    ("variant", "The paper's variants of TVN-1, generated", "paper"),
+    ("peer", "Peers", "published"),
+)
+"""For each kind of network, the title of its table and whose the other counts are."""
+
+PublishedClassesOption = Annotated[
+    int | None,
+    typer.Option("--classes", min=1, help="Outputs of the head; by default as in the published network."),
+]
+
+app = typer.Typer(help="The paper's networks, and those that one would otherwise pick.", no_args_is_help=True)
 
 
 @app.callback()
 def _zoo() -> None:
-    """The released networks of the paper."""
+    """The paper's networks, and those that one would otherwise pick."""
 
 
 @app.command("list")
-def list_zoo(classes: ClassesOption = MOMENTS_IN_TIME_CLASSES, as_json: JsonOption = False) -> None:
-    """List the networks: what the released genomes count, and what the paper prints."""
-    from cli.output import count, print_json, print_table
-    from tvnsearch.genome.trace import trace
+def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False) -> None:
+    """List the networks: what their genomes count, and what their papers print."""
+    from cli.output import out, print_json, print_table
+    from tvnsearch.genome.zoo import zoo
+
+    rows = [_figures(name, entry, classes) for name, entry in zoo().items()]
+    if as_json:
+        print_json(rows)
+        return
+    for kind, title, publisher in TABLES:
+        print_table(
+            title,
+            ["name", "input", "params", publisher, "%", "GMACs", "GFLOPs", publisher, "%"],
+            [_row(row) for row in rows if row["kind"] == kind],
+        )
+    out.print(
+        "Input: frames x pixels. A multiply-add (MAC) is 2 FLOPs. Differences are at the published number of "
+        "classes. The paper's release does not reproduce the paper's own counts; neither is fitted to the "
+        "other. More of each: tvnsearch zoo show NAME",
+        highlight=False,
+    )
+
+
+@app.command("show")
+def show_zoo(name: ZooName, classes: PublishedClassesOption = None, as_json: JsonOption = False) -> None:
+    """Show one network: where it comes from, its blocks, its counts beside the published ones."""
+    from cli.output import out, print_json
+    from tvnsearch.genome.drawing import block_lines
     from tvnsearch.genome.zoo import load_zoo, zoo
 
-    traces = {name: trace(load_zoo(name), classes) for name in zoo()}
+    genome = load_zoo(name)
+    entry = zoo()[name]
+    figures = _figures(name, entry, classes)
     if as_json:
-        print_json(
-            [
-                {"name": name, "params": traces[name].params, "macs": traces[name].macs, "paper": paper}
-                for name, paper in zoo().items()
-            ]
-        )
+        print_json({**figures, "genome": genome})
         return
-    print_table(
-        f"The zoo at {classes} classes (released genomes counted; the paper's figures beside them)",
-        ["name", "parameters", "GMACs", "GFLOPs", "paper: parameters", "GFLOPs", "CPU ms", "GPU ms"],
-        [
-            [
-                name,
-                count(traces[name].params),
-                f"{traces[name].macs / 1e9:.2f}",
-                f"{2 * traces[name].macs / 1e9:.2f}",
-                *("-" if figure is None else figure for figure in (paper.params, paper.gflops)),
-                *("-" if figure is None else f"{figure:g}" for figure in (paper.cpu_ms, paper.gpu_ms)),
-            ]
-            for name, paper in zoo().items()
-        ],
-    )
+    out.print(f"{name}: {entry.about}", highlight=False, markup=False)
+    for line in (*block_lines(genome), *_count_lines(figures)):
+        out.print(line, highlight=False, markup=False)
+    if entry.peer is not None:
+        out.print(f"published by: {entry.peer.source}", highlight=False, markup=False)
+
+
+def _figures(name: str, entry: ZooEntry, classes: int | None) -> dict[str, Any]:
+    """What there is to say of a network in numbers; ``paper`` is the tiny video networks' paper."""
+    import msgspec
+
+    from tvnsearch.genome.trace import trace
+
+    genome = entry.build()
+    classes = entry.classes if classes is None else classes
+    network = trace(genome, classes)
+    return {
+        "name": name,
+        "kind": entry.kind,
+        "about": entry.about,
+        "frames": genome.input.frames,
+        "resolution": genome.input.resolution,
+        "classes": classes,
+        "params": network.params,
+        "macs": network.macs,
+        "gmacs": network.macs / 1e9,
+        "gflops": 2 * network.macs / 1e9,
+        "paper": msgspec.to_builtins(entry.paper),
+        "published": msgspec.to_builtins(entry.published()),
+    }
+
+
+def _count_lines(figures: dict[str, Any]) -> list[str]:
+    published = figures["published"] or {}
+    lines = []
+    for label, key, ours in (
+        ("parameters", "params", f"{figures['params']:,}"),
+        ("GFLOPs", "gflops", f"{figures['gflops']:.3f} ({figures['gmacs']:.3f} GMACs)"),
+    ):
+        theirs, difference = published.get(key), published.get(f"{key}_difference_percent")
+        compared = "" if theirs is None else f"; published {theirs:,}, difference {difference:+.2f} %"
+        lines.append(f"{label}: {ours}{compared}")
+    times = [
+        f"{value:g} {unit}"
+        for key, unit in (
+            ("cpu_ms", "ms on the paper's CPU"),
+            ("gpu_ms", "ms on its GPU"),
+            ("top1_percent", "% top-1 on Moments in Time"),
+        )
+        if (value := (figures["paper"] or {}).get(key)) is not None
+    ]
+    return lines + ([f"the paper: {', '.join(times)}"] if times else [])
+
+
+def _row(figures: dict[str, Any]) -> list[str]:
+    from cli.output import count
+
+    published = figures["published"] or {}
+
+    def theirs(key: str, form: Callable[[Any], str]) -> str:
+        return "-" if published.get(key) is None else form(published[key])
+
+    return [
+        figures["name"],
+        f"{figures['frames']}x{figures['resolution']}",
+        count(figures["params"]),
+        theirs("params", count),
+        theirs("params_difference_percent", "{:+.1f}".format),
+        f"{figures['gmacs']:.4g}",
+        f"{figures['gflops']:.4g}",
+        theirs("gflops", "{:.4g}".format),
+        theirs("gflops_difference_percent", "{:+.1f}".format),
+    ]

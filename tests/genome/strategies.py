@@ -11,6 +11,7 @@ from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace, load_space
 
 PAPER = load_space("paper")
+MOBILE = load_space("mobile")
 DIGITS = load_space("digits")
 
 

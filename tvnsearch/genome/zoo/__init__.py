@@ -1,38 +1,45 @@
-"""The six released networks of the paper as genomes, with the paper's own figures beside them.
+"""Networks to start from and to compare with: the paper's, its variants, and what one would otherwise pick.
 
-The release does not reproduce the paper's tables (of all its figures only TVN-M-2's agree), so what a genome
-counts and what the paper prints are kept apart and neither is fitted to the other.
+The paper's release does not reproduce the paper's tables (of all its counts only TVN-M-2's agree), so what a
+genome counts and what others print are kept apart and neither is fitted to the other.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 import msgspec
-from msgspec import Struct
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, genome_from_json
+from tvnsearch.genome.zoo.entry import PaperFigures, PublishedCounts, ZooEntry
+from tvnsearch.genome.zoo.peers import PEERS
+from tvnsearch.genome.zoo.variants import VARIANTS
 
-
-class PaperFigures(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the paper prints for a network (tables 1 and 5, section A.2); None where it prints nothing.
-
-    ``gflops`` is as printed; ``cpu_ms`` and ``gpu_ms`` are on a 2.9 GHz Xeon and a V100.
-    """
-
-    params: str | None
-    gflops: float | None
-    cpu_ms: float | None
-    gpu_ms: float | None
+RELEASED = ("tvn-1", "tvn-2", "tvn-3", "tvn-4", "tvn-m-1", "tvn-m-2")
 
 
 @cache
-def zoo() -> dict[str, PaperFigures]:
-    """The names of all networks in the zoo, each with the paper's figures."""
-    text = resources.files(__name__).joinpath("paper.json").read_bytes()
-    return msgspec.json.decode(text, type=dict[str, PaperFigures])
+def zoo() -> dict[str, ZooEntry]:
+    """Every network of the zoo by its name: released, variants, peers."""
+    figures = msgspec.json.decode(_file("paper.json"), type=dict[str, PaperFigures])
+    return {
+        **{
+            name: ZooEntry(
+                "released", "As the paper's authors released it.", partial(_read, name), figures[name]
+            )
+            for name in RELEASED
+        },
+        **{
+            name: ZooEntry("variant", about, partial(_varied, name), figures[name])
+            for name, (about, _) in VARIANTS.items()
+        },
+        **{
+            name: ZooEntry("peer", f"{peer.paper}. {peer.note}".strip(), peer.build, peer=peer)
+            for name, peer in PEERS.items()
+        },
+    }
 
 
 def load_zoo(name: str) -> Genome:
@@ -43,4 +50,20 @@ def load_zoo(name: str) -> Genome:
     """
     if name not in zoo():
         raise UserError(f"expected a zoo network ({', '.join(zoo())}), got '{name}'")
-    return genome_from_json(resources.files(__name__).joinpath(f"{name}.json").read_bytes(), name)
+    return zoo()[name].build()
+
+
+def _read(name: str) -> Genome:
+    return genome_from_json(_file(f"{name}.json"), name)
+
+
+def _varied(name: str) -> Genome:
+    _, change = VARIANTS[name]
+    return change(_read("tvn-1"))
+
+
+def _file(name: str) -> bytes:
+    return resources.files(__name__).joinpath(name).read_bytes()
+
+
+__all__ = ["PaperFigures", "PublishedCounts", "ZooEntry", "load_zoo", "zoo"]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from tvnsearch.genome.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import Activation, Dense, DepthwiseConv, Layer, SpatialConv, TemporalShift
-from tvnsearch.genome.zoo.peers.parts import divisible_width, pool_frame, squeeze_excite
+from tvnsearch.genome.scaling import divisible_width
+from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, squeeze_excite
 from tvnsearch.genome.zoo.peers.peer import Peer
 
 INPUT = InputSpec(224, frames=8, frame_stride=8)
@@ -78,7 +79,7 @@ def mobilenetv3(units: tuple[Unit, ...], last: int) -> Genome:
         channels = unit.filters
     head = (
         SpatialConv(6 * channels, activation="hswish"),
-        pool_frame(INPUT.resolution, 32),
+        GLOBAL_FRAME_POOL,
         Dense(last, activation="hswish"),
     )
     return Genome(INPUT, (*blocks, Block(head)))

@@ -14,7 +14,8 @@ from tvnsearch.genome.layers import (
     SpatialConv,
     SpatialPool,
 )
-from tvnsearch.genome.zoo.peers.parts import divisible_width, pool_clip, squeeze_excite
+from tvnsearch.genome.scaling import divisible_width
+from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, GLOBAL_TIME_POOL, squeeze_excite
 from tvnsearch.genome.zoo.peers.peer import Peer
 
 INPUT = InputSpec(172, frames=50, frame_stride=5)
@@ -89,7 +90,8 @@ def movinet(stem: int, stages: tuple[Stage, ...], last: int) -> Genome:
             channels = filters
     head = (
         SpatialConv(last, activation="swish"),
-        *pool_clip(INPUT.resolution, 32, INPUT.frames),
+        GLOBAL_FRAME_POOL,
+        GLOBAL_TIME_POOL,
         Dense(2048, activation="swish"),
     )
     return Genome(INPUT, (*blocks, Block(head)))

@@ -6,7 +6,8 @@ from functools import partial
 
 from tvnsearch.genome.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import Activate, Dense, DepthwiseConv3d, SpatialConv, TemporalDepthwiseConv
-from tvnsearch.genome.zoo.peers.parts import divisible_width, pool_clip, squeeze_excite
+from tvnsearch.genome.scaling import divisible_width
+from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, GLOBAL_TIME_POOL, squeeze_excite
 from tvnsearch.genome.zoo.peers.peer import Peer
 
 STAGES = ((24, 3), (48, 5), (96, 11), (192, 7))
@@ -43,7 +44,8 @@ def x3d(input: InputSpec) -> Genome:
     head = Block(
         (
             SpatialConv(432, activation="relu"),
-            *pool_clip(input.resolution, 32, input.frames),
+            GLOBAL_FRAME_POOL,
+            GLOBAL_TIME_POOL,
             Dense(2048, activation="relu"),
         )
     )

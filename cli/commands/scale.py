@@ -1,0 +1,59 @@
+"""`tvnsearch scale`: a network made larger or smaller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.arguments import ClassesOption, GenomeArgument, JsonOption
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+
+
+def scale(
+    genome: GenomeArgument,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="This many frames.")] = None,
+    width: Annotated[float, typer.Option("--width", help="Filters, times this.")] = 1.0,
+    depth: Annotated[float, typer.Option("--depth", help="Repeats of each block, times this.")] = 1.0,
+    resolution: Annotated[float, typer.Option("--resolution", help="Pixels a side, times this.")] = 1.0,
+    compound: Annotated[
+        float | None,
+        typer.Option(
+            "--compound", help="Width, depth and resolution by EfficientNet's rule: 1 doubles the MACs."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The genome file to write; by default the genome is printed.")
+    ] = None,
+    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a network larger or smaller: along one axis, several, or by a compound rule."""
+    import sys
+
+    from cli.genomes import resolve_genome
+    from cli.output import count, say, write_text
+    from tvnsearch.errors import UserError
+    from tvnsearch.genome.genome import genome_to_json
+    from tvnsearch.genome.scaling import compound_scaled, scaled
+    from tvnsearch.genome.trace import trace
+
+    original = resolve_genome(genome)
+    if compound is not None and (width, depth, resolution) != (1.0, 1.0, 1.0):
+        raise UserError("expected --compound alone or --width, --depth and --resolution, got both")
+    grown = scaled(original, frames, width, depth, resolution)
+    if compound is not None:
+        grown = compound_scaled(grown, compound)
+    if out is not None:
+        write_text(out, genome_to_json(grown))
+    if as_json or out is None:
+        sys.stdout.write(genome_to_json(grown))
+    for label, network in ((genome, original), ("scaled", grown)):
+        counted = trace(network, classes)
+        spec = network.input
+        say(
+            f"{label}: {spec.frames} x {spec.resolution} x {spec.resolution}, "
+            f"{count(counted.params)} parameters, "
+            f"{counted.macs / 1e9:.3f} GMACs, {2 * counted.macs / 1e9:.3f} GFLOPs"
+        )
