@@ -30,10 +30,12 @@ from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.individual import Winner
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.plan import Budget, SearchPlan, scale_to_minutes
+from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.run_folder import journal_path, weights_path
 from tvnsearch.search.status import summarise
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
+from tvnsearch.training.trainer import TrainingResult
 
 SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
 """Of the user's minutes: for the evolution, and for training its winner longer; the rest is for all else."""
@@ -246,10 +248,19 @@ def _seconds_per_iteration(plan: SearchPlan, latency: DeviceLatency, source: Dat
     recipe = Recipe(iterations=ITERATIONS_WITHOUT_END, max_seconds=TRIAL_SECONDS)
     weights = Path(source.cache_dir) / "trial.safetensors"
     with TrainedFitness(source, recipe) as fitness:
-        results = [fitness.train(genome, recipe, weights) for genome in chosen]
+        results = [result for genome in chosen if (result := _trial(fitness, genome, recipe, weights))]
     weights.unlink(missing_ok=True)
     rates = [result.seconds / result.iterations for result in results if result.iterations]
     return sum(rates) / len(rates) if rates else TRIAL_SECONDS
+
+
+def _trial(fitness: TrainedFitness, genome: Genome, recipe: Recipe, weights: Path) -> TrainingResult | None:
+    """A short training; None where it ended in its process, which the search too will survive."""
+    try:
+        return fitness.train(genome, recipe, weights)
+    except TrainingFailed as error:
+        say(f"a short training failed and is left out: {error}")
+        return None
 
 
 def _search_recipe(plan: SearchPlan) -> Recipe:

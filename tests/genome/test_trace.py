@@ -1,17 +1,51 @@
 from __future__ import annotations
 
-from hypothesis import given
+from collections.abc import Sequence
 
-from tests.genome.strategies import PAPER, genomes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.genome.strategies import MOBILE, PAPER, genomes
 from tvnsearch.genome import Block, Genome, InputSpec, Shape, trace
 from tvnsearch.genome.layers import (
+    Activate,
+    Branches,
     ContextGate,
+    Conv3d,
+    Dense,
+    DepthwiseConv3d,
+    InvertedResidual,
+    NonLocal,
     SpatialConv,
     SpatialPool,
     SqueezeExcite,
     TemporalConv,
+    TemporalDepthwiseConv,
+    TemporalInvertedResidual,
     TemporalPool,
+    TemporalShift,
 )
+from tvnsearch.genome.trace import Node, Parallel
+from tvnsearch.genome.zoo import load_zoo, zoo
+
+
+def _end_of(nodes: Sequence[Node], shape: Shape) -> Shape:
+    """Where a walk from ``shape`` through ``nodes`` ends; every call starts where the one before it ended."""
+    for node in nodes:
+        if isinstance(node, Parallel):
+            ends = [_end_of(branch, shape) for branch in node.branches]
+            assert len({end[:3] for end in ends}) == 1
+            channels = [end.channels for end in ends]
+            if node.join.type == "concat":
+                assert node.join.out_shape == ends[0]._replace(channels=sum(channels))
+            else:
+                assert node.join.out_shape == ends[0] == ends[1]
+            shape = node.join.out_shape
+        else:
+            assert node.in_shape == shape
+            assert min(node.out_shape) >= 1
+            shape = node.out_shape
+    return shape
 
 
 def _types(genome: Genome) -> list[str]:
@@ -57,7 +91,62 @@ def test_shortcuts_exist_only_where_shapes_allow() -> None:
     assert "add" not in _types(_one_block(conv, TemporalPool("max", 2, 2), residual="projection"))
 
 
-@given(genomes(PAPER))
+def test_an_activation_ends_the_call_before_it() -> None:
+    assert _types(_one_block(SpatialConv(8), activation="hswish")) == ["spatial_conv", "head"]
+    assert _types(_one_block(SpatialConv(8), Activate("relu"), ContextGate())) == [
+        "spatial_conv",
+        "context_gate",
+        "head",
+    ]
+    assert _types(_one_block(SpatialConv(8), ContextGate(), Activate("swish"))) == [
+        "spatial_conv",
+        "context_gate",
+        "activation",
+        "head",
+    ]
+
+
+def test_inverted_residuals_are_three_convolutions_and_a_shortcut() -> None:
+    stem = SpatialConv(8)
+    assert _types(_one_block(stem, InvertedResidual(8, 6, 3)))[1:-1] == [
+        "spatial_conv",
+        "depthwise_conv",
+        "spatial_conv",
+        "add",
+    ]
+    assert _types(_one_block(stem, InvertedResidual(8, 1, 3, stride=2)))[1:-1] == [
+        "depthwise_conv",
+        "spatial_conv",
+    ]
+    over_time = _one_block(stem, TemporalInvertedResidual(8, 2, 3))
+    assert "temporal_depthwise_conv" in _types(over_time)
+    assert _types(_one_block(stem, TemporalInvertedResidual(16, 2, 3), frames=1)) == ["spatial_conv", "head"]
+
+
+def test_3d_convolutions_that_are_flat_are_flattened() -> None:
+    assert _types(_one_block(Conv3d(8, 3, 3)))[0] == "conv3d"
+    assert _types(_one_block(Conv3d(8, 3, 1, 1, 2)))[:-1] == ["temporal_pool", "spatial_conv"]
+    assert _types(_one_block(Conv3d(8, 1, 3, 2, 1)))[:-1] == ["spatial_pool", "temporal_conv"]
+    assert _types(_one_block(DepthwiseConv3d(3, 5), frames=1))[0] == "depthwise_conv"
+    assert _types(_one_block(TemporalDepthwiseConv(3), TemporalShift(0.4), frames=1)) == ["head"]
+
+
+def test_branches_that_cannot_meet_are_left_out() -> None:
+    apart = _one_block(Branches("sum", ((SpatialConv(8),), (SpatialConv(9),))))
+    assert _types(apart) == ["spatial_conv", "head"]
+    pools = Branches("concat", ((SpatialConv(8, 3, 2),), (SpatialPool("max", 3, 2),), (Dense(4),)))
+    network = trace(_one_block(pools))
+    assert [call.type for call in network.calls] == ["spatial_conv", "spatial_pool", "concat", "head"]
+    assert network.head.in_shape.channels == 8 + 3
+    assert _types(_one_block(Branches("sum", ((NonLocal(4),), ())), frames=1)) == ["non_local", "add", "head"]
+
+
+def test_one_window_over_the_whole_map_is_the_global_pool() -> None:
+    whole, beyond = (trace(_one_block(SpatialPool("avg", kernel, 32))).calls[0] for kernel in (32, 50))
+    assert whole == beyond
+
+
+@given(st.one_of(genomes(PAPER), genomes(MOBILE), st.sampled_from(sorted(zoo())).map(load_zoo)))
 def test_sums_are_the_sums_of_calls_and_shapes_chain(genome: Genome) -> None:
     network = trace(genome)
     calls = network.calls
@@ -65,10 +154,10 @@ def test_sums_are_the_sums_of_calls_and_shapes_chain(genome: Genome) -> None:
     assert network.macs == sum(call.macs for call in calls)
     assert network.bytes_moved == sum(call.bytes_moved for call in calls)
     shape = network.in_shape
-    for call in calls:
-        if call.type != "add":
-            assert call.in_shape == shape
-        assert min(call.out_shape) >= 1
-        shape = call.out_shape
+    for block in network.blocks:
+        for repeat in block.repeats:
+            assert _end_of(repeat.nodes, shape) == repeat.out_shape
+            shape = repeat.out_shape
+    assert network.head.in_shape == shape
     names = [name for name, _ in network.named_calls()]
     assert len(set(names)) == len(names)

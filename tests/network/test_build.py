@@ -239,17 +239,22 @@ def test_temporal_convolution_equals_conv3d(kernel: int, stride: int) -> None:
         torch.testing.assert_close(folded, plain[0].permute(1, 0, 2, 3), rtol=1e-4, atol=1e-4)
 
 
-def test_training_a_strided_pointwise_temporal_convolution_is_safe() -> None:
-    """In a process of its own: the fault that this guards against ended it by a signal."""
-    code = """
+@pytest.mark.parametrize(
+    ("frames", "resolution", "layer"),
+    [(8, 24, "TemporalConv(32, 1, 2)"), (1, 64, "SpatialConv(232, 1, 2)")],
+)
+def test_training_a_strided_pointwise_convolution_is_safe(frames: int, resolution: int, layer: str) -> None:
+    """In a process of its own: the faults that this guards against ended it by a signal, or never."""
+    code = f"""
 import torch
 from tvnsearch.genome import Block, Genome, InputSpec
-from tvnsearch.genome.layers import TemporalConv
+from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.network import build_network
 
-network = build_network(Genome(InputSpec(24, 8), (Block((TemporalConv(32, 1, 2),)),)), 4)
+network = build_network(Genome(InputSpec({resolution}, {frames}), (Block(({layer},)),)), 4)
 for _ in range(4):
-    network(torch.randn(32, 8, 24, 24, 3, requires_grad=True)).square().sum().backward()
+    clips = torch.randn(16, {frames}, {resolution}, {resolution}, 3, requires_grad=True)
+    network(clips).square().sum().backward()
     [torch.randn(size) for size in (10, 100, 1000, 10000, 100000)]
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

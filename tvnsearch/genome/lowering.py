@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from tvnsearch.genome.calls import Shape
 from tvnsearch.genome.layers import (
     Branches,
@@ -42,23 +44,28 @@ def _widened_and_narrowed(
     return (Branches("sum", ((*wider, depthwise, SpatialConv(layer.filters)), ())),)
 
 
-def _over_time_alone(layer: TemporalConv | TemporalDepthwiseConv, shape: Shape) -> tuple[Layer, ...] | None:
+def _strided_pointwise(layer: SpatialConv | DepthwiseConv, shape: Shape) -> tuple[Layer, ...] | None:
+    """A kernel of 1 drops the pixels that its stride skips before it convolves: no result needs them.
+
+    Runtimes are not safe without: oneDNN's backward pass of a strided 1x1 convolution hangs or writes outside
+    its memory at some shapes (torch 2.13).
+    """
+    if layer.kernel > 1 or layer.stride == 1:
+        return None
+    return (SpatialPool("max", 1, layer.stride), replace(layer, stride=1))
+
+
+def _temporal_pointwise(
+    layer: TemporalConv | TemporalDepthwiseConv, shape: Shape
+) -> tuple[Layer, ...] | None:
+    """The same over time."""
     if shape.frames == 1 or layer.kernel > 1 or layer.stride == 1:
         return None
-    return (TemporalPool("max", 1, layer.stride), _pointwise(layer))
-
-
-def _pointwise(layer: TemporalConv | TemporalDepthwiseConv) -> Layer:
-    if isinstance(layer, TemporalConv):
-        return SpatialConv(layer.filters, activation=layer.activation)
-    return DepthwiseConv(1, activation=layer.activation)
+    return (TemporalPool("max", 1, layer.stride), replace(layer, stride=1))
 
 
 def _over_space_and_time(layer: Conv3d | DepthwiseConv3d, shape: Shape) -> tuple[Layer, ...] | None:
-    """On one side alone where the other does nothing.
-
-    A kernel of 1 drops frames or pixels before the rest is convolved: no result needs them.
-    """
+    """On one side alone where the other does nothing but drop frames or pixels."""
     if shape.frames == 1 or layer.kernel_frames == 1:
         return (TemporalPool("max", 1, layer.stride_frames), _over_space(layer))
     if layer.kernel == 1:
@@ -81,8 +88,10 @@ def _over_time(layer: Conv3d | DepthwiseConv3d) -> Layer:
 LOWERINGS: dict[type[Layer], Callable[[Any, Shape], tuple[Layer, ...] | None]] = {
     InvertedResidual: _inverted,
     TemporalInvertedResidual: _temporal_inverted,
-    TemporalConv: _over_time_alone,
-    TemporalDepthwiseConv: _over_time_alone,
+    SpatialConv: _strided_pointwise,
+    DepthwiseConv: _strided_pointwise,
+    TemporalConv: _temporal_pointwise,
+    TemporalDepthwiseConv: _temporal_pointwise,
     Conv3d: _over_space_and_time,
     DepthwiseConv3d: _over_space_and_time,
 }

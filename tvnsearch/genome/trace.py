@@ -268,7 +268,7 @@ def _with_residual(block: Block, body: _Walk, in_shape: Shape, non_negative: boo
     shortcut = _Walk(in_shape, non_negative)
     if block.residual == "projection" and in_shape.frames == body.shape.frames:
         projection = SpatialConv(body.shape.channels, stride=_spatial_stride(body.nodes))
-        shortcut.take(layer_call(projection, in_shape))
+        shortcut.along((projection,), strided=True)
     if shortcut.shape != body.shape:
         return body
     whole = _Walk(in_shape, non_negative)

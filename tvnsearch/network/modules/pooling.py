@@ -35,6 +35,9 @@ class _AxisPool(nn.Module):
         self.register_buffer("real_share", real_share, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
+        if self.kernel == (1, 1):
+            kept = features[:, :, :: self.stride[0], :: self.stride[1]]
+            return kept.contiguous(memory_format=torch.channels_last)
         if self.explicit_padding is not None:
             filler = 0.0 if self.mode == "avg" else float("-inf")
             features = functional.pad(features, self.explicit_padding, value=filler)
