@@ -16,13 +16,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.genome.calls import (
+    CALLS,
     LayerCall,
     Shape,
     activation_call,
     add_call,
     concat_call,
     head_call,
-    layer_call,
 )
 from tvnsearch.genome.genome import Block, Genome
 from tvnsearch.genome.layers import (
@@ -134,20 +134,27 @@ def trace(genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> Trace:
 @lru_cache(maxsize=16384)
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
-    repeats = [_trace_repeat(block, in_shape, non_negative, strided=True)]
-    while len(repeats) < block.repeats:
-        last = repeats[-1]
+    first = last = _trace_repeat(block, in_shape, non_negative, strided=True)
+    repeats, key = [first], first.key
+    params, macs, bytes_moved = first.params, first.macs, first.bytes_moved
+    while (left := block.repeats - len(repeats)) > 0:
         following = _trace_repeat(block, last.out_shape, last.non_negative, strided=False)
         is_steady = following.out_shape == last.out_shape and following.non_negative == last.non_negative
-        repeats += [following] * (block.repeats - len(repeats) if is_steady else 1)
+        alike = left if is_steady else 1
+        repeats += [following] * alike
+        key += following.key * alike
+        params += following.params * alike
+        macs += following.macs * alike
+        bytes_moved += following.bytes_moved * alike
+        last = following
     return BlockTrace(
         repeats=tuple(repeats),
-        out_shape=repeats[-1].out_shape,
-        non_negative=repeats[-1].non_negative,
-        params=sum([repeat.params for repeat in repeats]),
-        macs=sum([repeat.macs for repeat in repeats]),
-        bytes_moved=sum([repeat.bytes_moved for repeat in repeats]),
-        key=b"".join([repeat.key for repeat in repeats]),
+        out_shape=last.out_shape,
+        non_negative=last.non_negative,
+        params=params,
+        macs=macs,
+        bytes_moved=bytes_moved,
+        key=key,
     )
 
 
@@ -155,7 +162,7 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
     walk = _Walk(in_shape, non_negative)
     walk.along(block.layers, strided)
     if block.residual != "none" and walk.nodes:
-        walk = _with_residual(block, walk, in_shape, non_negative)
+        walk.add(_shortcut(block, walk, in_shape, non_negative))
     walk.activate(block.activation)
     calls = _calls(walk.nodes)
     params = macs = bytes_moved = 0
@@ -188,29 +195,24 @@ class _Walk:
     def along(self, layers: Iterable[Layer], strided: bool) -> None:
         """Go on through ``layers``."""
         for layer in layers:
-            if isinstance(layer, Branches):
+            kind = type(layer)
+            lower = LOWERINGS.get(kind)
+            if lower is not None and (simpler := lower(layer, self.shape)) is not None:
+                self.along(simpler, strided)
+            elif kind in CALLS:
+                call = CALLS[kind](layer, self.shape, strided)
+                if call is not None:
+                    self.nodes.append(call)
+                    self.shape = call.out_shape
+                    if call.type in _SETS_SIGN:
+                        self.non_negative = call.activation in _NON_NEGATIVE
+            elif isinstance(layer, Branches):
                 ends = [_Walk(self.shape, self.non_negative) for _ in layer.branches]
                 for end, branch in zip(ends, layer.branches, strict=True):
                     end.along(branch, strided)
                 self.join(layer.join, ends)
             elif isinstance(layer, Activate):
                 self.activate(layer.function)
-            else:
-                lower = LOWERINGS.get(type(layer))
-                simpler = lower(layer, self.shape) if lower else None
-                if simpler is None:
-                    self.take(layer_call(layer, self.shape, strided))
-                else:
-                    self.along(simpler, strided)
-
-    def take(self, call: LayerCall | None) -> None:
-        """Execute ``call``."""
-        if call is None:
-            return
-        self.nodes.append(call)
-        self.shape = call.out_shape
-        if call.type in _SETS_SIGN:
-            self.non_negative = call.activation in _NON_NEGATIVE
 
     def activate(self, function: Activation) -> None:
         """Apply an activation, at the end of the last call if that has none."""
@@ -229,23 +231,26 @@ class _Walk:
         """Go on from where branches end, as :class:`~tvnsearch.genome.layers.Branches` says."""
         first = ends[0]
         if how == "sum":
-            is_sum = first.shape == ends[1].shape and (first.nodes or ends[1].nodes)
-            joined = list(ends) if is_sum else []
+            first.add(ends[1])
+            joined = [first]
         else:
             joined = [end for end in ends if end.shape[:3] == first.shape[:3]]
-        if len(joined) < 2:
+        if len(joined) == 1:
             self.nodes += first.nodes
             self.shape, self.non_negative = first.shape, first.non_negative
             return
-        if how == "sum":
-            if not first.nodes:
-                joined.reverse()
-            call = add_call(first.shape)
-        else:
-            call = concat_call(first.shape._replace(channels=sum(end.shape.channels for end in joined)))
+        call = concat_call(first.shape._replace(channels=sum(end.shape.channels for end in joined)))
         self.nodes.append(Parallel(tuple(tuple(end.nodes) for end in joined), call))
         self.shape = call.out_shape
         self.non_negative = all(end.non_negative for end in joined)
+
+    def add(self, other: _Walk) -> None:
+        """Add what comes out of ``other``, which began where this walk began, if the shapes allow it."""
+        if self.shape != other.shape or not (self.nodes or other.nodes):
+            return
+        branches = (tuple(self.nodes), tuple(other.nodes))
+        self.nodes = [Parallel(branches if self.nodes else branches[::-1], add_call(self.shape))]
+        self.non_negative = self.non_negative and other.non_negative
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
@@ -264,16 +269,11 @@ _SETS_SIGN = _TAKES_ACTIVATION | {"non_local"}
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
 
-def _with_residual(block: Block, body: _Walk, in_shape: Shape, non_negative: bool) -> _Walk:
-    shortcut = _Walk(in_shape, non_negative)
+def _shortcut(block: Block, body: _Walk, in_shape: Shape, non_negative: bool) -> _Walk:
+    walk = _Walk(in_shape, non_negative)
     if block.residual == "projection" and in_shape.frames == body.shape.frames:
-        projection = SpatialConv(body.shape.channels, stride=_spatial_stride(body.nodes))
-        shortcut.along((projection,), strided=True)
-    if shortcut.shape != body.shape:
-        return body
-    whole = _Walk(in_shape, non_negative)
-    whole.join("sum", [body, shortcut])
-    return whole
+        walk.along((SpatialConv(body.shape.channels, stride=_spatial_stride(body.nodes)),), strided=True)
+    return walk
 
 
 def _spatial_stride(nodes: Iterable[Node]) -> int:
