@@ -3,8 +3,8 @@
     python benchmarks/genome_throughput.py [--rounds 15] [--space paper]
 
 A fresh genome is drawn, written as JSON and read back with every check that a file undergoes, traced, and
-hashed. A child is mutated from one of 200 parents (the paper's population), traced, and hashed; blocks that it
-shares with a parent are known already. Each round times the steps one after the other on the same genomes;
+hashed. A child is mutated from one of 200 parents (the paper's population), traced, and hashed; blocks that
+it shares with a parent are known already. Each round times the steps one after the other on the same genomes;
 medians over rounds are printed with the slowest and the fastest. Plain additions timed beside them tell how
 fast this core was meanwhile.
 """
