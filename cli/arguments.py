@@ -13,6 +13,8 @@ from tvnsearch.errors import UserError
 DeviceOption = Annotated[str, typer.Option("--device", help="Where networks run: cpu or cuda.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads that a network may use.")]
 BackendOption = Annotated[str, typer.Option("--backend", help="The runtime that executes networks.")]
+DtypeOption = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16.")]
+BatchOption = Annotated[int, typer.Option("--batch", help="Clips of one pass; latencies are of passes.")]
 DbOption = Annotated[
     Path | None, typer.Option("--db", help="The latency database file; by default one for this user.")
 ]

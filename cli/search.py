@@ -17,7 +17,7 @@ from cli.handover import ModelCard, export_winner, load_winner, winner_folder
 from cli.output import ProgressBar, say
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.moving_digits import generate
-from tvnsearch.devices.device import open_device
+from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.drawing import block_lines
 from tvnsearch.genome.genome import Genome, genome_to_json
@@ -62,6 +62,8 @@ class Request(Struct, frozen=True, kw_only=True):
     device: str
     threads: int
     backend: str
+    dtype: str = "float32"
+    batch: int = 1
     seed: int
     db: str | None
 
@@ -97,7 +99,7 @@ def start(request: Request, run: Path | None) -> Path:
             )
         return run
     space = load_space(request.space)
-    device = open_device(request.device, request.threads, request.backend)
+    device = _device(request)
     cache, source = _clips(request)
     classes = len(cache.dataset.classes)
     with DeviceLatency.open(device, database_path(_path(request.db)), classes) as latency:
@@ -131,7 +133,7 @@ def carry_out(run: Path) -> dict[str, Any]:
     with Journal.read(run) as journal:
         plan = journal.plan
     request = msgspec.convert(plan.setup, Request)
-    device = open_device(request.device, request.threads, request.backend)
+    device = _device(request)
     cache, source = _clips(request)
     _prepare(cache)
     with (
@@ -203,6 +205,10 @@ def _prepare(cache: ClipCache) -> None:
         say(f"left out: {broken}")
     if len(done.broken) > 5:
         say(f"left out: {len(done.broken) - 5} more broken clips")
+
+
+def _device(request: Request) -> Device:
+    return open_device(request.device, request.threads, request.backend, request.dtype, request.batch)
 
 
 def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: DataSource) -> SearchPlan:

@@ -73,6 +73,7 @@ CREATE TABLE network_measurements (
     ci_high_ms REAL NOT NULL,
     p50_ms REAL NOT NULL,
     p90_ms REAL NOT NULL,
+    p99_ms REAL NOT NULL,
     samples INTEGER NOT NULL,
     disturbed INTEGER NOT NULL,
     trusted INTEGER NOT NULL,

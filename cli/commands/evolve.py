@@ -9,8 +9,10 @@ import typer
 
 from cli.arguments import (
     BackendOption,
+    BatchOption,
     DbOption,
     DeviceOption,
+    DtypeOption,
     JsonOption,
     SeedOption,
     SpaceOption,
@@ -44,6 +46,8 @@ def evolve(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     seed: SeedOption = 0,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -66,6 +70,8 @@ def evolve(
         device=device,
         threads=threads,
         backend=backend,
+        dtype=dtype,
+        batch=batch,
         seed=seed,
         db=None if db is None else str(db),
     )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from cli.arguments import BackendOption, DbOption, DeviceOption, JsonOption, SeedOption, ThreadsOption
+from cli.arguments import (
+    BackendOption,
+    BatchOption,
+    DbOption,
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    SeedOption,
+    ThreadsOption,
+)
 
 
 def fit(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     seed: SeedOption = 0,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -24,7 +35,7 @@ def fit(
     from tvnsearch.devices.meter import Meter
 
     path = database_path(db)
-    with LatencyStore(path) as store, Meter(open_device(device, threads, backend)) as meter:
+    with LatencyStore(path) as store, Meter(open_device(device, threads, backend, dtype, batch)) as meter:
         predictor = fit_from_store(store, meter.digest, seed=seed)
         predictor.save(predictor_path(path, meter.digest))
     if as_json:

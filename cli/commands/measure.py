@@ -8,8 +8,10 @@ import typer
 
 from cli.arguments import (
     BackendOption,
+    BatchOption,
     ClassesOption,
     DeviceOption,
+    DtypeOption,
     GenomeArguments,
     JsonOption,
     ThreadsOption,
@@ -22,6 +24,8 @@ def measure(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     max_seconds: Annotated[
         float, typer.Option("--max-seconds", min=0.5, help="The longest to measure each network.")
@@ -35,7 +39,7 @@ def measure(
     from tvnsearch.devices.meter import Meter
 
     found = [resolve_genome(name) for name in genomes]
-    with Meter(open_device(device, threads, backend), classes) as meter:
+    with Meter(open_device(device, threads, backend, dtype, batch), classes) as meter:
         results = meter.measure(found, max_seconds)
     if as_json:
         rows = zip(genomes, results, strict=True)
@@ -47,8 +51,8 @@ def measure(
         )
         return
     print_table(
-        f"Measured on {device}, {threads} thread(s), {backend}, batch 1",
-        ["network", "latency ms", "95 % interval ms", "p50 ms", "p90 ms", "samples", "trusted"],
+        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
+        ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
         [
             [
                 name,
@@ -56,6 +60,7 @@ def measure(
                 f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
                 f"{row.p50_ms:.2f}",
                 f"{row.p90_ms:.2f}",
+                f"{row.p99_ms:.2f}",
                 row.samples,
                 "yes" if row.trusted else f"no: {row.reason}",
             ]

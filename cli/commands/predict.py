@@ -8,9 +8,11 @@ import typer
 
 from cli.arguments import (
     BackendOption,
+    BatchOption,
     ClassesOption,
     DbOption,
     DeviceOption,
+    DtypeOption,
     GenomeArguments,
     JsonOption,
     ThreadsOption,
@@ -23,6 +25,8 @@ def predict(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     explain: Annotated[bool, typer.Option("--explain", help="Show the slowest layers first.")] = False,
     db: DbOption = None,
@@ -39,7 +43,7 @@ def predict(
     from tvnsearch.genome.trace import trace
 
     found = [resolve_genome(name) for name in genomes]
-    opened = open_device(device, threads, backend)
+    opened = open_device(device, threads, backend, dtype, batch)
     with Meter(opened) as meter:
         predictor = load_predictor(database_path(db), meter)
     estimates = predictor.estimate(found, classes)

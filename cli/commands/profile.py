@@ -8,8 +8,10 @@ import typer
 
 from cli.arguments import (
     BackendOption,
+    BatchOption,
     DbOption,
     DeviceOption,
+    DtypeOption,
     JsonOption,
     SeedOption,
     SpaceOption,
@@ -29,6 +31,8 @@ def profile(
     space: SpaceOption = "paper",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     seed: SeedOption = 0,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -46,7 +50,7 @@ def profile(
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space
 
-    found = open_device(device, threads, backend)
+    found = open_device(device, threads, backend, dtype, batch)
     search_space = load_space(space)
     path = database_path(db)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,8 @@ def test_the_processor_opens():
         (("cpu", 0), ["0 came", "--threads"]),
         (("cpu", 10_000), ["10000 came", "--threads"]),
         (("cpu", 1, "quantum"), ["'quantum'", "eager", "--backend"]),
+        (("cpu", 1, "eager", "int4"), ["'int4'", "float32", "--dtype"]),
+        (("cpu", 1, "eager", "float32", 0), ["0 came", "--batch"]),
     ],
 )
 def test_what_is_not_there_is_one_sentence(arguments, words):

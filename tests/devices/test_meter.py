@@ -27,7 +27,7 @@ def test_networks_are_measured_in_their_order(meter):
     assert 0 < small.latency_ms < large.latency_ms
     for result in (small, large):
         assert result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
-        assert result.p50_ms <= result.p90_ms
+        assert result.p50_ms <= result.p90_ms <= result.p99_ms
         assert result.samples + result.disturbed >= 3
         assert result.trusted == (result.reason == "")
 
@@ -112,3 +112,12 @@ def test_several_threads_are_measured_too():
         assert meter.fingerprint["threads"] == "2"
         profile = meter.profile(LARGE, max_seconds=0.5)
         assert sum(profile.latencies_ms) > 0
+
+
+@pytest.mark.parametrize(("dtype", "batch"), [("bfloat16", 1), ("float32", 3)])
+def test_dtype_and_batch_are_run_and_are_part_of_the_device(meter, dtype, batch):
+    with Meter(open_device("cpu", dtype=dtype, batch=batch), classes=10) as other:
+        assert other.digest != meter.digest
+        assert (other.fingerprint["dtype"], other.fingerprint["batch"]) == (dtype, str(batch))
+        assert other.measure([SMALL], max_seconds=0.3)[0].latency_ms > 0
+        assert other.profile(SMALL, max_seconds=0.3).passes >= 0

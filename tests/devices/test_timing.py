@@ -52,8 +52,8 @@ class Machine:
 
         return run
 
-    def yardstick(self):
-        return Yardstick(self.runner("yardstick", 1.0))
+    def yardstick(self, known_best_ns=None):
+        return Yardstick(self.runner("yardstick", 1.0), known_best_ns)
 
 
 def quiet(wall_ms=10.0, cpu_ms=None, preemptions=0):
@@ -246,3 +246,23 @@ def test_warming_up_ends_with_its_time():
     machine = Machine(slowdown=lambda now_s: 1 / (1 + now_s))
     warm_up(machine.runner("a", 400), max_seconds=1, now=machine.now)
     assert 1 <= machine.now_s < 1.5
+
+
+def test_a_machine_that_was_slow_from_the_start_is_held_to_what_it_did_before():
+    machine = Machine(slowdown=lambda now_s: 2.0)
+    believing, remembering = machine.yardstick(), machine.yardstick(known_best_ns=MS)
+    results = [
+        measure_in_rounds([machine.runner("a", 10)], yardstick, Plan(max_seconds=2), machine.now)[0]
+        for yardstick in (believing, remembering)
+    ]
+    assert results[0].trusted
+    assert not results[1].trusted
+    assert "the machine ran at 50 % of its best speed" in results[1].reason
+
+
+def test_one_lucky_reading_is_not_what_a_machine_is_held_to():
+    machine = Machine(slowdown=lambda now_s: 0.5 if now_s == 0 else 1.0)
+    yardstick = machine.yardstick()
+    for _ in range(20):
+        yardstick.around(lambda: None)
+    assert yardstick.usual_best_ns == MS

@@ -45,6 +45,7 @@ def measurement(latency_ms: float) -> Measurement:
         ci_high_ms=latency_ms * 1.02,
         p50_ms=latency_ms,
         p90_ms=latency_ms * 1.1,
+        p99_ms=latency_ms * 1.2,
         samples=30,
         disturbed=0,
         trusted=True,

@@ -14,9 +14,11 @@ import torch
 from tvnsearch.devices.backends import load_backend
 from tvnsearch.devices.clocks import Clock, HostClock, StampedPass
 from tvnsearch.devices.cuda_clock import CudaClock
-from tvnsearch.devices.device import Device, usable_cores
+from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
+from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.devices.memory import require_memory
+from tvnsearch.devices.reference import keep_best_ns, known_best_ns
 from tvnsearch.devices.timing import (
     Interval,
     Plan,
@@ -57,7 +59,10 @@ class Bench:
             os.sched_setaffinity(0, usable_cores()[-device.threads :])
         self._clock: Clock = CudaClock() if device.name == "cuda" else HostClock(device.threads)
         self._prepare = load_backend(device.backend)
-        self._yardstick = Yardstick(self._yardstick_timer())
+        timer = self._yardstick_timer()
+        self._digest = fingerprint_digest(fingerprint(device))
+        self._yardstick = Yardstick(timer, known_best_ns(self._digest))
+        self._profiling_yardstick = Yardstick(timer)
 
     def measure(self, genomes: Sequence[Genome], classes: int, plan: Plan) -> list[Measurement]:
         """Time whole networks, interleaved.
@@ -68,7 +73,9 @@ class Bench:
         require_memory(genomes, classes, self.device)
         with _no_garbage_collection():
             timers = [self._warm_timer(genome, classes) for genome in genomes]
-            return measure_in_rounds(timers, self._yardstick, plan)
+            measured = measure_in_rounds(timers, self._yardstick, plan)
+        keep_best_ns(self._digest, self._yardstick.usual_best_ns)
+        return measured
 
     def profile(self, genome: Genome, classes: int, max_seconds: float) -> LayerProfile:
         """Time each layer call of a network while the whole of it runs, and the whole unstamped in between.
@@ -76,7 +83,8 @@ class Bench:
         A layer call's latency is the median over the undisturbed passes: the sum of medians is what agrees
         best with the median of the whole (on a busy machine quartiles and minima fall 5 and 11 % short). Ends
         when enough passes were undisturbed, when three times as many were taken, or after ``max_seconds``;
-        without a single undisturbed one, the quickest quarter counts.
+        without a single undisturbed one, the quickest quarter counts. The machine is held to the best of this
+        process alone: in a slow phase of hours a table of that phase is better than none.
 
         Raises:
             UserError: it does not fit in memory.
@@ -106,10 +114,10 @@ class Bench:
         whole: list[Sample] = []
         stamped: list[tuple[StampedPass, int]] = []
         end = time.monotonic() + max_seconds
-        self._yardstick.forget()
+        self._profiling_yardstick.forget()
         for _ in range(PATIENCE * passes):
-            whole.append(Sample(*self._yardstick.around(time_once)))
-            stamped.append(self._yardstick.around(time_calls))
+            whole.append(Sample(*self._profiling_yardstick.around(time_once)))
+            stamped.append(self._profiling_yardstick.around(time_calls))
             kept = [taken for taken, reading_ns in stamped if self._is_kept(taken.interval, reading_ns)]
             kept_whole = sum(self._is_kept(*sample) for sample in whole)
             if min(len(kept), kept_whole) >= passes or time.monotonic() >= end:
@@ -124,11 +132,11 @@ class Bench:
             ),
             passes=len(kept),
             disturbed=len(stamped) - len(kept),
-            network=summarise(whole, self._yardstick, plan),
+            network=summarise(whole, self._profiling_yardstick, plan),
         )
 
     def _is_kept(self, interval: Interval, yardstick_ns: int) -> bool:
-        return not is_disturbed(Sample(interval, yardstick_ns), self._yardstick)
+        return not is_disturbed(Sample(interval, yardstick_ns), self._profiling_yardstick)
 
     def _warm_timer(self, genome: Genome, classes: int) -> Callable[[], Interval]:
         network = self._prepare(genome, classes, self.device)

@@ -9,9 +9,9 @@ class Measurement(Struct, frozen=True):
     """A network's latency on a device, with the reason to believe it.
 
     ``latency_ms`` is the median of the ``samples`` undisturbed passes, ``ci_low_ms`` to ``ci_high_ms`` its 95
-    % confidence interval. ``p50_ms`` and ``p90_ms`` are over all passes taken, ``disturbed`` ones included:
-    what a user sees on a machine as busy as this one was. ``reason`` says why a result is not ``trusted``,
-    and is empty where it is.
+    % confidence interval. ``p50_ms``, ``p90_ms`` and ``p99_ms`` are over all passes taken, ``disturbed`` ones
+    included: what a user sees on a machine as busy as this one was. ``reason`` says why a result is not
+    ``trusted``, and is empty where it is.
     """
 
     latency_ms: float
@@ -19,6 +19,7 @@ class Measurement(Struct, frozen=True):
     ci_high_ms: float
     p50_ms: float
     p90_ms: float
+    p99_ms: float
     samples: int
     disturbed: int
     trusted: bool

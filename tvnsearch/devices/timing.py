@@ -31,6 +31,9 @@ IDLE_TOLERANCE_NS = 20_000
 CONFIDENCE = 0.95
 MIN_SAMPLES = 9
 YARDSTICK_FIRST_READINGS = 20
+LUCKY_READINGS = 0.05
+"""The share of readings that are quicker than what the machine can be held to."""
+
 YARDSTICK_RUNS = 3
 """The quickest of them is a reading: the first finds cold caches, and one may be interrupted."""
 
@@ -66,14 +69,24 @@ class Plan(Struct, frozen=True):
 
 
 class Yardstick:
-    """A fixed kernel whose time tells how fast the machine is right now; keeps the best value seen."""
+    """A fixed kernel whose time tells how fast the machine is right now; keeps the best value seen.
 
-    def __init__(self, time_kernel: Callable[[], Interval]) -> None:
+    ``known_best_ns`` is the best of earlier processes: without it, a process that starts on a busy machine
+    takes what it finds for the machine's best.
+    """
+
+    def __init__(self, time_kernel: Callable[[], Interval], known_best_ns: int | None = None) -> None:
         self._time_kernel = time_kernel
         self._last_ns: int | None = None
-        self.best_ns = sys.maxsize
+        self._readings_ns: list[int] = []
+        self.best_ns = sys.maxsize if known_best_ns is None else known_best_ns
         for _ in range(YARDSTICK_FIRST_READINGS):
             self._read()
+
+    @property
+    def usual_best_ns(self) -> int:
+        """The best of this process that a later one can expect again: one lucky reading is no reference."""
+        return round(quantile(self._readings_ns, LUCKY_READINGS))
 
     def around(self, action: Callable[[], _T]) -> tuple[_T, int]:
         """Run ``action``; its result and the worse of the readings before and after, in ns.
@@ -96,6 +109,7 @@ class Yardstick:
     def _read(self) -> int:
         reading_ns = min(self._time_kernel().wall_ns for _ in range(YARDSTICK_RUNS))
         self.best_ns = min(self.best_ns, reading_ns)
+        self._readings_ns.append(reading_ns)
         return reading_ns
 
 
@@ -172,6 +186,9 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
         reason = (
             f"only {len(kept_ms)} of {len(samples)} samples were undisturbed, {plan.min_samples} are needed"
         )
+        speed = yardstick.best_ns / median(sample.yardstick_ns for sample in samples)
+        if yardstick.is_off(round(yardstick.best_ns / speed)):
+            reason += f"; the machine ran at {100 * speed:.0f} % of its best speed"
     elif half_width_percent > plan.half_width_percent:
         reason = (
             f"the median of {len(kept_ms)} samples is known to {half_width_percent:.1f} %, "
@@ -183,6 +200,7 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
         ci_high_ms=high_ms,
         p50_ms=quantile(taken_ms, 0.5),
         p90_ms=quantile(taken_ms, 0.9),
+        p99_ms=quantile(taken_ms, 0.99),
         samples=len(kept_ms),
         disturbed=len(samples) - len(kept_ms),
         trusted=not reason,

@@ -32,7 +32,8 @@ class EagerNetwork:
 def prepare(genome: Genome, classes: int, device: Device) -> EagerNetwork:
     """Build, fold and place the network of ``genome`` with fixed weights and clips."""
     torch.manual_seed(0)
-    network = deployed(build_network(genome, classes)).to(device.name)
+    dtype = getattr(torch, device.dtype)
+    network = deployed(build_network(genome, classes)).to(device.name, dtype)
     frames, height, width, channels = network.trace.in_shape
-    clips = torch.randn(device.batch, frames, height, width, channels).to(device.name)
+    clips = torch.randn(device.batch, frames, height, width, channels).to(device.name, dtype)
     return EagerNetwork(network, clips)
