@@ -184,6 +184,11 @@ class LatencyPredictor:
             for (name, _), call_ms in zip(network_trace.named_calls(), calls_ms, strict=True)
         ]
 
+    def never_profiled(self, genome: Genome) -> list[str]:
+        """The types of its layer calls that no profiled network had: their milliseconds are a mere guess."""
+        profiled = {kind.partition(":")[0] for kind in self.record.prior.rates_ms}
+        return sorted({call.type for call in trace(genome).calls} - profiled)
+
     def _sums_ms(self, networks: Sequence[Sequence[CallInContext]]) -> FloatArray:
         calls_ms = self._calls_ms([call for network in networks for call in network])
         owners = np.repeat(np.arange(len(networks)), [len(network) for network in networks])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ def predict(
 
     from cli.compose import database_path, load_predictor
     from cli.genomes import resolve_genome
-    from cli.output import print_json, print_table
+    from cli.output import print_json, print_table, say
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.trace import trace
@@ -47,7 +47,7 @@ def predict(
     with Meter(opened) as meter:
         predictor = load_predictor(database_path(db), meter)
     estimates = predictor.estimate(found, classes)
-    reports = []
+    reports: list[dict[str, Any]] = []
     for name, genome, estimate in zip(genomes, found, estimates, strict=True):
         network = trace(genome, classes)
         reports.append(
@@ -58,9 +58,15 @@ def predict(
                 "upper_ms": estimate.upper_ms,
                 "params": network.params,
                 "macs": network.macs,
+                "never_profiled": predictor.never_profiled(genome),
                 "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
             }
         )
+        if unknown := reports[-1]["never_profiled"]:
+            say(
+                f"{name} has layers that were never profiled on this device ({', '.join(unknown)}): neither "
+                "their milliseconds nor the interval can be relied on; `tvnsearch measure` knows"
+            )
     if as_json:
         print_json(reports)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -10,12 +11,18 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tvnsearch.network.build import TinyVideoNetwork
 from tvnsearch.network.modules import ConvUnit
 
+Module = TypeVar("Module", bound=nn.Module)
+
 
 def deployed(network: TinyVideoNetwork) -> TinyVideoNetwork:
     """A copy that computes the same logits in evaluation mode without any BatchNorm."""
-    copy = deepcopy(network).eval()
-    for module in copy.modules():
-        if isinstance(module, ConvUnit) and isinstance(module.norm, nn.BatchNorm2d | nn.BatchNorm3d):
-            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-            module.norm = nn.Identity()
-    return copy
+    return fold_norms(deepcopy(network).eval())
+
+
+def fold_norms(module: Module) -> Module:
+    """Fold every BatchNorm of ``module``, which is in evaluation mode, into its convolution, in place."""
+    for unit in module.modules():
+        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d | nn.BatchNorm3d):
+            unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
+            unit.norm = nn.Identity()
+    return module
