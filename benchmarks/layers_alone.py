@@ -1,4 +1,4 @@
-"""Each layer call timed by itself in a loop, as most tables are made: what rows in context are compared with."""
+"""Each layer call timed by itself in a loop, as most tables are made, to compare rows in context with."""
 
 from __future__ import annotations
 

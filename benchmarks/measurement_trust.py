@@ -1,4 +1,4 @@
-"""Can a latency be trusted: said again later, the sum of its layers, under load, in another order, and how fast.
+"""Can a latency be trusted: measured again, against its layers, under load, in another order; and how fast.
 
     python benchmarks/measurement_trust.py [--share 1.0] [--apart-minutes 10]
 
@@ -18,8 +18,10 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import random
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 
@@ -33,6 +35,7 @@ from tvnsearch.genome import Block, Genome, InputSpec, trace
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.sampling import sample_genome, sample_layer
 from tvnsearch.genome.space import SearchSpace, load_space
+from tvnsearch.workers import PINNED_ALLOCATOR
 
 LOWEST_MS, HIGHEST_MS = 1.0, 200.0
 CLASSES = 100
@@ -159,9 +162,7 @@ def _disturbance(genomes: Sequence[Genome], quiet: Sequence[Measurement]) -> dic
         if busy_result.trusted
     ]
     wrong = sum(difference > 5 for difference in differences)
-    print(
-        f"disturbance: {len(differences)} of {len(loaded)} trusted under load, {wrong} of them off by over 5 %"
-    )
+    print(f"disturbance: {len(differences)} of {len(loaded)} trusted under load, {wrong} off by over 5 %")
     _say("  difference from quiet, trusted", differences)
     return {
         "disturbed_networks": len(loaded),
@@ -221,4 +222,6 @@ def _say(label: str, values: Sequence[float]) -> None:
 
 
 if __name__ == "__main__":
+    if not PINNED_ALLOCATOR.items() <= os.environ.items():  # only a process that starts with it has it
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **PINNED_ALLOCATOR})
     main()
