@@ -32,7 +32,7 @@ from tvnsearch.devices import Meter, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, trace
-from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.genome.layers import Layer, SpatialConv
 from tvnsearch.genome.sampling import sample_genome, sample_layer
 from tvnsearch.genome.space import SearchSpace, load_space
 from tvnsearch.workers import PINNED_ALLOCATOR
@@ -57,7 +57,7 @@ def main() -> None:
     space, rng = load_space("paper"), random.Random(arguments.seed)
 
     def number(whole: int) -> int:
-        return max(2, round(whole * arguments.share))
+        return max(2, round(whole * float(arguments.share)))
 
     genomes = _genomes(space, number(REPEATED), rng)
     figures: dict[str, float] = {"networks": len(genomes)}
@@ -74,7 +74,8 @@ def main() -> None:
 
 def _genomes(space: SearchSpace, count: int, rng: random.Random) -> list[Genome]:
     """Random genomes whose latencies are guessed evenly, in their logarithm, between the two ends."""
-    cost, genomes = RoughCost(), []
+    cost = RoughCost()
+    genomes: list[Genome] = []
     while len(genomes) < count:
         aim_ms = LOWEST_MS * (HIGHEST_MS / LOWEST_MS) ** ((len(genomes) + 0.5) / count)
         drawn = [sample_genome(space, rng) for _ in range(400)]
@@ -189,7 +190,7 @@ def _twins(space: SearchSpace, count: int, rng: random.Random) -> dict[str, floa
 
 
 def _keeping_block(space: SearchSpace, channels: int, rng: random.Random) -> Block:
-    layers = []
+    layers: list[Layer] = []
     while len(layers) < 2:
         layer = sample_layer(space, rng)
         if getattr(layer, "stride", 1) == 1 and not hasattr(layer, "filters"):
