@@ -69,7 +69,7 @@ def main() -> None:
         time.sleep(1.0)
     figures |= _repeatability(first, _measured(genomes))
     figures |= _disturbance(genomes[: number(DISTURBED)], first)
-    print(json.dumps(figures))
+    print(json.dumps({name: None if math.isnan(figure) else figure for name, figure in figures.items()}))
 
 
 def _genomes(space: SearchSpace, count: int, rng: random.Random) -> list[Genome]:

@@ -9,6 +9,8 @@ import typer
 from cli.commands import (
     classify,
     data,
+    db,
+    doctor,
     evolve,
     export,
     fit,
@@ -35,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    doctor.doctor,
     profile.profile,
     fit.fit,
     predict.predict,
@@ -51,6 +54,7 @@ for command in (
     app.command()(command)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(lut.app, name="lut")
+app.add_typer(db.app, name="db")
 app.add_typer(data.app, name="data")
 
 

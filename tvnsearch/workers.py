@@ -45,12 +45,15 @@ class WorkerFailedError(RuntimeError):
 class Worker:
     """A running ``python -m MODULE`` that answers one request at a time; a context manager.
 
-    ``threads`` bounds the threads of every numerical library in it.
+    ``threads`` bounds the threads of every numerical library in it. Only who wants to know what the allocator
+    does without leaves it unpinned.
     """
 
-    def __init__(self, module: str, threads: int) -> None:
+    def __init__(self, module: str, threads: int, pin_allocator: bool = True) -> None:
         count = str(threads)
-        environment = os.environ | PINNED_ALLOCATOR | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        environment = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        if pin_allocator:
+            environment |= PINNED_ALLOCATOR
         self._errors: list[str] = []
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],

@@ -29,10 +29,13 @@ class Meter:
     A worker that dies is started again, once for each request.
     """
 
-    def __init__(self, device: Device, classes: int = MOMENTS_IN_TIME_CLASSES) -> None:
+    def __init__(
+        self, device: Device, classes: int = MOMENTS_IN_TIME_CLASSES, pin_allocator: bool = True
+    ) -> None:
         self.device = device
         self.classes = classes
-        self._worker = Worker(TASK, device.threads)
+        self._pin_allocator = pin_allocator
+        self._worker = self._start()
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
@@ -89,7 +92,7 @@ class Meter:
         self.close()
 
     def _start(self) -> Worker:
-        return Worker(TASK, self.device.threads)
+        return Worker(TASK, self.device.threads, self._pin_allocator)
 
     def _call(self, method: str, genomes: Sequence[Genome], params: Mapping[str, Any]) -> Any:
         request = {"device": msgspec.to_builtins(self.device), **params}
@@ -111,4 +114,4 @@ class Meter:
 
     def _restart(self) -> None:
         self._worker.close()
-        self._worker = Worker(TASK, self.device.threads)
+        self._worker = self._start()
