@@ -17,6 +17,7 @@ ZooName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `tvnse
 TABLES = (
     ("released", "The paper's networks, as released", "paper"),
     ("variant", "The paper's variants of TVN-1, generated", "paper"),
+    ("searched", "In place of the paper's one-frame network, which was not released", "paper"),
     ("peer", "Peers", "published"),
 )
 """For each kind of network, the title of its table and whose the other counts are."""
