@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from latency_db.store import LatencyStore, default_path
-from predictors.predictor import LatencyPredictor, predictor_path
+from cli.latency import database_path, load_predictor
+from predictors.predictor import LatencyPredictor
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.devices.device import Device, open_device
@@ -39,35 +39,6 @@ MEASURE_SECONDS = 4.0
 """The longest that a search measures one candidate."""
 
 TRAINING_MODULE = "tvnsearch.training.task"
-
-
-def database_path(db: Path | None) -> Path:
-    """The latency database that the user named, or this user's own."""
-    return default_path() if db is None else db
-
-
-def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
-    """The predictor of the meter's device.
-
-    Raises:
-        UserError: this device was not profiled in ``db``, or another one was.
-    """
-    path, name = predictor_path(db, meter.digest), meter.device.name
-    if not db.is_file():
-        raise UserError(
-            f"expected a latency database at {db}, but there is none; "
-            f"run `tvnsearch profile --device {name}` first"
-        )
-    with LatencyStore(db) as store:
-        store.device(meter.digest)
-    if not path.is_file():
-        raise UserError(
-            f"expected a latency predictor at {path}, but there is none; "
-            f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
-        )
-    predictor = LatencyPredictor.load(path)
-    predictor.require_device(meter.fingerprint)
-    return predictor
 
 
 class DeviceLatency:

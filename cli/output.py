@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -28,11 +28,17 @@ def print_json(data: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; every column but the first is a number and stands right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], word_columns: int = 1
+) -> None:
+    """Print a table; after ``word_columns`` columns of words come numbers, which stand right.
+
+    Where the terminal is too narrow, words are broken if there are several columns of them, else numbers.
+    """
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 0))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        justify: JustifyMethod = "left" if index < word_columns else "right"
+        table.add_column(column, justify=justify, no_wrap=index == 0 or index >= word_columns > 1)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     out.print(table)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.genome.strategies import MOBILE, PAPER, genomes
+from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, Shape, trace
 from tvnsearch.genome.layers import (
     Activate,
@@ -139,6 +141,12 @@ def test_branches_that_cannot_meet_are_left_out() -> None:
     assert [call.type for call in network.calls] == ["spatial_conv", "spatial_pool", "concat", "head"]
     assert network.head.in_shape.channels == 8 + 3
     assert _types(_one_block(Branches("sum", ((NonLocal(4),), ())), frames=1)) == ["non_local", "add", "head"]
+
+
+def test_a_network_beyond_all_counting_is_one_sentence() -> None:
+    doubled = Branches("concat", ((SpatialPool("max", 3),), ()))
+    with pytest.raises(UserError, match="2\\^64"):
+        trace(_one_block(*[doubled] * 64))
 
 
 def test_one_window_over_the_whole_map_is_the_global_pool() -> None:

@@ -40,7 +40,7 @@ def random_genomes(count: int, seed: int, space: str = "digits") -> list[Genome]
 
 
 def measured(latency_ms: float, samples: int = 9) -> Measurement:
-    return Measurement(latency_ms, latency_ms, latency_ms, latency_ms, latency_ms, samples, 0, True)
+    return Measurement(*[latency_ms] * 6, samples, 0, True)
 
 
 def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") -> list[StoredProfile]:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import (
     CALLS,
     LayerCall,
@@ -164,6 +165,12 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
     if block.residual != "none" and walk.nodes:
         walk.add(_shortcut(block, walk, in_shape, non_negative))
     walk.activate(block.activation)
+    try:
+        key = b"".join(map(_encoder.encode, walk.nodes))
+    except OverflowError:
+        raise UserError(
+            "expected layers of fewer than 2^64 MACs each, but this network has larger ones"
+        ) from None
     calls = _calls(walk.nodes)
     params = macs = bytes_moved = 0
     for call in calls:
@@ -178,7 +185,7 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         params=params,
         macs=macs,
         bytes_moved=bytes_moved,
-        key=b"".join(map(_encoder.encode, walk.nodes)),
+        key=key,
     )
 
 

@@ -1,0 +1,67 @@
+"""Where a device's predicted latencies come from. Imports no torch: the device is asked in a worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latency_db.store import LatencyStore, default_path
+from predictors.predictor import LatencyPredictor, predictor_path
+from tvnsearch.devices.device import Device
+from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
+from tvnsearch.workers import WorkerDiedError, WorkerFailedError
+
+
+def database_path(db: Path | None) -> Path:
+    """The latency database that the user named, or this user's own."""
+    return default_path() if db is None else db
+
+
+def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
+    """The predictor of the meter's device.
+
+    Raises:
+        UserError: this device was not profiled in ``db``, or another one was.
+    """
+    path, name = predictor_path(db, meter.digest), meter.device.name
+    if not db.is_file():
+        raise _no_database(db, name)
+    with LatencyStore(db) as store:
+        store.device(meter.digest)
+    if not path.is_file():
+        raise UserError(
+            f"expected a latency predictor at {path}, but there is none; "
+            f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
+        )
+    predictor = LatencyPredictor.load(path)
+    predictor.require_device(meter.fingerprint)
+    return predictor
+
+
+def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> list[float]:
+    """Predicted ms of each layer call, adding up to the network's. Starts no worker where there is no file.
+
+    Raises:
+        UserError: there is no predictor of the device, or it never saw one of the types of calls.
+    """
+    try:
+        if not db.is_file():
+            raise _no_database(db, device.name)
+        with Meter(device) as meter:
+            predictor = load_predictor(db, meter)
+    except (OSError, WorkerDiedError, WorkerFailedError) as error:
+        raise UserError(str(error)) from None
+    if unknown := predictor.never_profiled(genome):
+        raise UserError(
+            f"expected a predictor that knows every type of layer in it, but this device's never saw "
+            f"{', '.join(unknown)}; run `tvnsearch profile` with a --space that has them"
+        )
+    return [layer.latency_ms for layer in predictor.layers(genome, classes)]
+
+
+def _no_database(db: Path, device: str) -> UserError:
+    return UserError(
+        f"expected a latency database at {db}, but there is none; "
+        f"run `tvnsearch profile --device {device}` first"
+    )

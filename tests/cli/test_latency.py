@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cli.latency
+from tvnsearch.devices import Device
+from tvnsearch.errors import UserError
+from tvnsearch.genome.zoo import load_zoo
+
+
+def test_without_a_database_no_worker_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meter(device: Device) -> None:
+        raise AssertionError(f"a worker was started for {device}")
+
+    monkeypatch.setattr(cli.latency, "Meter", meter)
+    with pytest.raises(UserError, match="tvnsearch profile --device cpu"):
+        cli.latency.layer_latencies(load_zoo("tvn-1"), 339, Device("cpu"), tmp_path / "latency.sqlite")
+
+
+def test_looking_up_latencies_imports_no_torch() -> None:
+    code = "import sys, cli.latency; print('torch' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "False"
