@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from tvnsearch.errors import UserError
@@ -20,7 +23,8 @@ CREATE TABLE devices (
     fingerprint TEXT NOT NULL
 );
 CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
     device INTEGER NOT NULL REFERENCES devices (id),
     started TEXT NOT NULL,
     space TEXT NOT NULL,
@@ -28,7 +32,8 @@ CREATE TABLE sessions (
     max_ms REAL NOT NULL
 );
 CREATE TABLE genomes (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
     session INTEGER NOT NULL REFERENCES sessions (id),
     seed_index INTEGER NOT NULL,
     genome_id TEXT NOT NULL,
@@ -65,6 +70,7 @@ CREATE TABLE layer_calls (
 ) WITHOUT ROWID;
 CREATE TABLE network_measurements (
     id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
     genome INTEGER NOT NULL REFERENCES genomes (id),
     measured TEXT NOT NULL,
     seconds REAL NOT NULL,
@@ -79,18 +85,33 @@ CREATE TABLE network_measurements (
     trusted INTEGER NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE imported_tables (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    imported TEXT NOT NULL,
+    format TEXT NOT NULL,
+    content TEXT NOT NULL
+);
 CREATE INDEX genomes_of_session ON genomes (session);
 CREATE INDEX measurements_of_genome ON network_measurements (genome);
 """
-"""Append-only. ``seconds`` is the profiling time that a measurement took, everything included. A genome's
-first measurement comes with its layer calls; later ones tell the noise floor."""
+"""Append-only, but for removal by a person. ``seconds`` is the profiling time that a measurement took,
+everything included. A genome's first measurement comes with its layer calls; later ones tell the noise floor.
+
+A ``uid`` is random and goes along when a record is copied to another file: no file gets a record twice. The
+numbers of sessions and genomes are not given out again: a profiler may go on with one that was removed."""
+
+
+class DamagedError(UserError):
+    """The file is a latency database, and broken."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a latency database, made anew where there is none; in autocommit, WAL, waiting for other writers.
 
     Raises:
-        UserError: the file cannot be opened, is damaged, is something else, or comes from a newer release.
+        DamagedError: the file is damaged.
+        UserError: the file cannot be opened, is something else, or comes from another release.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +127,8 @@ def connect(path: Path) -> sqlite3.Connection:
         _switch_to_wal(connection)
     except sqlite3.Error as error:
         connection.close()
-        raise UserError(
+        is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+        raise (DamagedError if is_damaged else UserError)(
             f"expected a latency database at {path}, but it cannot be read ({error}); "
             f"move it away or choose another file with --db"
         ) from None
@@ -114,6 +136,34 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect_existing(path: Path) -> sqlite3.Connection:
+    """Open a latency database as :func:`connect` does, but make none.
+
+    Raises:
+        DamagedError: the file is damaged.
+        UserError: there is no such file, or it cannot be opened, is something else or of another release.
+    """
+    if not path.exists():
+        raise UserError(
+            f"expected a latency database at {path}, but there is no such file; "
+            f"check the name of the file, or run `tvnsearch profile`, which makes one"
+        )
+    return connect(path)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write everything in the block or nothing, one writer at a time."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _create_if_empty(connection: sqlite3.Connection) -> None:
@@ -151,12 +201,33 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"but an older tvnsearch made it (version {version}); move it away or choose "
             f"another file with --db, and profile again"
         )
+    missing = sorted(_columns_of_this_version() - _columns(connection))
+    if missing:
+        raise UserError(
+            f"expected a latency database of version {SCHEMA_VERSION} at {path}, but it has no column "
+            f"{'.'.join(missing[0])}; move it away or choose another file with --db, and profile again"
+        )
     damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if damage != "ok":
-        raise UserError(
+        raise DamagedError(
             f"expected a whole latency database at {path}, but it is damaged ({damage.splitlines()[0]}); "
             f"restore a copy, or move it away and profile again"
         )
+
+
+def _columns(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    found = connection.execute(
+        "SELECT tables.name, columns.name "
+        "FROM sqlite_master tables JOIN pragma_table_info(tables.name) columns WHERE tables.type = 'table'"
+    )
+    return frozenset(found)
+
+
+@cache
+def _columns_of_this_version() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _columns(connection)
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

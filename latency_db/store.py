@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -14,11 +13,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import platformdirs
 
-from latency_db.schema import connect
+from latency_db.contents import described
+from latency_db.records import (
+    LAYER_CALL_PLACES,
+    MEASUREMENT_FIELDS,
+    call_columns,
+    insert_measurement,
+    new_uid,
+    now,
+    row_id,
+)
+from latency_db.schema import connect, transaction
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.errors import UserError
-from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome, genome_from_json
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
@@ -78,11 +86,11 @@ class LatencyStore:
                 (digest, fingerprint["device"], msgspec.json.encode(fingerprint).decode()),
             )
             cursor = connection.execute(
-                "INSERT INTO sessions (device, started, space, seed, max_ms) "
-                "SELECT id, ?, ?, ?, ? FROM devices WHERE digest = ?",
-                (_now(), space, seed, max_ms, digest),
+                "INSERT INTO sessions (uid, device, started, space, seed, max_ms) "
+                "SELECT ?, id, ?, ?, ?, ? FROM devices WHERE digest = ?",
+                (new_uid(), now(), space, seed, max_ms, digest),
             )
-            return _row_id(cursor)
+            return row_id(cursor)
 
     def add_profile(
         self,
@@ -93,30 +101,45 @@ class LatencyStore:
         profile: LayerProfile,
         seconds: float,
     ) -> int:
-        """Keep a genome with all its layer rows and its measurement, in one transaction; its row number."""
+        """Keep a genome with all its layer rows and its measurement, in one transaction; its row number.
+
+        Raises:
+            UserError: the session was removed from the file.
+        """
         with self._transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO genomes (session, seed_index, genome_id, genome, classes) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (session, seed_index, genome_id(genome), msgspec.json.encode(genome).decode(), classes),
+                "INSERT INTO genomes (uid, session, seed_index, genome_id, genome, classes) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    new_uid(),
+                    session,
+                    seed_index,
+                    genome_id(genome),
+                    msgspec.json.encode(genome).decode(),
+                    classes,
+                ),
             )
-            row = _row_id(cursor)
+            row = row_id(cursor)
             named_calls = trace(genome, classes).named_calls()
             times = zip(named_calls, profile.latencies_ms, profile.spreads_ms, strict=True)
             connection.executemany(
-                f"INSERT INTO layer_calls VALUES ({', '.join('?' * 25)})",
+                f"INSERT INTO layer_calls VALUES ({LAYER_CALL_PLACES})",
                 [
-                    (row, position, name, *_call_columns(call), latency_ms, spread_ms, profile.passes)
+                    (row, position, name, *call_columns(call), latency_ms, spread_ms, profile.passes)
                     for position, ((name, call), latency_ms, spread_ms) in enumerate(times)
                 ],
             )
-            _insert_measurement(connection, row, profile.network, seconds)
+            insert_measurement(connection, row, profile.network, seconds)
             return row
 
     def add_repeat(self, row: int, measurement: Measurement, seconds: float) -> None:
-        """Keep a later measurement of a genome that is there already."""
+        """Keep a later measurement of a genome that is there already.
+
+        Raises:
+            UserError: the genome was removed from the file.
+        """
         with self._transaction() as connection:
-            _insert_measurement(connection, row, measurement, seconds)
+            insert_measurement(connection, row, measurement, seconds)
 
     def devices(self) -> list[StoredDevice]:
         """What the file holds."""
@@ -149,7 +172,7 @@ class LatencyStore:
                 f"expected latencies of the device {digest} in {self.path}, but it holds none yet; "
                 f"run `tvnsearch profile` first"
             )
-        held = "; ".join(f"{device.digest} ({_described(device.fingerprint)})" for device in devices)
+        held = "; ".join(f"{device.digest} ({described(device.fingerprint)})" for device in devices)
         raise UserError(
             f"expected latencies of the device {digest} in {self.path}, "
             f"but it holds those of another device, {held}; "
@@ -253,13 +276,16 @@ class LatencyStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            with transaction(self._connection):
+                yield self._connection
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise
+            raise UserError(
+                f"expected to go on with a session in {self.path}, but it was removed meanwhile; "
+                f"start again for a new one"
+            ) from None
 
     def _repeated(self, digest: str) -> list[tuple[float, float]]:
         found = self._connection.execute(
@@ -272,53 +298,8 @@ class LatencyStore:
 
 
 _OF_DEVICE = "JOIN sessions ON session = sessions.id JOIN devices ON device = devices.id WHERE digest = ?"
-_MEASUREMENT_FIELDS = Measurement.__struct_fields__
-_MEASUREMENT_COLUMNS = ", ".join(f"m.{field}" for field in _MEASUREMENT_FIELDS)
-
-
-def _insert_measurement(
-    connection: sqlite3.Connection, row: int, measurement: Measurement, seconds: float
-) -> None:
-    connection.execute(
-        f"INSERT INTO network_measurements (genome, measured, seconds, {', '.join(_MEASUREMENT_FIELDS)}) "
-        f"VALUES (?, ?, ?, {', '.join('?' * len(_MEASUREMENT_FIELDS))})",
-        (row, _now(), seconds, *msgspec.structs.astuple(measurement)),
-    )
+_MEASUREMENT_COLUMNS = ", ".join(f"m.{field}" for field in MEASUREMENT_FIELDS)
 
 
 def _measurement(columns: list[object]) -> Measurement:
-    return msgspec.convert(dict(zip(_MEASUREMENT_FIELDS, columns, strict=True)), Measurement, strict=False)
-
-
-def _call_columns(call: LayerCall) -> tuple[str | int, ...]:
-    return (
-        call.type,
-        *call.in_shape,
-        *call.out_shape,
-        call.kernel,
-        call.stride,
-        call.kernel_frames,
-        call.stride_frames,
-        call.hidden,
-        call.mode,
-        call.activation,
-        call.params,
-        call.macs,
-        call.bytes_moved,
-    )
-
-
-def _described(fingerprint: Mapping[str, str]) -> str:
-    return (
-        f"{fingerprint['device']}, {fingerprint['processor']}, {fingerprint['threads']} thread(s), "
-        f"{fingerprint['backend']}, torch {fingerprint['torch']}"
-    )
-
-
-def _row_id(cursor: sqlite3.Cursor) -> int:
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return msgspec.convert(dict(zip(MEASUREMENT_FIELDS, columns, strict=True)), Measurement, strict=False)

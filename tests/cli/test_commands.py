@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
+from latency_db import LatencyStore
+from predictors import predictor_path
+from predictors.fit import fit_predictor
 from tests.genome.test_zoo import RELEASED
+from tests.predictors.synthetic_device import profiles
+from tvnsearch.devices import LayerProfile, Meter, fingerprint_digest, open_device
+from tvnsearch.genome.zoo.peers import PEERS
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    wide = os.environ | {"COLUMNS": "120"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
 
 
 def run_json(*arguments: object) -> Any:
@@ -34,8 +43,41 @@ def refused(*arguments: object) -> str:
 
 def test_zoo_list_counts_exactly() -> None:
     listed = run_json("zoo", "list")
-    assert {row["name"]: (row["params"], row["macs"]) for row in listed} == RELEASED
+    released = {row["name"]: (row["params"], row["macs"]) for row in listed if row["kind"] == "released"}
+    assert released == RELEASED
     assert listed[0]["paper"]["gflops"] == 13.0
+    assert {row["name"] for row in listed if row["kind"] == "peer"} == set(PEERS)
+
+
+def test_zoo_show_says_where_a_network_comes_from() -> None:
+    shown = run_json("zoo", "show", "x3d-s")
+    assert (shown["classes"], shown["kind"]) == (400, "peer")
+    assert abs(shown["published"]["params_difference_percent"]) < 1
+    assert "multiply-adds" in run("zoo", "show", "x3d-s").stdout
+    assert "was not released" in " ".join(run("zoo", "show", "one-frame").stdout.split())
+
+
+def test_scale_gives_the_scaled_genome(tmp_path: Path) -> None:
+    larger = tmp_path / "larger.json"
+    printed = run_json("scale", "tvn-1", "--frames", 8, "--width", 2, "--resolution", 2)
+    assert printed["input"] == {"resolution": 448, "frames": 8, "frame_stride": 4}
+    assert run("scale", "tvn-m-2", "--compound", 1, "--out", larger).returncode == 0
+    database = tmp_path / "none.sqlite"
+    grown, original = (run_json("show", name, "--db", database) for name in (larger, "tvn-m-2"))
+    assert 1.6 < grown["macs"] / original["macs"] < 2.6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("scale", "tvn-1", "--width", 0), "width"),
+        (("scale", "tvn-1", "--width", 2, "--compound", 1), "--compound"),
+        (("scale", "tvn-1", "--out", "nowhere/x.json"), "nowhere/x.json"),
+        (("zoo", "show", "resnet"), "tvn-1"),
+    ],
+)
+def test_networks_that_cannot_be_made_are_one_line(arguments: tuple[object, ...], words: str) -> None:
+    assert words in refused(*arguments)
 
 
 def test_sample_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
@@ -43,16 +85,101 @@ def test_sample_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     again = run_json("sample", "--count", 3, "--seed", 4, "--max-params", "1M", "--out", tmp_path / "b")
     assert [Path(row["file"]).read_text() for row in rows] == [Path(row["file"]).read_text() for row in again]
     assert all(row["params"] <= 1_000_000 for row in rows)
-    shown = run_json("show", rows[0]["file"])
+    shown = run_json("show", rows[0]["file"], "--db", "nowhere.sqlite")
     assert (shown["params"], shown["macs"]) == (rows[0]["params"], rows[0]["macs"])
     assert sum(layer["params"] for layer in shown["layers"]) == shown["params"]
 
 
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of this device whose predictor learnt from made-up latencies, none of a 3-D layer."""
+    path = tmp_path_factory.mktemp("profiled") / "latency.sqlite"
+    with Meter(open_device("cpu")) as meter:
+        fingerprint = meter.fingerprint
+    made_up = profiles(30, seed=1)
+    first = made_up[0]
+    spreads_ms = (0.0,) * len(first.latencies_ms)
+    with LatencyStore(path) as store:
+        session = store.start_session(fingerprint, "digits", seed=1, max_ms=50.0)
+        profile = LayerProfile(first.latencies_ms, spreads_ms, 9, 0, first.network)
+        store.add_profile(session, 0, first.genome, first.classes, profile, seconds=1.0)
+    fit_predictor(made_up, fingerprint).save(predictor_path(path, fingerprint_digest(fingerprint)))
+    return path
+
+
+def shown_rows(printed: str) -> list[list[str]]:
+    """The rows of the table of `tvnsearch show`, each in words."""
+    lines = [line.split() for line in printed.splitlines()]
+    header = next(number for number, words in enumerate(lines) if words[:2] == ["place", "layer"])
+    return [words for words in lines[header + 2 : -1] if words]
+
+
 def test_show_draws_a_line_a_block() -> None:
-    shown = run("show", "tvn-1").stdout
+    shown = run("show", "tvn-1", "--db", "nowhere.sqlite").stdout
     assert "block 4" in shown
     assert "block 5" not in shown
     assert "2 frames of 224x224, one in 4" in shown
+
+
+def test_rows_of_show_add_up_to_the_network() -> None:
+    shown = run("show", "tvn-2", "--db", "nowhere.sqlite")
+    rows = shown_rows(shown.stdout)
+    assert ["5.2.1", "x", "5", "conv", "1x1", "1", "1x43x43x1024", "9694.09", "5,253,120"] in rows
+    assert sum(int(row[-1].replace(",", "")) for row in rows) == RELEASED["tvn-2"][0]
+    assert sum(float(row[-2]) for row in rows) * 1e6 == pytest.approx(RELEASED["tvn-2"][1], rel=1e-5)
+    closing = shown.stdout.splitlines()[-1]
+    assert closing == (
+        "tvn-2: 109,438,487 parameters, 34.61 GMACs, 69.23 GFLOPs (2 x GMACs); input: 2 x 256x256, stride 7"
+    )
+    assert "tvnsearch profile" in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
+
+
+def test_kernels_are_shown_along_the_axes_that_they_work_on() -> None:
+    rows = shown_rows(run("show", "i3d", "--db", "nowhere.sqlite").stdout)
+    assert rows[0][:7] == ["1.1.1", "3-D", "conv", "7x7x7", "2x2x2", "32x112x112x64", "26435.13"]
+    layers = run_json("show", "tvn-1", "--db", "nowhere.sqlite")["layers"]
+    sizes = {layer["type"]: (layer["kernel"], layer["stride"]) for layer in layers[:5]}
+    assert sizes["spatial_conv"] == ([1, 1], [1, 1])
+    assert sizes["temporal_pool"] == ([2], [2])
+    assert sizes["context_gate"] == ([], [])
+
+
+def test_show_predicts_where_a_predictor_knows(profiled: Path) -> None:
+    shown = run_json("show", "tvn-2", "--db", profiled)
+    assert sum(layer["latency_ms"] for layer in shown["layers"]) == pytest.approx(shown["latency_ms"])
+    assert shown["gflops"] == 2 * shown["gmacs"] == 2 * RELEASED["tvn-2"][1] / 1e9
+    printed = run("show", "tvn-2", "--db", profiled)
+    assert not printed.stderr
+    rows = shown_rows(printed.stdout)
+    assert len(rows) < len(shown["layers"])
+    assert sum(float(row[-2]) for row in rows) == pytest.approx(shown["latency_ms"], rel=1e-3)
+    assert sum(float(row[-1]) for row in rows) == pytest.approx(100, abs=0.05 * len(rows))
+    assert f"predicted on cpu: {shown['latency_ms']:.2f} ms" in printed.stdout.splitlines()[-1]
+
+
+def test_show_does_not_guess_what_a_predictor_never_saw(profiled: Path) -> None:
+    shown = run("show", "i3d", "--db", profiled)
+    assert shown.returncode == 0
+    assert "conv3d" in shown.stderr
+    assert " ms" not in shown.stdout
+
+
+def test_show_goes_on_without_a_readable_database(tmp_path: Path) -> None:
+    (tmp_path / "latency.sqlite").write_text("not a database")
+    for db in (tmp_path / "latency.sqlite", tmp_path):
+        done = run("show", "tvn-1", "--db", db)
+        assert done.returncode == 0
+        assert str(db) in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert "26,414,721 parameters" in done.stdout
+
+
+def test_show_draws_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "tvn-1.svg"
+    shown = run_json("show", "tvn-1", "--svg", path, "--db", "nowhere.sqlite", "--classes", 10)
+    root = ElementTree.parse(path).getroot()
+    assert f"tvn-1: {shown['params']:,} parameters" in root.attrib["aria-label"]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +191,8 @@ def test_show_draws_a_line_a_block() -> None:
         (["evolve", "--max-ms", 50, "--data", "nowhere", "--run", "new"], "nowhere"),
         (["predict", "tvn-1", "--db", "nowhere.sqlite"], "tvnsearch profile"),
         (["predict", "tvn-9"], "tvn-9"),
+        (["show", "tvn-1", "--device", "tpu"], "tpu"),
+        (["show", "tvn-1", "--svg", "nowhere/tvn-1.svg"], "nowhere"),
         (["measure", "tvn-1", "--device", "gpu"], "gpu"),
         (["status", "nowhere"], "nowhere"),
         (["resume", "nowhere"], "nowhere"),

@@ -20,7 +20,7 @@ OTHER_FINGERPRINT = FINGERPRINT | {"processor": "Fictional 1"}
 def measurement(latency_ms, trusted=True):
     low_ms, high_ms = latency_ms * 0.99, latency_ms * 1.01
     reason = "" if trusted else "too noisy"
-    return Measurement(latency_ms, low_ms, high_ms, latency_ms, high_ms, 12, 1, trusted, reason)
+    return Measurement(latency_ms, low_ms, high_ms, latency_ms, high_ms, high_ms, 12, 1, trusted, reason)
 
 
 def layer_profile(genome, classes, seed=0):

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 
 import pytest
 
-from latency_db import LatencyStore, profile
+from latency_db import profile
 from latency_db.rough_cost import RoughCost
 from tests.latency_db.fakes import FakeMeter
 from tvnsearch.errors import UserError
@@ -143,45 +139,3 @@ def test_the_rough_cost_learns_a_device():
         assert cost.estimate_ms(network) == pytest.approx(
             0.05 * len(network.calls) + network.macs / 3e6, rel=0.5
         )
-
-
-def start(path, minutes, kind):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.latency_db.profile_process", str(path), str(minutes), kind],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def verify(path, genomes, rows):
-    """The file is whole, and holds at least what was reported, nothing by halves."""
-    with LatencyStore(path) as store:
-        (device,) = store.devices()
-        assert device.genomes >= genomes
-        assert device.rows >= rows
-        for known in store.profiles(device.digest):
-            assert len(known.latencies_ms) == len(trace(known.genome, known.classes).calls)
-        return device
-
-
-@pytest.mark.parametrize(("kind", "kills"), [("fake", 6), ("real", 2)])
-def test_a_profiler_killed_at_any_moment_loses_nothing_it_reported(tmp_path, kind, kills):
-    path = tmp_path / "latency.sqlite"
-    rng = random.Random(kind)
-    genomes = rows = 0
-    for _ in range(kills):
-        process = start(path, 60, kind)
-        line = process.stdout.readline()
-        time.sleep(rng.uniform(0, 0.6))
-        process.send_signal(signal.SIGKILL)
-        lines = [line, *process.stdout.readlines()]
-        process.stdout.close()
-        process.wait()
-        before = genomes
-        genomes, rows = (int(figure) for figure in lines[-1].split())
-        assert genomes > before  # each start goes on from what was there
-        device = verify(path, genomes, rows)
-    process = start(path, device.minutes + 0.02, kind)
-    process.communicate()
-    assert process.returncode == 0
-    assert verify(path, genomes, rows).minutes >= device.minutes + 0.02

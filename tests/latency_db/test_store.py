@@ -4,6 +4,7 @@ import multiprocessing
 import random
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tvnsearch.genome.space import load_space
 milliseconds = st.floats(0, 1e6)
 measurements = st.builds(
     Measurement,
-    *[milliseconds] * 5,
+    *[milliseconds] * 6,
     samples=st.integers(0, 10**6),
     disturbed=st.integers(0, 10**6),
     trusted=st.booleans(),
@@ -139,6 +140,16 @@ def test_a_genome_is_there_whole_or_not_at_all(store, digest):
     assert store.next_seed_index(digest, 0) == 1
 
 
+def test_a_session_that_was_removed_is_one_sentence_and_its_number_is_not_given_out_again(store):
+    (genome,) = sampled(1)
+    session = store.start_session(FINGERPRINT, "{}", 0, 50.0)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("DELETE FROM sessions")
+    with pytest.raises(UserError, match="removed meanwhile; start again"):
+        store.add_profile(session, 0, genome, 10, layer_profile(genome, 10), 1.0)
+    assert store.start_session(OTHER_FINGERPRINT, "{}", 0, 50.0) != session
+
+
 def broken_files(folder):
     whole = folder / "whole.sqlite"
     with LatencyStore(whole) as store:
@@ -160,12 +171,30 @@ def broken_files(folder):
         pass
     with sqlite3.connect(newer) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    older = folder / "older.sqlite"
+    with LatencyStore(older):
+        pass
+    with sqlite3.connect(older) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+    without_table = folder / "without_table.sqlite"
+    with LatencyStore(without_table):
+        pass
+    with sqlite3.connect(without_table) as connection:
+        connection.execute("DROP TABLE network_measurements")
+    without_column = folder / "without_column.sqlite"
+    with LatencyStore(without_column):
+        pass
+    with sqlite3.connect(without_column) as connection:
+        connection.execute("ALTER TABLE layer_calls DROP COLUMN spread_ms")
     return {
         text: "file is not a database",
         cut: "malformed",
         scribbled: "damaged|malformed|cannot be read",
         foreign: "another program's",
         newer: "upgrade tvnsearch",
+        older: "profile again",
+        without_table: "no column network_measurements",
+        without_column: r"no column layer_calls\.spread_ms",
         folder: "cannot be opened",
         text / "below.sqlite": "cannot be opened",
     }

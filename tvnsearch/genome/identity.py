@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import trace
+from tvnsearch.genome.trace import trace_blocks
 
 
 def genome_id(genome: Genome) -> str:
@@ -15,6 +15,6 @@ def genome_id(genome: Genome) -> str:
     """
     spec = genome.input
     frame_stride = spec.frame_stride if spec.frames > 1 else 1
-    work = b"".join([block.key for block in trace(genome).blocks])
+    work = b"".join([block.key for block in trace_blocks(genome)])
     clips = f"{spec.resolution}x{spec.frames}/{frame_stride} "
     return blake2b(clips.encode() + work, digest_size=8).hexdigest()

@@ -109,27 +109,37 @@ class Trace(Struct, frozen=True, gc=False):
 
 def trace(genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> Trace:
     """Walk ``genome`` with a head of ``classes`` outputs."""
-    resolution = genome.input.resolution
-    in_shape = shape = Shape(genome.input.frames, resolution, resolution, 3)
-    non_negative = False
-    blocks = []
+    blocks = trace_blocks(genome)
     params = macs = bytes_moved = 0
-    for block in genome.blocks:
-        walked = trace_block(block, shape, non_negative)
-        blocks.append(walked)
-        shape, non_negative = walked.out_shape, walked.non_negative
-        params += walked.params
-        macs += walked.macs
-        bytes_moved += walked.bytes_moved
-    head = head_call(shape, classes)
+    for block in blocks:
+        params += block.params
+        macs += block.macs
+        bytes_moved += block.bytes_moved
+    head = head_call(blocks[-1].out_shape, classes)
     return Trace(
-        in_shape=in_shape,
+        in_shape=_in_shape(genome),
         blocks=tuple(blocks),
         head=head,
         params=params + head.params,
         macs=macs + head.macs,
         bytes_moved=bytes_moved + head.bytes_moved,
     )
+
+
+def trace_blocks(genome: Genome) -> list[BlockTrace]:
+    """Walk ``genome`` up to its head."""
+    shape, non_negative = _in_shape(genome), False
+    blocks = []
+    for block in genome.blocks:
+        walked = trace_block(block, shape, non_negative)
+        blocks.append(walked)
+        shape, non_negative = walked.out_shape, walked.non_negative
+    return blocks
+
+
+def _in_shape(genome: Genome) -> Shape:
+    resolution = genome.input.resolution
+    return Shape(genome.input.frames, resolution, resolution, 3)
 
 
 @lru_cache(maxsize=16384)

@@ -1,0 +1,171 @@
+"""`tvnsearch db`: what the latency database holds, and its upkeep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.arguments import DbOption, JsonOption
+
+if TYPE_CHECKING:
+    from latency_db.contents import Holding
+
+UNSOUND, NOT_CONFIRMED = 1, 2
+PROBLEMS_SHOWN = 20
+
+app = typer.Typer(help="The latency database: list, merge, verify, remove.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_database(
+    db: DbOption = None,
+    by_session: Annotated[
+        bool, typer.Option("--sessions", help="A row a session instead of a row a device.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the database holds of each device."""
+    from cli.latency import database_path
+    from cli.output import print_json
+    from latency_db.contents import contents
+
+    held = contents(database_path(db))
+    if as_json:
+        print_json(held)
+        return
+    _print_holdings(f"{held.path}, {held.bytes / 1e6:.2f} MB", held.sessions if by_session else held.devices)
+
+
+@app.command("merge")
+def merge_databases(
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Latency database files to add.")],
+    into: Annotated[
+        Path | None, typer.Option("--into", "--db", help="The file to add to; by default this user's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add what other database files hold and this one lacks. Killed and started again, it goes on."""
+    import msgspec
+
+    from cli.latency import database_path
+    from cli.output import ProgressBar, print_json, say
+    from latency_db.contents import described
+    from latency_db.merge import merge
+
+    path = database_path(into)
+    report = []
+    for other in others:
+        with ProgressBar(f"merge {other.name}") as bar:
+            added = merge(
+                other, path, lambda done, total: bar.update(done / total, f"{done} of {total} networks")
+            )
+        report.append({"file": str(other), **msgspec.to_builtins(added)})
+        if not as_json:
+            for one in added.devices:
+                say(
+                    f"{other}: {one.genomes} networks with {one.rows} layer rows and {one.measurements} "
+                    f"measurements added of {one.device} ({described(one.fingerprint)})"
+                )
+            if added.tables:
+                say(f"{other}: imported tables added: {', '.join(added.tables)}")
+    if as_json:
+        print_json({"into": str(path), "added": report})
+
+
+@app.command("verify")
+def verify_database(db: DbOption = None, as_json: JsonOption = False) -> None:
+    """Check the whole file: SQLite's integrity, and every record against what its network executes."""
+    from cli.latency import database_path
+    from cli.output import ProgressBar, print_json, say
+    from latency_db.verify import verify
+
+    path = database_path(db)
+    with ProgressBar("verify") as bar:
+        found = verify(path, lambda done, total: bar.update(done / total, f"{done} of {total} networks"))
+    if as_json:
+        print_json(found)
+    else:
+        for problem in found.problems[:PROBLEMS_SHOWN]:
+            say(problem)
+        if len(found.problems) > PROBLEMS_SHOWN:
+            say(f"and {len(found.problems) - PROBLEMS_SHOWN} more; --json lists all")
+        verdict = f"{len(found.problems)} thing(s) wrong" if found.problems else "sound"
+        say(
+            f"{path}: {verdict}; {found.genomes} networks, {found.rows} layer rows, {found.measurements} "
+            f"measurements; the layers of {found.apart} networks add up to a sum more than 25 % off the "
+            f"network's own latency"
+        )
+    if found.problems:
+        raise typer.Exit(UNSOUND)
+
+
+@app.command("remove")
+def remove_from_database(
+    device: Annotated[str | None, typer.Option("--device", help="The digest of a device to remove.")] = None,
+    session: Annotated[int | None, typer.Option("--session", help="The number of a session.")] = None,
+    confirmed: Annotated[bool, typer.Option("--yes", help="Really remove it.")] = False,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a device or a session with all its records; without --yes only show what would go."""
+    from cli.latency import database_path
+    from cli.output import print_json, say
+    from latency_db.contents import contents, file_bytes
+    from latency_db.remove import device_to_remove, remove, session_to_remove
+    from tvnsearch.errors import UserError
+
+    path = database_path(db)
+    held = contents(path)
+    if device is not None and session is None:
+        holding = device_to_remove(held, device)
+    elif session is not None and device is None:
+        holding = session_to_remove(held, session)
+    else:
+        came = "neither" if device is None else "both"
+        raise UserError(
+            f"expected either --device or --session, but {came} came; "
+            f"`tvnsearch db list --sessions` shows them"
+        )
+    if confirmed:
+        remove(path, holding)
+    size = file_bytes(path)
+    if as_json:
+        print_json({"removed": confirmed, "holding": holding, "bytes_before": held.bytes, "bytes": size})
+    else:
+        _print_holdings("removed" if confirmed else "would be removed", [holding])
+        if confirmed:
+            say(f"{path}: {held.bytes / 1e6:.2f} MB before, {size / 1e6:.2f} MB now")
+    if not confirmed:
+        say("tvnsearch: nothing was removed; say --yes to remove it")
+        raise typer.Exit(NOT_CONFIRMED)
+
+
+def _print_holdings(title: str, held: list[Holding]) -> None:
+    from cli.output import out, print_table
+    from latency_db.contents import described
+
+    by_session = any(one.session is not None for one in held)
+    columns = ["networks", "layer rows", "distinct", "measured", "trusted"]
+    print_table(
+        title,
+        ["device", "session" if by_session else "sessions", *columns],
+        [
+            [
+                one.device,
+                one.session if by_session else one.sessions,
+                one.genomes,
+                one.rows,
+                one.distinct_calls,
+                one.measurements,
+                "-" if one.trusted_share is None else f"{100 * one.trusted_share:.0f} %",
+            ]
+            for one in held
+        ],
+    )
+    for one in held:
+        which = one.device if one.session is None else f"{one.device}, session {one.session}"
+        days = "" if one.first is None or one.last is None else f"; {one.first[:10]} to {one.last[:10]}"
+        line = f"{which}: {described(one.fingerprint)}{days}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
