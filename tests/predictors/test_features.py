@@ -15,7 +15,7 @@ from tests.predictors.synthetic_device import random_genomes
 from tvnsearch.genome.calls import LayerCall, Shape, layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.trace import trace
-from tvnsearch.network import modules
+from tvnsearch.network.modules import pooling
 from tvnsearch.network.padding import same_padding
 
 SPATIAL = [SpatialConv, DepthwiseConv, SpatialPool]
@@ -97,4 +97,4 @@ def test_importing_predictors_loads_nothing_heavy() -> None:
 
 def test_pools_are_split_in_passes_where_the_network_splits_them() -> None:
     """The predictor may not load torch, so it holds the network's rule a second time."""
-    assert call_table.SEPARABLE_POOL_KERNEL == modules.SEPARABLE_POOL_KERNEL
+    assert call_table.SEPARABLE_POOL_KERNEL == pooling.SEPARABLE_POOL_KERNEL

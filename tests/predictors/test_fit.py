@@ -63,10 +63,12 @@ def test_bounds_cover_networks_that_it_never_saw(predictor: LatencyPredictor) ->
 
 def test_stays_sane_far_beyond_the_training_range(predictor: LatencyPredictor) -> None:
     largest_ms = max(predictor.record.calibration.predicted_ms)
-    larger = [g for g in random_genomes(60, seed=8, space="paper") if network_ms(g) > 3 * largest_ms]
-    assert len(larger) > 10
+    drawn = [g for seed in range(8, 16) for g in random_genomes(60, seed=seed, space="paper")]
+    larger = [g for g in drawn if network_ms(g) > 3 * largest_ms]
+    assert len(larger) > 200
     ratios = 1 + errors_on(predictor, larger)
-    assert ratios.min() > 0.5
+    assert np.quantile(ratios, 0.05) > 0.6
+    assert ratios.min() > 0.25
     assert ratios.max() < 2.0
 
 

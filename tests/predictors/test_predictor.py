@@ -107,7 +107,7 @@ def damage(found: dict[str, Any], name: str, value: Any) -> None:
     [
         ("model", "tree\nnum_class=garbage", "damaged or edited"),
         ("columns", ["macs"], "other features"),
-        ("format", 2, "other features"),
+        ("format", 1, "other features"),
         ("heldout", {}, "missing required field"),
         ("seed", "three", r"\$\.seed"),
         ("calibration.log_errors", [], "damaged or edited"),
