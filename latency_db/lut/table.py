@@ -2,51 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
 import msgspec
 import numpy as np
-import pandas as pd
+from msgspec import Meta
 
-from latency_db.store import LatencyStore
+from latency_db.lut.blocks import inverted_residuals
+from latency_db.records import CALL_COLUMNS, call_columns
+from latency_db.store import LatencyStore, StoredProfile
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.trace import trace
+
+Origin = Literal["measured", "predicted", "imported"]
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**40)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300)]
 
 
-class LutRow(msgspec.Struct, frozen=True):
-    """One distinct layer call for one clip, and its latencies in the networks that it was stamped in.
+class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One distinct layer call for one clip (its fields are ``CALL_COLUMNS``), and its latency.
 
-    ``latency_ms`` is the median over ``count`` networks, ``mean_ms`` the mean, ``spread_ms`` the
-    interquartile range. Sizes are in values, ``bytes_moved`` in bytes.
+    Measured: ``latency_ms`` is the median over the ``count`` places in networks that it was stamped at,
+    ``mean_ms`` and ``variance_ms2`` their mean and variance, ``low_ms`` to ``high_ms`` the quartiles: the
+    middle half. Predicted: ``count`` is 0 and the interval the predictor's. Imported: what the file said.
+    None is what is not known. Sizes are in frames, pixels and channels, ``bytes_moved`` in bytes.
     """
 
-    type: str
-    in_frames: int
-    in_height: int
-    in_width: int
-    in_channels: int
-    out_frames: int
-    out_height: int
-    out_width: int
-    out_channels: int
-    kernel: int
-    stride: int
-    kernel_frames: int
-    stride_frames: int
-    hidden: int
+    type: Annotated[str, Meta(min_length=1)]
+    in_frames: Size
+    in_height: Size
+    in_width: Size
+    in_channels: Size
+    out_frames: Size
+    out_height: Size
+    out_width: Size
+    out_channels: Size
+    kernel: Size
+    stride: Size
+    kernel_frames: Size
+    stride_frames: Size
+    hidden: Count
     mode: str
     activation: str
-    params: int
-    macs: int
-    bytes_moved: int
-    count: int
-    latency_ms: float
-    mean_ms: float
-    spread_ms: float
+    params: Count
+    macs: Count
+    bytes_moved: Count
+    origin: Origin
+    count: Count
+    latency_ms: Amount
+    mean_ms: Amount
+    variance_ms2: Amount | None = None
+    low_ms: Amount | None = None
+    high_ms: Amount | None = None
+
+    @property
+    def call(self) -> LayerCall:
+        """The layer call that the row is about."""
+        return LayerCall(
+            self.type,
+            Shape(self.in_frames, self.in_height, self.in_width, self.in_channels),
+            Shape(self.out_frames, self.out_height, self.out_width, self.out_channels),
+            *(getattr(self, name) for name in CALL_COLUMNS[9:]),
+        )
 
 
 COLUMNS = LutRow.__struct_fields__
-CALL_COLUMNS = COLUMNS[: COLUMNS.index("count")]
+
+UNITS = {
+    "in_frames": "frames",
+    "in_height": "pixels",
+    "in_width": "pixels",
+    "in_channels": "channels",
+    "out_frames": "frames",
+    "out_height": "pixels",
+    "out_width": "pixels",
+    "out_channels": "channels",
+    "kernel": "frames in temporal layers, else pixels",
+    "stride": "frames in temporal layers, else pixels",
+    "kernel_frames": "frames",
+    "stride_frames": "frames",
+    "hidden": "channels",
+    "params": "parameters",
+    "macs": "multiply-adds for one clip",
+    "bytes_moved": "bytes for one clip",
+    "count": "measurements",
+    "latency_ms": "ms for one clip",
+    "mean_ms": "ms for one clip",
+    "variance_ms2": "ms^2",
+    "low_ms": "ms for one clip",
+    "high_ms": "ms for one clip",
+}
+"""What the numbers of a row are counted in; goes into every header that has room for it."""
 
 
 class LookupTable(msgspec.Struct, frozen=True):
-    """All distinct layer calls of one device, sorted, and what the device is made of."""
+    """Distinct layer calls of one device, sorted, and what the device is made of."""
 
     device: str
     fingerprint: dict[str, str]
@@ -54,21 +106,50 @@ class LookupTable(msgspec.Struct, frozen=True):
 
 
 def lookup_table(store: LatencyStore, digest: str) -> LookupTable:
-    """The table of a device in ``store``.
+    """The table of a device in ``store``: a row for each distinct layer call.
 
     Raises:
         UserError: the store holds nothing of that device.
     """
     device = store.device(digest)
     groups = store.rows(digest).groupby(list(CALL_COLUMNS), sort=True)["latency_ms"]
-    quartiles = groups.quantile(np.array([0.25, 0.75])).unstack()
-    figures = pd.DataFrame(
-        {
-            "count": groups.size(),
-            "latency_ms": groups.median(),
-            "mean_ms": groups.mean(),
-            "spread_ms": quartiles[0.75] - quartiles[0.25],
-        }
-    )
-    records = figures.reset_index().to_dict("records")
-    return LookupTable(digest, device.fingerprint, tuple(msgspec.convert(records, list[LutRow])))
+    rows = [LutRow(*_plain(columns), **_figures(latencies_ms.tolist())) for columns, latencies_ms in groups]
+    return LookupTable(digest, device.fingerprint, tuple(rows))
+
+
+def row_of(call: LayerCall, **figures: Any) -> LutRow:
+    """The row of ``call``; ``figures`` are the columns after those of the call."""
+    columns: Any = call_columns(call)
+    return LutRow(*columns, **figures)
+
+
+def block_rows(profiles: Iterable[StoredProfile]) -> tuple[LutRow, ...]:
+    """A row for each distinct inverted residual in the profiled networks, its calls' latencies added up.
+
+    Formats whose unit is the block need them; in a table they would be counted twice beside their calls.
+    """
+    latencies_ms: dict[LayerCall, list[float]] = {}
+    for profile in profiles:
+        for block, positions in inverted_residuals(trace(profile.genome, profile.classes)):
+            block_ms = sum(profile.latencies_ms[position] for position in positions)
+            latencies_ms.setdefault(block, []).append(block_ms)
+    rows = [row_of(block, **_figures(known)) for block, known in latencies_ms.items()]
+    return tuple(sorted(rows, key=lambda row: call_columns(row.call)))
+
+
+def _figures(latencies_ms: Sequence[float]) -> dict[str, Any]:
+    low_ms, middle_ms, high_ms = np.quantile(latencies_ms, (0.25, 0.5, 0.75)).tolist()
+    return {
+        "origin": "measured",
+        "count": len(latencies_ms),
+        "latency_ms": middle_ms,
+        "mean_ms": float(np.mean(latencies_ms)),
+        "variance_ms2": float(np.var(latencies_ms)),
+        "low_ms": low_ms,
+        "high_ms": high_ms,
+    }
+
+
+def _plain(columns: tuple[Any, ...]) -> list[Any]:
+    """Without the types of numpy."""
+    return [column if isinstance(column, str) else int(column) for column in columns]

@@ -1,68 +1,52 @@
 from __future__ import annotations
 
-import csv
-import json
-from statistics import mean, median
+import random
+from statistics import mean, median, pvariance, quantiles
 
 import msgspec
-import pandas as pd
 import pytest
 
-from latency_db.lut import export_table, lookup_table
-from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT
+from latency_db import LatencyStore
+from latency_db.imported import imported_table, keep_table
+from latency_db.lut import LookupTable, export_table, lookup_table, shares
+from latency_db.lut.blocks import inverted_residual_call, inverted_residuals
+from latency_db.lut.grid import read_grid
+from latency_db.lut.table import block_rows
+from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT, layer_profile
 from tvnsearch.devices import fingerprint_digest
 from tvnsearch.errors import UserError
-from tvnsearch.genome import trace
+from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome.calls import Shape, add_call, head_call, layer_call
+from tvnsearch.genome.layers import DepthwiseConv, InvertedResidual, SpatialConv, TemporalConv
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 
 
-def signature(call):
-    shapes = (*call.in_shape, *call.out_shape)
-    return (call.type, *shapes, call.kernel, call.stride, call.hidden, call.mode, call.activation)
-
-
-def by_signature(store, digest):
+def by_call(store, digest):
     latencies_ms = {}
     for known in store.profiles(digest):
         for call, latency_ms in zip(
             trace(known.genome, known.classes).calls, known.latencies_ms, strict=True
         ):
-            latencies_ms.setdefault(signature(call), []).append(latency_ms)
+            latencies_ms.setdefault(call, []).append(latency_ms)
     return latencies_ms
 
 
 def test_equal_calls_become_one_row(filled, digest):
     table = lookup_table(filled, digest)
-    expected = by_signature(filled, digest)
+    expected = by_call(filled, digest)
     assert len(table.rows) == len(expected)
     assert max(row.count for row in table.rows) > 1
     for row in table.rows:
-        latencies_ms = expected[msgspec.structs.astuple(row)[:14]]
+        latencies_ms = expected[row.call]
         assert row.count == len(latencies_ms)
         assert row.latency_ms == pytest.approx(median(latencies_ms))
         assert row.mean_ms == pytest.approx(mean(latencies_ms))
-        assert row.spread_ms >= 0
-
-
-def test_csv_holds_the_table_and_the_device(filled, digest, tmp_path):
-    table = lookup_table(filled, digest)
-    path = tmp_path / "new" / "table.csv"
-    export_table(table, path, "csv")
-    read = pd.read_csv(path, comment="#", keep_default_na=False)
-    assert list(read.itertuples(index=False, name=None)) == [
-        msgspec.structs.astuple(row) for row in table.rows
-    ]
-    first, header = path.read_text().splitlines()[:2]
-    assert json.loads(first.removeprefix("# ")) == {"device": digest, "fingerprint": FINGERPRINT}
-    assert {"latency_ms", "mean_ms", "spread_ms", "bytes_moved"} <= set(next(csv.reader([header])))
-
-
-def test_json_holds_the_table_and_the_device(filled, digest, tmp_path):
-    table = lookup_table(filled, digest)
-    export_table(table, tmp_path / "table.json", "json")
-    read = json.loads((tmp_path / "table.json").read_text())
-    assert read["device"] == digest
-    assert read["fingerprint"] == FINGERPRINT
-    assert read["rows"] == [msgspec.to_builtins(row) for row in table.rows]
+        assert row.variance_ms2 == pytest.approx(pvariance(latencies_ms), abs=1e-12)
+        assert row.origin == "measured"
+        if row.count > 1:
+            low_ms, _, high_ms = quantiles(latencies_ms, n=4, method="inclusive")
+            assert (row.low_ms, row.high_ms) == (pytest.approx(low_ms), pytest.approx(high_ms))
 
 
 def test_rows_are_sorted_so_that_equal_tables_are_equal_files(filled, digest, tmp_path):
@@ -91,3 +75,167 @@ def test_bad_requests_are_one_sentence(filled, digest, tmp_path):
         export_table(table, tmp_path / "file" / "table.csv", "csv")
     with pytest.raises(UserError, match="those of another device"):
         lookup_table(filled, fingerprint_digest(OTHER_FINGERPRINT))
+
+
+BLOCK = InvertedResidual(16, 4.0, 3, 1, "relu6")
+STRIDED = InvertedResidual(24, 3.0, 5, 2, "relu6")
+
+
+@pytest.fixture
+def mobile(store, digest):
+    """A store with one network of known blocks, profiled twice."""
+    genome = Genome(
+        InputSpec(resolution=32, frames=2, frame_stride=1),
+        (Block((SpatialConv(16, 3, 2, "relu6"), BLOCK, STRIDED, BLOCK)),),
+    )
+    session = store.start_session(FINGERPRINT, "{}", 0, 50.0)
+    for seed in range(2):
+        store.add_profile(session, seed, genome, 10, layer_profile(genome, 10, seed), 1.0)
+    return store
+
+
+def test_inverted_residuals_are_found_in_what_is_executed(mobile, digest):
+    profiles = mobile.profiles(digest)
+    walked = trace(profiles[0].genome, 10)
+    found = list(inverted_residuals(walked))
+    assert [(call.in_shape.channels, call.hidden, call.stride, call.mode) for call, _ in found] == [
+        (16, 64, 1, "shortcut"),
+        (16, 48, 2, ""),
+        (24, 96, 1, ""),
+    ]
+    for call, positions in found:
+        inside = [walked.calls[position] for position in positions]
+        assert [part.type for part in inside][:3] == ["spatial_conv", "depthwise_conv", "spatial_conv"]
+        assert call.macs == sum(part.macs for part in inside)
+        assert (call.in_shape, call.out_shape) == (inside[0].in_shape, inside[-1].out_shape)
+    rows = {row.call: row for row in block_rows(profiles)}
+    for call, positions in found:
+        sums_ms = [sum(known.latencies_ms[position] for position in positions) for known in profiles]
+        assert rows[call].count == 2
+        assert rows[call].mean_ms == pytest.approx(mean(sums_ms))
+
+
+def test_blocks_of_sampled_networks_cover_only_their_own_calls():
+    for seed in range(40):
+        walked = trace(sample_genome(load_space("mobile"), random.Random(seed)))
+        taken = [position for _, positions in inverted_residuals(walked) for position in positions]
+        assert len(taken) == len(set(taken))
+        assert all(
+            walked.calls[position].type in {"spatial_conv", "depthwise_conv", "add"} for position in taken
+        )
+
+
+def test_a_block_cannot_have_a_shortcut_between_unequal_shapes():
+    assert inverted_residual_call(Shape(1, 8, 8, 16), 24, 64, 3, 1, "relu", True) is None
+
+
+def test_an_imported_table_is_kept_apart_under_its_name(filled, digest, tmp_path):
+    table = lookup_table(filled, digest)
+    foreign = LookupTable("phone", {}, table.rows[:3])
+    keep_table(filled.path, "phone", "csv", foreign)
+    assert imported_table(filled.path, "phone") == foreign
+    keep_table(filled.path, "phone", "csv", LookupTable("phone", {}, table.rows[:2]))
+    assert len(imported_table(filled.path, "phone").rows) == 2
+    assert lookup_table(filled, digest) == table
+    assert len(filled.profiles(digest)) == 8
+    with pytest.raises(UserError, match="holds those of phone"):
+        imported_table(filled.path, "tablet")
+    with pytest.raises(UserError, match="choose one with --name"):
+        keep_table(filled.path, digest, "csv", table)
+    with LatencyStore(tmp_path / "other.sqlite"), pytest.raises(UserError, match="holds none"):
+        imported_table(tmp_path / "other.sqlite", "phone")
+
+
+def test_shares_add_up_and_weigh_rows_by_how_often_they_ran(filled, digest):
+    rows = lookup_table(filled, digest).rows
+    stamped_ms = sum(sum(known.latencies_ms) for known in filled.profiles(digest))
+    assert sum(shares(rows)) == pytest.approx(100)
+    assert shares(rows)[0] == pytest.approx(100 * rows[0].mean_ms * rows[0].count / stamped_ms)
+
+
+def test_a_grid_has_every_combination_as_it_is_executed(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        """
+        [spatial_conv]
+        in_frames = [1, 4]
+        in_height = [14]
+        in_channels = [8, 16]
+        filters = [16]
+        kernel = [3]
+        activation = ["relu"]
+
+        [inverted_residual]
+        in_frames = [1]
+        in_height = [7]
+        in_channels = [8]
+        filters = [8]
+        expansion = [2]
+        kernel = [3]
+
+        [temporal_conv]
+        in_frames = [1, 4]
+        in_height = [14]
+        in_channels = [8]
+        filters = [16]
+        kernel = [3]
+
+        [head]
+        in_frames = [2]
+        in_height = [7]
+        in_channels = [8]
+        classes = [10]
+        """
+    )
+    grid = read_grid(path)
+    shapes = [Shape(frames, 14, 14, channels) for frames in (1, 4) for channels in (8, 16)]
+    small = Shape(1, 7, 7, 8)
+    parts = (
+        layer_call(SpatialConv(16, activation="relu"), small),
+        layer_call(DepthwiseConv(3, 1, "relu"), small._replace(channels=16)),
+        layer_call(SpatialConv(8), small._replace(channels=16)),
+        add_call(small),
+    )
+    assert set(grid.calls) == {
+        *(layer_call(SpatialConv(16, 3, 1, "relu"), shape) for shape in shapes),
+        *parts,
+        layer_call(TemporalConv(16, 3), Shape(4, 14, 14, 8)),
+        head_call(Shape(2, 7, 7, 8), 10),
+    }
+    assert grid.blocks == ((inverted_residual_call(small, 8, 16, 3, 1, "relu", True), parts),)
+    assert grid.idle == {"temporal_conv": 1}
+
+
+LONG = str([*range(1, 200)])
+SIZES = "in_frames = [1]\nin_height = [8]\nin_channels = [8]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "a table like [spatial_conv]"),
+        ("[spatial_conv", "malformed"),
+        ("frames = [1]", "a type of layer in [frames]"),
+        ("[branches]", "a type of layer in [branches]"),
+        ("spatial_conv = 3", "a table [spatial_conv]"),
+        ("[spatial_conv]\n" + SIZES + "filters = [8]\nwidth = [1]", "spatial_conv.width"),
+        ("[spatial_conv]\n" + SIZES + "filters = 8", "a list of values for spatial_conv.filters"),
+        ("[spatial_conv]\n" + SIZES + "filters = []", "a list of values for spatial_conv.filters"),
+        ("[spatial_conv]\n" + SIZES, "a list of values for spatial_conv.filters"),
+        ("[spatial_conv]\nfilters = [8]", "a list of values for spatial_conv.in_frames"),
+        ("[spatial_conv]\n" + SIZES + "filters = [8, 0]", "values for spatial_conv.filters"),
+        ("[spatial_conv]\n" + SIZES + "filters = [8]\nactivation = ['gelu']", "spatial_conv.activation"),
+        ("[head]\n" + SIZES, "head.classes"),
+        (
+            "[concat]\n" + SIZES.replace("[1]", str([*range(1, 2000)])).replace("[8]", str([*range(1, 40)])),
+            "at most",
+        ),
+    ],
+)
+def test_a_mistake_in_a_grid_names_the_key(text, said, tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(text)
+    with pytest.raises(UserError) as refused:
+        read_grid(path)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,160 @@
+"""Lookup tables as the commands use them: found by name, completed over a grid by a predictor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from cli.latency import load_predictor
+from latency_db.imported import imported_table
+from latency_db.lut.grid import Grid
+from latency_db.lut.table import LookupTable, LutRow, block_rows, lookup_table, row_of
+from latency_db.records import call_columns
+from latency_db.store import LatencyStore, StoredProfile
+from predictors.booster import Booster
+from predictors.calibration import Calibration
+from predictors.call_table import FloatArray
+from predictors.features import TRAFFIC_STEPS, CallInContext
+from predictors.predictor import LatencyPredictor, model_columns, predictor_path
+from tvnsearch.devices.device import Device
+from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
+from tvnsearch.genome.calls import LayerCall, layer_call
+from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.genome.trace import trace
+
+
+class FoundTable(Struct, frozen=True):
+    """A table; of a measured device also, if asked for, its inverted residuals, networks and predictor."""
+
+    table: LookupTable
+    blocks: tuple[LutRow, ...] = ()
+    profiles: tuple[StoredProfile, ...] = ()
+    predictor: LatencyPredictor | None = None
+
+
+def find_table(
+    db: Path, name: str | None, device: Device | None, whole_blocks: bool = False, predicting: bool = False
+) -> FoundTable:
+    """The table ``name`` in ``db``: a measured device's digest, or an imported one; else that of ``device``.
+
+    Raises:
+        UserError: there is no such table, or no predictor for it.
+    """
+    predictor = None
+    if name is None:
+        assert device is not None
+        with Meter(device) as meter:
+            digest = meter.digest
+            predictor = load_predictor(db, meter) if predicting else None
+    with LatencyStore(db) as store:
+        if name is not None:
+            if name not in {held.digest for held in store.devices() if held.genomes}:
+                return _imported(db, name, predicting)
+            digest = name
+            predictor = LatencyPredictor.load(predictor_path(db, digest)) if predicting else None
+        table = lookup_table(store, digest)
+        profiles = tuple(store.profiles(digest)) if whole_blocks or predicting else ()
+    return FoundTable(table, block_rows(profiles) if whole_blocks else (), profiles, predictor)
+
+
+def complete(found: FoundTable, grid: Grid, whole_blocks: bool) -> LookupTable:
+    """The table over ``grid``: a call's measured row where there is one, else a predicted one.
+
+    Predicted rows are in a neutral context: after a pointwise convolution of as many channels, in a network
+    that moves as many bytes as the median profiled one. Their interval is the predictor's for a network of
+    that latency or, where that is wider, the one that the measured rows keep around their own predictions.
+
+    Raises:
+        UserError: the predictor never saw a type of layer of the grid.
+    """
+    predictor = found.predictor
+    assert predictor is not None
+    measured = {row.call: row for row in (*found.table.rows, *found.blocks)}
+    parts = {call: (call,) for call in grid.calls} | (dict(grid.blocks) if whole_blocks else {})
+    _require_seen(predictor, grid.calls)
+    neutral = _Neutral(predictor, found.profiles)
+    calibration = _calibration(neutral, found.table.rows)
+    missing = [call for call in parts if call not in measured]
+    predicted_ms = neutral.predict([parts[call] for call in missing])
+    half_widths = np.maximum(
+        calibration.half_widths(predicted_ms, predictor.level),
+        predictor.record.calibration.half_widths(predicted_ms, predictor.level),
+    )
+    rows = [measured[call] for call in parts if call in measured]
+    for call, latency_ms, half_width in zip(
+        missing, predicted_ms.tolist(), half_widths.tolist(), strict=True
+    ):
+        low_ms, high_ms = latency_ms / math.exp(half_width), latency_ms * math.exp(half_width)
+        rows.append(
+            row_of(
+                call,
+                origin="predicted",
+                count=0,
+                latency_ms=latency_ms,
+                mean_ms=latency_ms,
+                low_ms=low_ms,
+                high_ms=high_ms,
+            )
+        )
+    return replace(found.table, rows=tuple(sorted(rows, key=lambda row: call_columns(row.call))))
+
+
+class _Neutral:
+    """Predicts calls apart from any one network: the first of a sequence has a neutral call before it."""
+
+    def __init__(self, predictor: LatencyPredictor, profiles: Iterable[StoredProfile]) -> None:
+        self._record = predictor.record
+        self._booster = Booster(self._record.model, len(self._record.columns))
+        bytes_moved = median(trace(profile.genome, profile.classes).bytes_moved for profile in profiles)
+        self._pass_traffic = round(TRAFFIC_STEPS * math.log2(bytes_moved))
+
+    def predict(self, sequences: Sequence[Sequence[LayerCall]]) -> FloatArray:
+        """Milliseconds of each sequence of calls."""
+        if not sequences:
+            return np.empty(0)
+        contexts = [
+            CallInContext(call, previous, self._pass_traffic)
+            for calls in sequences
+            for call, previous in zip(calls, (_before(calls[0]), *calls), strict=False)
+        ]
+        prior_ms, columns = model_columns(self._record.prior, contexts)
+        calls_ms = prior_ms * np.exp(self._booster.predict(columns))
+        owners = np.repeat(np.arange(len(sequences)), [len(calls) for calls in sequences])
+        return np.asarray(np.bincount(owners, weights=calls_ms), dtype=np.float64)
+
+
+def _before(call: LayerCall) -> LayerCall | None:
+    return layer_call(SpatialConv(call.in_shape.channels), call.in_shape)
+
+
+def _calibration(neutral: _Neutral, rows: Sequence[LutRow]) -> Calibration:
+    predicted_ms = neutral.predict([(row.call,) for row in rows])
+    log_errors = np.log(np.array([row.latency_ms for row in rows]) / predicted_ms)
+    return Calibration(tuple(predicted_ms.tolist()), tuple(log_errors.tolist()))
+
+
+def _require_seen(predictor: LatencyPredictor, calls: Sequence[LayerCall]) -> None:
+    seen = {kind.partition(":")[0] for kind in predictor.record.prior.rates_ms}
+    unseen = sorted({call.type for call in calls} - seen)
+    if unseen:
+        raise UserError(
+            f"expected layers in the grid that this device's predictor knows, but it never saw "
+            f"{', '.join(unseen)}; leave them out, or run `tvnsearch profile` with a --space that has them"
+        )
+
+
+def _imported(db: Path, name: str, predicting: bool) -> FoundTable:
+    found = FoundTable(imported_table(db, name))
+    if predicting:
+        raise UserError(
+            f"expected a measured device's table for --grid, but {name!r} was imported; "
+            f"no predictor is fitted to imported rows, so export it without --grid"
+        )
+    return found

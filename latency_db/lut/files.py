@@ -1,0 +1,99 @@
+"""Lookup tables to and from files of any format: what fits is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from latency_db.lut.formats import FORMATS, Format, ReadTable
+from latency_db.lut.formats.base import counted
+from latency_db.lut.table import LookupTable, LutRow
+from tvnsearch.errors import UserError
+
+
+class Export(Struct, frozen=True):
+    """The rows that a file got, and how many it could not express, by type of layer."""
+
+    written: tuple[LutRow, ...]
+    left_out: dict[str, int]
+
+
+def format_named(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in FORMATS:
+        raise UserError(
+            f"expected a table format of {', '.join(FORMATS)}, but {name!r} came; say --format csv"
+        )
+    return FORMATS[name]
+
+
+def export_table(table: LookupTable, path: Path, file_format: str, frames: int = 1) -> Export:
+    """Write what the format expresses of ``table`` to ``path``.
+
+    A format without a batch gets the rows of ``frames`` frames: they are its batch of images. A file that was
+    there is replaced.
+
+    Raises:
+        UserError: there is no such format, it expresses no row, or the file cannot be written.
+    """
+    chosen = format_named(file_format)
+    fitting = [row for row in table.rows if chosen.expresses(row)]
+    written = [row for row in fitting if row.in_frames == frames or not chosen.one_batch]
+    if not written:
+        raise UserError(_nothing_to_write(chosen, fitting, len(table.rows), frames))
+    content = chosen.write(replace(table, rows=tuple(written)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"expected to write {path}, but that failed ({error.strerror}); choose another --out"
+        ) from None
+    kept = set(map(id, written))
+    return Export(tuple(written), counted(row.type for row in table.rows if id(row) not in kept))
+
+
+def read_table(path: Path, file_format: str) -> ReadTable:
+    """The table in a file of one of the formats; its device is the file's name where the file tells none.
+
+    Raises:
+        UserError: there is no such format, or the file cannot be read or is malformed.
+    """
+    chosen = format_named(file_format)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"expected a lookup table at {path}, but it cannot be read ({error.strerror}); name another file"
+        ) from None
+    return chosen.read(content, path.name)
+
+
+def shares(rows: Sequence[LutRow]) -> list[float]:
+    """The share of each row in the time of all, in percent: its latency times how often it was measured."""
+    times_ms = [row.mean_ms * max(row.count, 1) for row in rows]
+    total_ms = sum(times_ms)
+    return [100 * time_ms / total_ms if total_ms else 0.0 for time_ms in times_ms]
+
+
+def _nothing_to_write(chosen: Format, fitting: Sequence[LutRow], rows: int, frames: int) -> str:
+    if fitting:
+        held = ", ".join(map(str, sorted({row.in_frames for row in fitting})))
+        return (
+            f"expected rows of {frames} frame(s) for the format {chosen.name}, but the table has those of "
+            f"{held}; say --frames {min(row.in_frames for row in fitting)}"
+        )
+    return (
+        f"expected rows that the format {chosen.name} can express ({chosen.holds}), "
+        f"but none of the table's {rows} is one; say --format csv"
+    )

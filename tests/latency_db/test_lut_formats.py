@@ -1,0 +1,325 @@
+"""Every format of lookup tables keeps the same promises; and other tools' readers find what they look for."""
+
+from __future__ import annotations
+
+import ast
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from latency_db.lut import FORMATS, LookupTable, export_table, read_table
+from latency_db.lut.blocks import inverted_residual_call
+from latency_db.lut.table import COLUMNS, UNITS, row_of
+from latency_db.records import CALL_COLUMNS
+from tests.latency_db.lut_rows import TABLES
+from tvnsearch.errors import UserError
+from tvnsearch.genome.calls import Shape, head_call, layer_call
+from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, TemporalConv
+
+LOSSLESS = ("csv", "json", "parquet")
+TEXT = [name for name in FORMATS if name != "parquet"]
+RELAXED = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def row(call, latency_ms=0.5, origin="measured"):
+    return row_of(call, origin=origin, count=3, latency_ms=latency_ms, mean_ms=0.75, variance_ms2=0.25)
+
+
+ANY = {
+    "conv": row(layer_call(SpatialConv(16, 1, 1, "relu"), Shape(1, 7, 9, 8))),
+    "stem": row(layer_call(SpatialConv(32, 3, 2, "relu6"), Shape(1, 224, 224, 3))),
+    "depthwise": row(layer_call(DepthwiseConv(3, 2, "relu"), Shape(4, 14, 14, 8))),
+    "temporal": row(layer_call(TemporalConv(16, 3), Shape(4, 14, 14, 8))),
+    "head": row(head_call(Shape(1, 7, 7, 1280), 1000)),
+    "block": row(inverted_residual_call(Shape(1, 7, 7, 192), 320, 6 * 192, 5, 1, "relu6", False), 5.25),
+    "block with shortcut": row(inverted_residual_call(Shape(1, 28, 28, 16), 16, 64, 3, 1, "relu", True)),
+}
+TABLE = LookupTable("here", {"processor": "Imaginary, 9000"}, tuple(ANY.values()))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(table=TABLES, frames=st.sampled_from([1, 2, 8]))
+@RELAXED
+def test_export_then_import_gives_the_rows_that_fit_and_counts_the_others(name, table, frames, tmp_path):
+    path = tmp_path / "table"
+    try:
+        told = export_table(table, path, name, frames)
+    except UserError:
+        assert not any(
+            FORMATS[name].expresses(row) and (row.in_frames == frames or not FORMATS[name].one_batch)
+            for row in table.rows
+        )
+        return
+    read = read_table(path, name)
+    assert read.left_out == {}
+    assert told.left_out == dict(
+        Counter(row.type for row in table.rows) - Counter(row.type for row in told.written)
+    )
+    assert len(read.table.rows) == len(told.written)
+    kept = (*CALL_COLUMNS, *FORMATS[name].keeps)
+    for before, after in zip(told.written, read.table.rows, strict=True):
+        for column in kept:
+            assert same(getattr(before, column), getattr(after, column)), (column, before, after)
+    if name in LOSSLESS:
+        assert read.table == table
+    export_table(read.table, tmp_path / "again", name, frames)
+    again = read_table(tmp_path / "again", name)
+    assert again.table.rows == read.table.rows or name == "nni"
+
+
+def same(before, after):
+    """Equal; a change of units may cost the last bit."""
+    if isinstance(before, float) and after is not None:
+        return math.isclose(before, after, rel_tol=1e-15)
+    return before == after
+
+
+def test_lossless_formats_keep_every_column():
+    assert all(set(FORMATS[name].keeps) == set(COLUMNS) for name in LOSSLESS)
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_the_unit_of_latencies_stands_in_the_file_where_there_is_room(name, tmp_path):
+    export_table(TABLE, tmp_path / "table", name)
+    first = (tmp_path / "table").read_text().splitlines()[0]
+    if name == "nni":
+        assert "microseconds" in first
+    elif name != "tinynas":
+        header = msgspec.json.decode(
+            first.removeprefix("# ").removesuffix(',"rows":[') + "}" * (name == "json")
+        )
+        assert header["device"] == "here"
+        assert header["fingerprint"] == TABLE.fingerprint
+        assert "ms" in (header["units"].get("latency_ms") or header["units"]["mean"])
+    assert any(unit in FORMATS[name].holds for unit in ("ms", "microseconds"))
+
+
+def test_parquet_names_the_unit_of_each_column(tmp_path):
+    from pyarrow.parquet import read_schema
+
+    export_table(TABLE, tmp_path / "table", "parquet")
+    schema = read_schema(tmp_path / "table")
+    units = {field.name: field.metadata[b"unit"].decode() for field in schema}
+    assert {name: unit for name, unit in units.items() if unit} == UNITS
+
+
+def test_what_a_format_cannot_express_is_counted_by_type(tmp_path):
+    left_out = {
+        name: export_table(TABLE, tmp_path / name, name).left_out
+        for name in ("once-for-all", "nni", "tinynas")
+    }
+    assert left_out == {
+        "once-for-all": {"depthwise_conv": 1, "inverted_residual": 1, "spatial_conv": 1, "temporal_conv": 1},
+        "nni": {
+            "depthwise_conv": 1,
+            "head": 1,
+            "inverted_residual": 1,
+            "spatial_conv": 1,
+            "temporal_conv": 1,
+        },
+        "tinynas": {"head": 1, "inverted_residual": 2, "spatial_conv": 1, "temporal_conv": 1},
+    }
+
+
+def test_a_table_that_a_format_cannot_express_at_all_is_refused(tmp_path):
+    with pytest.raises(UserError, match="none of the table's 1 is one"):
+        export_table(LookupTable("here", {}, (ANY["temporal"],)), tmp_path / "table", "nni")
+    two_frames = row(layer_call(SpatialConv(16, 1, 1, "relu"), Shape(2, 7, 7, 8)))
+    with pytest.raises(UserError, match="those of 2; say --frames 2"):
+        export_table(LookupTable("here", {}, (two_frames,)), tmp_path / "table", "nni")
+    assert list(tmp_path.iterdir()) == []
+
+
+MALFORMED = {
+    "csv": [
+        (0, "type,in_frames", 1),
+        (1, "type,latency", 2),
+        (3, "spatial_conv,1,2", 4),
+        (3, "{line},1", 4),
+        (3, "{line:0.5->fast}", 4),
+        (3, "{line:0.5->nan}", 4),
+        (3, "{line:measured->guessed}", 4),
+    ],
+    "json": [
+        (1, "{line:in_frames->frames}", 2),
+        (3, '{line:"in_height":14->"in_height":"high"}', 4),
+        (3, '{line:"in_height":14->"in_height":0}', 4),
+        (3, "{line:{->[}", 4),
+    ],
+    "once-for-all": [
+        (0, "# {}", 1),
+        (1, "Conv-input:224x224x3:", 2),
+        (1, "{line:112x112->111x112}", 2),
+        (1, "{line:224x224->0x224}", 2),
+        (2, "  mean: @", 3),
+        (3, "  mean: fast", 2),
+        (3, "  men: 1.0", 2),
+        (3, "  mean: -1.0", 2),
+    ],
+    "nni": [
+        (0, "op_name: conv1x1", 1),
+        (0, "{line:8, 16->8}", 1),
+        (0, "{line:500.0->'fast'}", 1),
+        (0, "{line:500.0->-1.0}", 1),
+        (0, "{line:microseconds->ms}", 1),
+        (1, "{line:_res->_res}{line:_res->_res}", 2),
+        (1, "__import__('os').abort()", 2),
+        (1, "", 2),
+    ],
+    "tinynas": [
+        (0, "Regular,1,8,7,9,16,1,1,0 0.5", 1),
+        (0, "{line:Regular->Grouped}", 1),
+        (1, "{line:0.5->nan}", 2),
+        (1, "{line:0.5->fast}", 2),
+        (1, "{line:14,14,8->14,14,9}", 2),
+        (1, "{line:14,14->0,14}", 2),
+        (1, "", 2),
+    ],
+}
+
+
+def spoilt(pattern, line):
+    """``{line:a->b}`` is the line with ``b`` for ``a``; ``{line}`` the line."""
+    if pattern.startswith("{line:") and pattern.count("{line:") == 1:
+        old, new = pattern[len("{line:") : -1].split("->")
+        assert old in line
+        return line.replace(old, new, 1)
+    return pattern.replace("{line:_res->_res}", line).replace("{line}", line)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "pattern", "named"), [(name, *case) for name in MALFORMED for case in MALFORMED[name]]
+)
+def test_a_malformed_line_is_named_by_its_number(name, index, pattern, named, tmp_path):
+    path = tmp_path / "table"
+    export_table(TABLE, path, name)
+    lines = path.read_text().splitlines()
+    lines[index] = spoilt(pattern, lines[index])
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=rf"in line {named} of table, but") as refused:
+        read_table(path, name)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_no_table_is_one_sentence(name, tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00PAR1")
+    with pytest.raises(UserError, match="binary"):
+        read_table(binary, name)
+    with pytest.raises(UserError, match=r"cannot be read \(No such file"):
+        read_table(tmp_path / "nowhere", name)
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_truncated_file_is_refused(name, tmp_path):
+    path = tmp_path / "table"
+    export_table(TABLE, path, name)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError):
+        read_table(path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"), [("parquet", "pyarrow", "parquet"), ("once-for-all", "yaml", "yaml")]
+)
+def test_a_missing_extra_is_named(name, module, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=rf"pip install 'tvnsearch\[{extra}\]'"):
+        export_table(TABLE, tmp_path / "table", name)
+
+
+def test_the_reader_of_once_for_all_finds_layers_by_its_keys(tmp_path):
+    export_table(TABLE, tmp_path / "lut.yaml", "once-for-all")
+    known = yaml.safe_load((tmp_path / "lut.yaml").read_text())
+    assert known["expanded_conv-input:7x7x192-output:7x7x320-expand:6-kernel:5-stride:1-idskip:0"] == {
+        "count": 3,
+        "mean": 0.75,
+        "var": 0.25,
+        "origin": "measured",
+    }
+    assert {"Conv-input:224x224x3-output:112x112x32", "Logits-input:7x7x1280-output:1000"} < set(known)
+
+
+def test_a_table_of_once_for_all_itself_is_read(tmp_path):
+    path = tmp_path / "mobile.yaml"
+    path.write_text(
+        "AvgPool2D-input:5x5x1152-output:1x1x1152:\n  count: 9\n  mean: 0.1\n  var: 0.0\n"
+        "Conv_1-input:7x7x320-output:7x7x1280:\n  count: 9\n  mean: 2.5\n  var: 0.01\n"
+        "expanded_conv-input:7x7x192-output:7x7x192-expand:3-kernel:7-stride:1-idskip:1:\n"
+        "  count: 154\n  mean: 5.25\n  var: 0.2\n"
+    )
+    read = read_table(path, "once-for-all")
+    assert read.left_out == {"AvgPool2D": 1}
+    last, block = read.table.rows
+    assert last.call == layer_call(SpatialConv(1280, 1, 1, "relu6"), Shape(1, 7, 7, 320))
+    assert block.call == inverted_residual_call(Shape(1, 7, 7, 192), 192, 576, 7, 1, "relu6", True)
+    assert (block.origin, block.count, block.mean_ms, block.variance_ms2) == ("imported", 154, 5.25, 0.2)
+    assert read.table.device == "mobile.yaml"
+
+
+def test_the_reader_of_nni_finds_operators_by_name_shape_and_type(tmp_path):
+    export_table(TABLE, tmp_path / "lut.txt", "nni")
+    known = {}
+    for line in (tmp_path / "lut.txt").open():
+        record = ast.literal_eval(line)
+        known[record["op_name"], record["op_data_shape"], record["op_dtype"]] = record["op_latency"]
+    assert known["conv1x1", (9, 7, 8, 16, 1), "float"] == 500.0
+    assert known["mb_k3_e4_res", (28, 28, 16, 16, 1), "float"] == 500.0
+
+
+def test_a_table_of_nni_itself_is_read(tmp_path):
+    path = tmp_path / "lut.txt"
+    path.write_text(
+        "{'op_name': 'sep_k3', 'op_data_shape': (14, 14, 32, 32, 1), 'op_dtype': 'float', 'op_latency': 3}\n"
+        "{'op_name': 'mb_k5_e2_res', 'op_data_shape': (14, 14, 32, 64, 2), "
+        "'op_dtype': 'float', 'op_latency': 1250}\n"
+    )
+    read = read_table(path, "nni")
+    assert read.left_out == {"sep_k3": 1}
+    [block] = read.table.rows
+    assert block.call == inverted_residual_call(Shape(1, 14, 14, 32), 64, 64, 5, 2, "relu", False)
+    assert (block.origin, block.latency_ms) == ("imported", 1.25)
+
+
+def test_the_reader_of_tinynas_finds_two_fields_a_line(tmp_path):
+    export_table(TABLE, tmp_path / "conv_data.out", "tinynas")
+    known = dict(line.split() for line in (tmp_path / "conv_data.out").read_text().splitlines())
+    assert known == {"{Regular,1,8,7,9,16,1,1,0}": "0.5", "{Depthwise,4,8,14,14,8,3,2,0}": "0.5"}
+
+
+def test_a_table_of_tinynas_itself_is_read(tmp_path):
+    path = tmp_path / "conv_data.out"
+    path.write_text(
+        "{Regular,128,3,480,480,192,7,2,1} 30.9881\n{Regular,128,3,480,480,160,7,2,0} -1\n"
+        "{Regular,32,64,28,28,64,3,1,0} 0.123\n{Regular,32,64,28,28,64,4,1,0} 0.2\n"
+    )
+    read = read_table(path, "tinynas")
+    assert read.left_out == {
+        "Regular of even kernel": 1,
+        "Regular with a fused sum": 1,
+        "failed measurement": 1,
+    }
+    [conv] = read.table.rows
+    assert conv.call == layer_call(SpatialConv(64, 3, 1, "relu"), Shape(32, 28, 28, 64))
+    assert (conv.origin, conv.latency_ms) == ("imported", 0.123)
+
+
+def test_pandas_reads_the_csv_and_the_parquet_alike(tmp_path):
+    import pandas as pd
+
+    for name in ("csv", "parquet"):
+        export_table(TABLE, tmp_path / name, name)
+    as_csv = pd.read_csv(Path(tmp_path / "csv"), comment="#", keep_default_na=False)
+    as_parquet = pd.read_parquet(tmp_path / "parquet")
+    assert list(as_csv.columns) == list(as_parquet.columns) == list(COLUMNS)
+    assert as_csv["latency_ms"].tolist() == as_parquet["latency_ms"].tolist()
