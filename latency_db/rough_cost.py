@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 from tvnsearch.genome.trace import Trace
 
@@ -31,6 +30,8 @@ class RoughCost:
         """Take a measured network into account; each counts by its relative error."""
         self._relative_costs.append(_costs(network) / latency_ms)
         if len(self._relative_costs) >= ENOUGH_TO_LEARN:
+            from scipy.optimize import nnls  # noqa: PLC0415 - half a second that few commands need
+
             costs = np.stack(self._relative_costs)
             self._constants_ms = nnls(costs, np.ones(len(costs)))[0]
 

@@ -36,7 +36,7 @@ def doctor(
     """Tell what this machine is, how noisy it is right now, what is installed, and what to change."""
     import msgspec
 
-    from cli.compose import database_path, load_predictor
+    from cli.latency import database_path, load_predictor
     from cli.output import ProgressBar, out, print_json, print_table
     from tvnsearch.devices.backends import BACKENDS
     from tvnsearch.devices.device import open_device

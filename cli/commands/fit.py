@@ -25,7 +25,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again from this device's tables."""
-    from cli.compose import database_path
+    from cli.latency import database_path
     from cli.output import print_json, say
     from cli.reports import heldout_line
     from latency_db.store import LatencyStore

@@ -52,7 +52,7 @@ def export_lut(
     """Write a lookup table: one row for each distinct layer call, with its unit where the format has room."""
     from msgspec.structs import replace
 
-    from cli.compose import database_path
+    from cli.latency import database_path
     from cli.lookup import complete, find_table
     from cli.output import print_json, say
     from latency_db.lut.files import export_table, format_named
@@ -110,7 +110,7 @@ def import_lut(
     as_json: JsonOption = False,
 ) -> None:
     """Read a table so that it can be shown and exported in another format; no predictor learns from it."""
-    from cli.compose import database_path
+    from cli.latency import database_path
     from cli.output import print_json, say
     from latency_db.imported import keep_table
     from latency_db.lut.files import read_table
@@ -151,7 +151,7 @@ def show_lut(
     """Show a lookup table, the rows with the largest share of all measured time first."""
     import msgspec
 
-    from cli.compose import database_path
+    from cli.latency import database_path
     from cli.lookup import find_table
     from cli.output import print_json, print_table
     from latency_db.lut.files import shares

@@ -35,8 +35,8 @@ def predict(
     """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
     import msgspec
 
-    from cli.compose import database_path, load_predictor
     from cli.genomes import resolve_genome
+    from cli.latency import database_path, load_predictor
     from cli.output import print_json, print_table, say
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter

@@ -38,7 +38,7 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
-    from cli.compose import database_path
+    from cli.latency import database_path
     from cli.output import ProgressBar, print_json, say
     from cli.reports import heldout_line
     from latency_db.profiler import ProfileProgress
