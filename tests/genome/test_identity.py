@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tests.genome.strategies import DIGITS, genomes
 from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
-from tvnsearch.genome.layers import SpatialConv, SpatialPool, TemporalConv, TemporalPool
+from tvnsearch.genome.layers import Activate, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.mutation import mutate
 
 CONV = SpatialConv(16, 3, 2, "relu")
@@ -33,6 +33,17 @@ def _genome(*blocks: Block, spec: InputSpec = INPUT) -> Genome:
             _genome(Block((CONV,)), spec=InputSpec(32, 1, 1)),
         ),
         (_genome(Block((SpatialConv(8, 1, 40),))), _genome(Block((SpatialConv(8, 1, 32),)))),
+        (
+            _genome(Block((CONV,), activation="relu")),
+            _genome(Block((CONV,)), Block((SpatialPool("max", 1),), activation="relu")),
+        ),
+        (
+            _genome(Block((CONV, SpatialConv(16)), residual="identity", activation="hswish")),
+            _genome(
+                Block((CONV, SpatialConv(16)), residual="identity"),
+                Block((Activate("none"),), activation="hswish"),
+            ),
+        ),
     ],
 )
 def test_written_differently_executed_alike(one: Genome, other: Genome) -> None:

@@ -22,7 +22,7 @@ class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     frame_stride: Annotated[int, Meta(ge=1, le=1024)] = 1
 
 
-class Block(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Block(Struct, frozen=True, forbid_unknown_fields=True, gc=False, cache_hash=True):
     """A sequence of layers run ``repeats`` times; strides act in the first repeat only.
 
     ``residual`` adds each repeat's input to its output: ``identity`` where the shapes agree, ``projection``

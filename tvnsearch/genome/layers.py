@@ -22,7 +22,7 @@ Expansion = Annotated[float, Meta(ge=1.0, le=64.0)]
 Ratio = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 
-class _Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", gc=False):
+class _Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", gc=False, cache_hash=True):
     """What every layer record has in common: immutable, hashable, strict about its fields."""
 
 

@@ -35,7 +35,10 @@ from tvnsearch.genome.layers import (
 )
 from tvnsearch.genome.lowering import LOWERINGS
 
-_encoder = msgspec.msgpack.Encoder()
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+COUNTS_END = 2**63
+"""Counts are kept in signed 64-bit integers."""
 
 MOMENTS_IN_TIME_CLASSES = 339
 """The number of classes that the paper's networks were counted with."""
@@ -57,7 +60,8 @@ Node: TypeAlias = LayerCall | Parallel
 class RepeatTrace(Struct, frozen=True, gc=False):
     """What one repeat of a block executes: its nodes, and all their calls in the order of execution.
 
-    ``key`` is the nodes as bytes: equal keys are equal work, in every process and for ever.
+    ``key`` is the work as bytes, one line a call: equal keys on equal input are equal work, in every process
+    and for ever.
     """
 
     nodes: tuple[Node, ...]
@@ -145,28 +149,23 @@ def _in_shape(genome: Genome) -> Shape:
 @lru_cache(maxsize=16384)
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
-    first = last = _trace_repeat(block, in_shape, non_negative, strided=True)
-    repeats, key = [first], first.key
-    params, macs, bytes_moved = first.params, first.macs, first.bytes_moved
+    last = _trace_repeat(block, in_shape, non_negative, strided=True)
+    repeats, key = [last], last.key
+    params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
+    before = (in_shape, non_negative)
     while (left := block.repeats - len(repeats)) > 0:
-        following = _trace_repeat(block, last.out_shape, last.non_negative, strided=False)
-        is_steady = following.out_shape == last.out_shape and following.non_negative == last.non_negative
+        after = (last.out_shape, last.non_negative)
+        # What comes out as it went in was not strided either: the next repeat does the same once more.
+        is_steady = after == before
+        following = last if is_steady else _trace_repeat(block, *after, strided=False)
         alike = left if is_steady else 1
         repeats += [following] * alike
         key += following.key * alike
         params += following.params * alike
         macs += following.macs * alike
         bytes_moved += following.bytes_moved * alike
-        last = following
-    return BlockTrace(
-        repeats=tuple(repeats),
-        out_shape=last.out_shape,
-        non_negative=last.non_negative,
-        params=params,
-        macs=macs,
-        bytes_moved=bytes_moved,
-        key=key,
-    )
+        last, before = following, after
+    return BlockTrace(tuple(repeats), last.out_shape, last.non_negative, params, macs, bytes_moved, key)
 
 
 def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bool) -> RepeatTrace:
@@ -174,29 +173,41 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
     walk.along(block.layers, strided)
     if block.residual != "none" and walk.nodes:
         walk.add(_shortcut(block, walk, in_shape, non_negative))
-    walk.activate(block.activation)
-    try:
-        key = b"".join(map(_encoder.encode, walk.nodes))
-    except OverflowError:
-        raise UserError(
-            "expected layers of fewer than 2^64 MACs each, but this network has larger ones"
-        ) from None
-    calls = _calls(walk.nodes)
+    if block.activation != "none":
+        walk.activate(block.activation)
+    nodes = tuple(walk.nodes)
+    calls = tuple(_calls(nodes))
     params = macs = bytes_moved = 0
     for call in calls:
         params += call.params
         macs += call.macs
         bytes_moved += call.bytes_moved
-    return RepeatTrace(
-        nodes=tuple(walk.nodes),
-        calls=tuple(calls),
-        out_shape=walk.shape,
-        non_negative=walk.non_negative,
-        params=params,
-        macs=macs,
-        bytes_moved=bytes_moved,
-        key=key,
-    )
+    if max(macs, bytes_moved) >= COUNTS_END:
+        raise UserError(
+            "expected blocks of fewer than 2^63 MACs and bytes each, but this network has larger ones"
+        )
+    key = _encode_lines(_work(nodes))
+    return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved, key)
+
+
+def _work(nodes: Iterable[Node]) -> list[object]:
+    """What tells the work of ``nodes`` on a known input from other work.
+
+    An activation counts by itself, whether a call ends with it or it comes alone behind the end of a block.
+    """
+    work: list[object] = []
+    for node in nodes:
+        if isinstance(node, Parallel):
+            work.append([_work(branch) for branch in node.branches])
+            node = node.join  # noqa: PLW2901 - what is left of the node
+        kind, activation = node.type, node.activation
+        if kind != "activation":
+            inner = "" if kind in _ENDS_WITH_ACTIVATION else activation
+            over_space, over_time = (node.kernel, node.stride), (node.kernel_frames, node.stride_frames)
+            work.append((kind, over_space, over_time, node.hidden, node.mode, node.out_shape[3], inner))
+        if kind in _ENDS_WITH_ACTIVATION and activation != "none":
+            work.append(activation)
+    return work
 
 
 class _Walk:
@@ -282,6 +293,7 @@ _TAKES_ACTIVATION = frozenset(
         "dense",
     }
 )
+_ENDS_WITH_ACTIVATION = _TAKES_ACTIVATION | {"add", "activation"}
 _SETS_SIGN = _TAKES_ACTIVATION | {"non_local"}
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
