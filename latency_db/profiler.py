@@ -1,45 +1,48 @@
-"""The profiler: sample genomes, stamp their layers on the device, keep the rows."""
+"""The profiler: draw genomes, stamp their layers on the device, keep the rows, as long as that teaches."""
 
 from __future__ import annotations
 
-import math
-import random
 import time
 from collections.abc import Callable
+from statistics import median
 
 import msgspec
 
-from latency_db.rough_cost import RoughCost
+from latency_db.aiming import Drawn, GenomeSource, Learner
 from latency_db.store import LatencyStore
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.genome.trace import trace
 
-LOWEST_MS = 0.5
-HIGHEST_OVER_BUDGET = 3.0
-"""Profile up to this many times the budget: the predictor must know what it rejects."""
-
-CANDIDATES = 64
-NEAR, NEAR_ENOUGH = math.log(1.1), math.log(2.0)
-"""Log-ratio of guess and aim at which a candidate is taken at once, and beyond which none is taken."""
-
 ROUND_GENOMES = 8
-MAX_SKIPPED = 100
+FIRST_LEARNT, LEARN_GROWTH = 24, 1.25
+"""Learn first from so many genomes, then whenever there are this many times as many."""
+
+COMPARED_LEVELS = 3
+"""Steps of learning that are compared with as many before them: twice as many genomes."""
+
+WORTHWHILE_GAIN = 0.03
+"""The share by which the error must fall while the genomes double, or profiling ends."""
+
 MAX_FAILURES = 3
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class ProfileProgress(msgspec.Struct, frozen=True):
-    """How much a store holds of the device that is being profiled."""
+    """How much a store holds of the device that is being profiled, and how well it predicts meanwhile.
+
+    ``heldout_error_percent`` is the median error on the random networks of the last step before they were
+    learnt from, None before the first step. ``levelled_off`` tells that it no longer falls.
+    """
 
     rows: int
     genomes: int
     minutes: float
     minutes_wanted: float
     noise_floor_percent: float | None
+    layer_types: int
+    heldout_error_percent: float | None
+    levelled_off: bool
 
 
 def profile(
@@ -49,102 +52,125 @@ def profile(
     minutes: float,
     max_ms: float,
     seed: int,
+    learner: Learner,
     on_progress: Callable[[ProfileProgress], None],
-    between_rounds: Callable[[], None] | None = None,
 ) -> ProfileProgress:
     """Profile genomes of ``space`` until ``store`` holds ``minutes`` in all for the meter's device.
 
-    Latencies are aimed at evenly in their logarithm from 0.5 ms to three times ``max_ms``. Genome number i of
-    a ``seed`` is drawn from that pair alone; a later run goes on after the last number in the store. A
-    genome's rows are written in one transaction, so whatever ends this early, what ``on_progress`` reported
-    stays. After every eighth genome an earlier one is measured again, for the noise floor, and
-    ``between_rounds`` is called.
+    Ends earlier when the ``learner`` no longer improves while the genomes double, and does nothing where an
+    earlier profile of this space and budget ended so. Every other genome is drawn
+    from the whole space, latencies even in their logarithm from 0.5 ms to three times ``max_ms``; the others
+    are near ``max_ms`` and made of layer calls that the learner is least sure of. A genome's rows are written
+    in one transaction, so whatever ends this early, what ``on_progress`` reported stays; a later run goes on
+    after the last number in the store. After every eighth genome an earlier one is measured again, for the
+    noise floor.
 
     Raises:
         UserError: the space has no networks of such latencies, or one network after the other cannot be run.
     """
-    digest = meter.digest
-    progress = _progress(store, digest, minutes)
+    run = _Run(store, meter, minutes, GenomeSource(space, meter.classes, max_ms, seed, learner), learner)
+    progress = run.progress()
+    space_json = msgspec.json.encode(space).decode()
+    if store.has_levelled_off(meter.digest, space_json, max_ms):
+        return msgspec.structs.replace(progress, levelled_off=True)
     if progress.minutes >= minutes:
         return progress
-    session = store.start_session(meter.fingerprint, msgspec.json.encode(space).decode(), seed, max_ms)
-    cost = RoughCost()
-    if progress.genomes:
-        for known in store.profiles(digest):
-            cost.learn(trace(known.genome, known.classes), known.network.latency_ms)
-    seed_index = store.next_seed_index(digest, seed)
+    run.recall()
+    session = store.start_session(meter.fingerprint, space_json, seed, max_ms)
+    seed_index = store.next_seed_index(meter.digest, seed)
     failures = 0
-    while progress.minutes < minutes:
+    while progress.minutes < minutes and not progress.levelled_off:
         start = time.monotonic()
-        genome, seed_index = _next_genome(space, seed, seed_index, cost, meter.classes, max_ms)
+        drawn = run.source.draw(seed_index)
+        seed_index = drawn.seed_index + 1
         try:
-            measured = meter.profile(genome)
+            run.profile(drawn, session, start)
         except UserError:
             failures += 1
             if failures == MAX_FAILURES:
                 raise
-            seed_index += 1
             continue
         failures = 0
-        store.add_profile(session, seed_index, genome, meter.classes, measured, time.monotonic() - start)
-        seed_index += 1
-        cost.learn(trace(genome, meter.classes), measured.network.latency_ms)
-        progress = _progress(store, digest, minutes)
+        progress = run.progress()
         on_progress(progress)
         if progress.genomes % ROUND_GENOMES == 0:
-            _repeat_oldest(store, meter)
-            progress = _progress(store, digest, minutes)
+            run.repeat_oldest()
+            progress = run.progress()
             on_progress(progress)
-            if between_rounds is not None:
-                between_rounds()
+    if progress.levelled_off:
+        store.note_levelled_off(session)
     return progress
 
 
-def _next_genome(
-    space: SearchSpace, seed: int, seed_index: int, cost: RoughCost, classes: int, max_ms: float
-) -> tuple[Genome, int]:
-    """The next number that gives a genome near the latency aimed at, and that genome."""
-    for index in range(seed_index, seed_index + MAX_SKIPPED):
-        genome = _draw(space, seed, index, cost, classes, HIGHEST_OVER_BUDGET * max_ms)
-        if genome is not None:
-            return genome, index
-    raise UserError(
-        f"expected a search space with networks between {LOWEST_MS:g} and "
-        f"{HIGHEST_OVER_BUDGET * max_ms:g} ms, "
-        f"but {MAX_SKIPPED * CANDIDATES} random ones were all outside; widen the space or change --max-ms"
-    )
+class _Run:
+    """One profile on its way: what was learnt, and how well that predicted what came next."""
+
+    def __init__(
+        self, store: LatencyStore, meter: Meter, minutes: float, source: GenomeSource, learner: Learner
+    ) -> None:
+        self.source = source
+        self._store, self._meter, self._minutes, self._learner = store, meter, minutes, learner
+        self._learn_at = float(FIRST_LEARNT)
+        self._errors_percent: list[float] = []
+        self._levels_percent: list[float] = []
+
+    def recall(self) -> None:
+        """Learn from what the store holds of the device."""
+        if not self._store.minutes(self._meter.digest):
+            return
+        for known in self._store.profiles(self._meter.digest):
+            self.source.learn(known.genome, known.network.latency_ms)
+        self._learn_if_due()
+
+    def profile(self, drawn: Drawn, session: int, start: float) -> None:
+        """Profile one genome, keep it, learn from it."""
+        measured = self._meter.profile(drawn.genome)
+        classes = self._meter.classes
+        latency_ms = measured.network.latency_ms
+        expected = self._learner.estimate(trace(drawn.genome, classes)) if drawn.is_random else None
+        if expected is not None and measured.passes:
+            self._errors_percent.append(100 * abs(sum(expected.latencies_ms) / latency_ms - 1))
+        seconds = time.monotonic() - start
+        self._store.add_profile(session, drawn.seed_index, drawn.genome, classes, measured, seconds)
+        self.source.learn(drawn.genome, latency_ms)
+        self._learn_if_due()
+
+    def repeat_oldest(self) -> None:
+        """Measure a genome again that was measured once."""
+        row = self._store.unrepeated(self._meter.digest)[0]
+        start = time.monotonic()
+        again = self._meter.profile(self._store.genome(row)).network
+        self._store.add_repeat(row, again, time.monotonic() - start)
+
+    def progress(self) -> ProfileProgress:
+        """Where the profile stands."""
+        digest = self._meter.digest
+        held = next((device for device in self._store.devices() if device.digest == digest), None)
+        return ProfileProgress(
+            rows=held.rows if held else 0,
+            genomes=held.genomes if held else 0,
+            minutes=held.minutes if held else 0.0,
+            minutes_wanted=self._minutes,
+            noise_floor_percent=self._store.noise_floor_percent(digest),
+            layer_types=self.source.layer_types,
+            heldout_error_percent=self._levels_percent[-1] if self._levels_percent else None,
+            levelled_off=has_levelled_off(self._levels_percent),
+        )
+
+    def _learn_if_due(self) -> None:
+        if self.source.genomes < self._learn_at:
+            return
+        if self._errors_percent:
+            self._levels_percent.append(median(self._errors_percent))
+            self._errors_percent = []
+        self._learner.learn(self._store.profiles(self._meter.digest))
+        self._learn_at = LEARN_GROWTH * self.source.genomes
 
 
-def _draw(
-    space: SearchSpace, seed: int, seed_index: int, cost: RoughCost, classes: int, highest_ms: float
-) -> Genome | None:
-    rng = random.Random(f"{seed}/{seed_index}")
-    share = seed_index * GOLDEN % 1.0
-    aim_ms = LOWEST_MS * (highest_ms / LOWEST_MS) ** share
-    nearest, nearest_gap = None, NEAR_ENOUGH
-    for _ in range(CANDIDATES):
-        genome = sample_genome(space, rng)
-        gap = abs(math.log(cost.estimate_ms(trace(genome, classes)) / aim_ms))
-        if gap < nearest_gap:
-            nearest, nearest_gap = genome, gap
-        if gap < NEAR:
-            break
-    return nearest
-
-
-def _repeat_oldest(store: LatencyStore, meter: Meter) -> None:
-    row = store.unrepeated(meter.digest)[0]
-    start = time.monotonic()
-    again = meter.profile(store.genome(row)).network
-    store.add_repeat(row, again, time.monotonic() - start)
-
-
-def _progress(store: LatencyStore, digest: str, minutes_wanted: float) -> ProfileProgress:
-    held = next((device for device in store.devices() if device.digest == digest), None)
-    return ProfileProgress(
-        rows=held.rows if held else 0,
-        genomes=held.genomes if held else 0,
-        minutes=held.minutes if held else 0.0,
-        minutes_wanted=minutes_wanted,
-        noise_floor_percent=store.noise_floor_percent(digest),
-    )
+def has_levelled_off(levels_percent: list[float]) -> bool:
+    """Whether errors after each step of learning no longer fall by much: three steps against three before."""
+    if len(levels_percent) < 2 * COMPARED_LEVELS:
+        return False
+    now = median(levels_percent[-COMPARED_LEVELS:])
+    before = median(levels_percent[-2 * COMPARED_LEVELS : -COMPARED_LEVELS])
+    return now > (1 - WORTHWHILE_GAIN) * before

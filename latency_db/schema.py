@@ -12,7 +12,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 60.0
 
 SCHEMA = """
@@ -29,7 +29,8 @@ CREATE TABLE sessions (
     started TEXT NOT NULL,
     space TEXT NOT NULL,
     seed INTEGER NOT NULL,
-    max_ms REAL NOT NULL
+    max_ms REAL NOT NULL,
+    levelled_off INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE genomes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -92,6 +92,20 @@ class LatencyStore:
             )
             return row_id(cursor)
 
+    def note_levelled_off(self, session: int) -> None:
+        """Note that a session ended because predictions no longer got better."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE sessions SET levelled_off = 1 WHERE id = ?", (session,))
+
+    def has_levelled_off(self, digest: str, space: str, max_ms: float) -> bool:
+        """Whether a session of the device on that space and budget ended so."""
+        found = self._connection.execute(
+            "SELECT count(*) FROM sessions JOIN devices ON device = devices.id "
+            "WHERE digest = ? AND space = ? AND max_ms = ? AND levelled_off",
+            (digest, space, max_ms),
+        )
+        return bool(found.fetchone()[0])
+
     def add_profile(
         self,
         session: int,

@@ -73,11 +73,11 @@ def fit_predictor(
             f"expected at least {MIN_NETWORKS} profiled networks to learn from, but there are "
             f"{len(set(genome_ids))} undisturbed ones; run `tvnsearch profile` for longer, say --minutes 10"
         )
-    rows = _TrainingRows.of(profiles)
+    rows = TrainingRows.of(profiles)
     networks_ms = np.array([profile.network.latency_ms for profile in profiles])
     held_out = _predict_held_out(rows, networks_ms, genome_ids, seed)
     everything = np.arange(len(rows.calls))
-    prior, model = _fit_rows(rows, everything, seed)
+    prior, model = fit_rows(rows, everything, seed)
     return LatencyPredictor(
         PredictorRecord(
             format=FORMAT,
@@ -101,7 +101,7 @@ def fit_predictor(
     )
 
 
-class _TrainingRows(Struct, frozen=True):
+class TrainingRows(Struct, frozen=True):
     """Measured layer calls, the network that each was part of (counted from 0), and how much it counts."""
 
     calls: list[CallInContext]
@@ -110,7 +110,7 @@ class _TrainingRows(Struct, frozen=True):
     weights: FloatArray
 
     @staticmethod
-    def of(profiles: Sequence[StoredProfile]) -> _TrainingRows:
+    def of(profiles: Sequence[StoredProfile]) -> TrainingRows:
         """The rows of profiled networks, weighted by their share in their network in units of the mean share.
 
         So every network counts as much as it has layers, and within it a millisecond as much as any other.
@@ -120,7 +120,7 @@ class _TrainingRows(Struct, frozen=True):
         stamped_ms = np.array([latency_ms for profile in profiles for latency_ms in profile.latencies_ms])
         latencies_ms = np.maximum(stamped_ms, SHORTEST_MS)
         shares = latencies_ms / np.bincount(networks, latencies_ms)[networks]
-        return _TrainingRows(
+        return TrainingRows(
             calls=[
                 context
                 for profile in profiles
@@ -144,7 +144,7 @@ class _HeldOut(Struct, frozen=True):
     correction: SumCorrection
 
 
-def _fit_rows(rows: _TrainingRows, chosen: NDArray[np.intp], seed: int) -> tuple[RooflinePrior, str]:
+def fit_rows(rows: TrainingRows, chosen: NDArray[np.intp], seed: int) -> tuple[RooflinePrior, str]:
     """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows."""
     calls = [rows.calls[row] for row in chosen]
     latencies_ms = rows.latencies_ms[chosen]
@@ -155,13 +155,13 @@ def _fit_rows(rows: _TrainingRows, chosen: NDArray[np.intp], seed: int) -> tuple
 
 
 def _predict_held_out(
-    rows: _TrainingRows, networks_ms: FloatArray, genome_ids: Sequence[str], seed: int
+    rows: TrainingRows, networks_ms: FloatArray, genome_ids: Sequence[str], seed: int
 ) -> _HeldOut:
     rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))
     row_genomes = np.array(genome_ids)[rows.networks]
     folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows.calls, groups=row_genomes))
     for learnt, tested in folds:
-        prior, model = _fit_rows(rows, learnt, seed)
+        prior, model = fit_rows(rows, learnt, seed)
         prior_ms, columns = model_columns(prior, [rows.calls[row] for row in tested])
         rows_prior_ms[tested] = prior_ms
         rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))

@@ -39,12 +39,14 @@ def profile(
 ) -> None:
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
     from cli.latency import database_path
-    from cli.output import ProgressBar, print_json, say
+    from cli.output import print_json, say
+    from cli.profile_view import ProfileView
     from cli.reports import heldout_line
-    from latency_db.profiler import ProfileProgress
+    from latency_db.aiming import HIGHEST_OVER_BUDGET
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
+    from predictors.learner import HalvesLearner
     from predictors.predictor import LatencyPredictor, predictor_path
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
@@ -57,20 +59,23 @@ def profile(
     with LatencyStore(path) as store, Meter(found) as meter:
         held_minutes = store.minutes(meter.digest)
         say(
-            f"profiling {meter.fingerprint.get('processor', device)}, {threads} thread(s), {backend}: random "
-            f"networks of the space '{space}' up to {3 * max_ms:g} ms, every layer stamped in place"
+            f"profiling {meter.fingerprint.get('processor', device)}, {threads} thread(s), {backend}: whole "
+            f"networks of the space '{space}' are run and every layer call in them is stamped; half of them "
+            f"random, up to {HIGHEST_OVER_BUDGET * max_ms:g} ms, half near {max_ms:g} ms with the layer "
+            f"calls that the predictor is least sure of"
         )
-        say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
-        with ProgressBar("profile") as bar:
-
-            def show(progress: ProfileProgress) -> None:
-                bar.update(
-                    progress.minutes / minutes, f"{progress.genomes} networks, {progress.rows} layer rows"
-                )
-
-            state = run_profiler(store, meter, search_space, minutes, max_ms, seed, show)
+        say(
+            f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest}); ends "
+            f"earlier if predictions no longer get better"
+        )
+        with ProfileView() as view:
+            state = run_profiler(
+                store, meter, search_space, minutes, max_ms, seed, HalvesLearner(seed), view.update
+            )
+        if state.levelled_off:
+            say("twice as many networks made predictions hardly better: profiling ends here")
         trained = predictor_path(path, meter.digest)
-        if held_minutes < minutes or not trained.is_file():
+        if held_minutes < state.minutes or not trained.is_file():
             say("training the latency predictor")
             predictor = fit_from_store(store, meter.digest, seed=seed)
             predictor.save(trained)
@@ -82,6 +87,7 @@ def profile(
                 "rows": state.rows,
                 "genomes": state.genomes,
                 "minutes": state.minutes,
+                "levelled_off": state.levelled_off,
                 "noise_floor_percent": state.noise_floor_percent,
                 "heldout": predictor.heldout,
             }

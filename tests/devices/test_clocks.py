@@ -45,3 +45,23 @@ def test_a_gpus_layer_calls_add_up():
     taken = clock.time_calls(run)
     assert len(taken.call_ns) == 4
     assert 0 < sum(taken.call_ns) <= taken.interval.wall_ns * 1.1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="its cache needs a GPU, and torch sees none here")
+def test_a_gpu_starts_each_run_with_a_cold_cache():
+    from tvnsearch.devices.cuda_clock import CudaClock
+
+    fits_in_cache = torch.randn(2**20, device="cuda")
+    clock = CudaClock()
+    warm = min(_twice_in_one_run_ns(clock, fits_in_cache)[1] for _ in range(20))
+    cold = min(_twice_in_one_run_ns(clock, fits_in_cache)[0] for _ in range(20))
+    assert cold > warm
+
+
+def _twice_in_one_run_ns(clock, values):
+    def run(stamp):
+        for _ in range(2):
+            values.sum()
+            stamp()
+
+    return clock.time_calls(run).call_ns

@@ -145,7 +145,7 @@ def test_branches_that_cannot_meet_are_left_out() -> None:
 
 def test_a_network_beyond_all_counting_is_one_sentence() -> None:
     doubled = Branches("concat", ((SpatialPool("max", 3),), ()))
-    with pytest.raises(UserError, match="2\\^63"):
+    with pytest.raises(UserError, match="2\\^64"):
         trace(_one_block(*[doubled] * 64))
 
 

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from latency_db import LatencyStore, profile
-from tests.latency_db.fakes import FakeMeter
+from tests.latency_db.fakes import FakeLearner, FakeMeter
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome import genome_id
 from tvnsearch.genome.space import load_space
@@ -41,7 +41,7 @@ def main(path: Path, minutes: float, kind: str, seed: int = 0) -> None:
             sys.stdout.write(f"{progress.genomes} {progress.rows} {witness.last}\n")
             sys.stdout.flush()
 
-        profile(store, witness, load_space("digits"), minutes, 3.0, seed, report)
+        profile(store, witness, load_space("digits"), minutes, 3.0, seed, FakeLearner(), report)
 
 
 if __name__ == "__main__":

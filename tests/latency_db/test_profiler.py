@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 
 from latency_db import profile
+from latency_db.aiming import SEEN_ENOUGH, GenomeSource
+from latency_db.profiler import has_levelled_off
 from latency_db.rough_cost import RoughCost
-from tests.latency_db.fakes import FakeMeter
+from tests.latency_db.fakes import FakeLearner, FakeMeter
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
 from tvnsearch.genome.sampling import sample_genome
@@ -16,9 +20,10 @@ from tvnsearch.genome.space import IntRange, SearchSpace, load_space
 DIGITS = load_space("digits")
 
 
-def run(store, meter, minutes, max_ms=20.0, seed=0, reports=None, space=DIGITS, between_rounds=None):
+def run(store, meter, minutes, max_ms=20.0, seed=0, reports=None, space=DIGITS, learner=None):
     on_progress = (lambda progress: None) if reports is None else reports.append
-    return profile(store, meter, space, minutes, max_ms, seed, on_progress, between_rounds)
+    learner = FakeLearner() if learner is None else learner
+    return profile(store, meter, space, minutes, max_ms, seed, learner, on_progress)
 
 
 def test_it_profiles_until_the_store_holds_the_minutes(store, digest):
@@ -34,7 +39,8 @@ def test_it_profiles_until_the_store_holds_the_minutes(store, digest):
 def test_minutes_that_are_there_already_are_not_spent_again(store):
     first = run(store, FakeMeter(), 0.005)
     again = FakeMeter()
-    assert run(store, again, 0.005) == first
+    held = run(store, again, 0.005)
+    assert (held.rows, held.genomes, held.minutes) == (first.rows, first.genomes, first.minutes)
     assert again.count == 0
 
 
@@ -86,14 +92,12 @@ def test_what_was_reported_survives_an_interruption(store, digest):
 
 
 def test_earlier_networks_are_measured_again_for_the_noise_floor(store, digest):
-    rounds = []
-    result = run(
-        store, FakeMeter(), 0.02, between_rounds=lambda: rounds.append(store.noise_floor_percent(digest))
-    )
-    assert result.genomes // 8 == len(rounds) > 0
+    result = run(store, FakeMeter(), 0.02)
+    rounds = result.genomes // 8
+    assert rounds > 0
     assert 0 < result.noise_floor_percent <= 2  # the fake's figures differ by up to 2 %
-    assert result.noise_floor_percent == rounds[-1]
-    assert len(store.unrepeated(digest)) == result.genomes - len(rounds)
+    assert result.noise_floor_percent == store.noise_floor_percent(digest)
+    assert len(store.unrepeated(digest)) == result.genomes - rounds
 
 
 def test_a_network_that_cannot_run_is_passed_over(store):
@@ -139,3 +143,71 @@ def test_the_rough_cost_learns_a_device():
         assert cost.estimate_ms(network) == pytest.approx(
             0.05 * len(network.calls) + network.macs / 3e6, rel=0.5
         )
+
+
+def test_profiling_ends_when_more_networks_no_longer_help(store, digest):
+    learner, meter = FakeLearner(error=0.1, gain=0.0), FakeMeter()
+    reports = []
+    result = run(store, meter, 60.0, reports=reports, learner=learner)
+    assert result.levelled_off
+    assert result.minutes < 60.0
+    assert len(learner.learnt) >= 7
+    assert all(later >= 1.25 * earlier for earlier, later in pairwise(learner.learnt))
+    assert result.heldout_error_percent == pytest.approx(9.0, abs=1.0)  # 10 % above figures of 0 to 2 % above
+    assert not any(report.levelled_off for report in reports[:-10])
+    again = FakeMeter()
+    assert run(store, again, 60.0).levelled_off
+    assert again.count == 0
+    other = run(store, again, 60.0, max_ms=10.0, learner=FakeLearner(error=0.1, gain=0.0))
+    assert other.genomes > result.genomes
+
+
+def test_errors_that_fall_do_not_level_off():
+    assert has_levelled_off([40, 16, 15, 15, 15, 15, 15])
+    assert not has_levelled_off([20, 18, 15, 12, 10, 9])
+    assert not has_levelled_off([10, 10, 10, 10, 10])
+
+
+def test_half_of_the_networks_are_near_the_budget_and_repeat_nothing(store, digest):
+    meter = FakeMeter()
+
+    def stop_at_60(genome):
+        if meter.count == 60:
+            raise KeyboardInterrupt
+
+    meter.on_profile = stop_at_60
+    with pytest.raises(KeyboardInterrupt):
+        run(store, meter, 60.0, max_ms=4.0)
+    connection = sqlite3.connect(store.path)
+    indices = [index for (index,) in connection.execute("SELECT seed_index FROM genomes ORDER BY id")]
+    connection.close()
+    aimed = [known for known, index in zip(store.profiles(digest), indices, strict=True) if index % 2]
+    assert len(aimed) == pytest.approx(len(indices) / 2, abs=2)
+    assert all(block.repeats <= 2 for known in aimed for block in known.genome.blocks)
+    near = [2.0 / 2.5 < known.network.latency_ms < 8.0 * 2.5 for known in aimed[8:]]
+    assert sum(near) >= 0.9 * len(near)
+
+
+def test_networks_are_chosen_for_what_is_in_doubt():
+    shares = []
+    for doubt in (lambda call: float(call.type == "non_local"), lambda call: 0.0):
+        learner = FakeLearner(doubt, error=0.0)
+        learner.learn([])
+        source = GenomeSource(load_space("paper"), 10, 20.0, 0, learner)
+        spent_ms = Counter()
+        for index in range(1, 80, 2):
+            network = trace(source.draw(index).genome, 10)
+            for call, latency_ms in zip(network.calls, learner.estimate(network).latencies_ms, strict=True):
+                spent_ms[call.type] += latency_ms
+        shares.append(spent_ms["non_local"] / spent_ms.total())
+    assert shares[0] > 2 * shares[1]
+
+
+def test_layer_calls_that_were_seen_enough_teach_nothing():
+    source = GenomeSource(DIGITS, 10, 20.0, 0, FakeLearner())
+    genome = source.draw(0).genome
+    network = trace(genome, 10)
+    assert source.teaches(network) == 1.0
+    for _ in range(SEEN_ENOUGH):
+        source.learn(genome, 1.0)
+    assert source.teaches(network) == 0.0

@@ -77,13 +77,13 @@ def test_no_row_of_a_tested_network_is_learnt_from(monkeypatch: pytest.MonkeyPat
     stored = profiles(24, seed=3)
     stored += [replace(profile, row=profile.row + 24) for profile in stored[:6]]
     learnt_calls: list[set[int]] = []
-    original = fitting._fit_rows
+    original = fitting.fit_rows
 
-    def spy(rows: fitting._TrainingRows, chosen: np.ndarray, seed: int) -> object:
+    def spy(rows: fitting.TrainingRows, chosen: np.ndarray, seed: int) -> object:
         learnt_calls.append(set(rows.networks[chosen].tolist()))
         return original(rows, chosen, seed)
 
-    monkeypatch.setattr(fitting, "_fit_rows", spy)
+    monkeypatch.setattr(fitting, "fit_rows", spy)
     predictor = fit_predictor(stored, FINGERPRINT, seed=0)
     *folds, everything = learnt_calls
     assert everything == set(range(30))
@@ -104,7 +104,7 @@ def test_held_out_report_agrees_with_brute_force() -> None:
     folds = list(GroupKFold(5, shuffle=True, random_state=3).split(owners, groups=groups))
     sums_ms = np.zeros(len(stored))
     for learnt, tested in folds:
-        prior, model = fitting._fit_rows(fitting._TrainingRows.of(stored), learnt, 3)
+        prior, model = fitting.fit_rows(fitting.TrainingRows.of(stored), learnt, 3)
         fold_predictor = LatencyPredictor(replace(predictor.record, prior=prior, model=model))
         for row in tested:
             sums_ms[owners[row]] += fold_predictor._predict_calls([contexts[row]])[0]

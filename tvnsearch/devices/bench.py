@@ -11,7 +11,7 @@ from statistics import median
 
 import torch
 
-from tvnsearch.devices.backends import load_backend
+from tvnsearch.devices.backends import PreparedNetwork, load_backend
 from tvnsearch.devices.clocks import Clock, HostClock, StampedPass
 from tvnsearch.devices.cuda_clock import CudaClock
 from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
@@ -33,18 +33,24 @@ from tvnsearch.devices.timing import (
 from tvnsearch.genome.genome import Genome
 
 WARM_UP_SECONDS = 2.0
-MIN_PASSES, MAX_PASSES = 8, 31
-PASSES_SECONDS = 0.5
-"""The time for a profile's stamped passes, within those bounds."""
+MIN_PASSES, MAX_PASSES = 3, 8
+PASSES_SECONDS = 0.1
+"""The time for a profile's passes, within those bounds.
+
+Few: the noise of a row (1 to 3 %) is far below the error of a prediction, so other networks teach more.
+"""
+
+FIRST_PASSES = 2
+"""A profile's passes that do not count: kernels are chosen and memory is reserved in them."""
 
 PATIENCE = 3
 """How many times the passes asked for are taken at most, when they are disturbed."""
 
 PROFILE_HALF_WIDTH_PERCENT = 3.0
-"""A dozen passes do not tell a median to 1 %; a profile's own network measurement is trusted from here on."""
+"""A few passes do not tell a median to 1 %; a profile's own network measurement is trusted from here on."""
 
-YARDSTICK_SIZE = 320
-YARDSTICK_VALUES = 2**18
+YARDSTICK_SIZES = {"cpu": (320, 2**18), "cuda": (4096, 2**26)}
+"""Rows of the square matrices, and values copied, of the yardstick on each device."""
 
 
 class Bench:
@@ -78,7 +84,7 @@ class Bench:
         return measured
 
     def profile(self, genome: Genome, classes: int, max_seconds: float) -> LayerProfile:
-        """Time each layer call of a network while the whole of it runs, and the whole unstamped in between.
+        """Time each layer call of a network while the whole of it runs.
 
         A layer call's latency is the median over the undisturbed passes: the sum of medians is what agrees
         best with the median of the whole (on a busy machine quartiles and minima fall 5 and 11 % short). Ends
@@ -92,39 +98,15 @@ class Bench:
         require_memory([genome], classes, self.device)
         with _no_garbage_collection():
             network = self._prepare(genome, classes, self.device)
-
-            def time_once() -> Interval:
-                return self._clock.time(network.run)
-
-            def time_calls() -> StampedPass:
-                return self._clock.time_calls(network.run_stamped)
-
-            warm_up(time_once, WARM_UP_SECONDS)
-            pass_s = time_once().wall_ns / 1e9
+            first = [self._clock.time_calls(network.run_stamped) for _ in range(FIRST_PASSES)]
+            pass_s = first[-1].interval.wall_ns / 1e9
             passes = max(MIN_PASSES, min(MAX_PASSES, round(PASSES_SECONDS / pass_s)))
-            return self._profile_in_turns(time_once, time_calls, passes, max_seconds)
-
-    def _profile_in_turns(
-        self,
-        time_once: Callable[[], Interval],
-        time_calls: Callable[[], StampedPass],
-        passes: int,
-        max_seconds: float,
-    ) -> LayerProfile:
-        whole: list[Sample] = []
-        stamped: list[tuple[StampedPass, int]] = []
-        end = time.monotonic() + max_seconds
-        self._profiling_yardstick.forget()
-        for _ in range(PATIENCE * passes):
-            whole.append(Sample(*self._profiling_yardstick.around(time_once)))
-            stamped.append(self._profiling_yardstick.around(time_calls))
-            kept = [taken for taken, reading_ns in stamped if self._is_kept(taken.interval, reading_ns)]
-            kept_whole = sum(self._is_kept(*sample) for sample in whole)
-            if min(len(kept), kept_whole) >= passes or time.monotonic() >= end:
-                break
+            stamped = self._stamped_passes(network, passes, max_seconds)
+        kept = [taken for taken, reading_ns in stamped if self._is_kept(taken.interval, reading_ns)]
         used = kept or sorted((taken for taken, _ in stamped), key=_total_ns)[: max(len(stamped) // 4, 1)]
         calls_ns = list(zip(*(taken.call_ns for taken in used), strict=True))
         plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
+        samples = [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
         return LayerProfile(
             latencies_ms=tuple(median(times_ns) / 1e6 for times_ns in calls_ns),
             spreads_ms=tuple(
@@ -132,8 +114,26 @@ class Bench:
             ),
             passes=len(kept),
             disturbed=len(stamped) - len(kept),
-            network=summarise(whole, self._profiling_yardstick, plan),
+            network=summarise(samples, self._profiling_yardstick, plan),
         )
+
+    def _stamped_passes(
+        self, network: PreparedNetwork, passes: int, max_seconds: float
+    ) -> list[tuple[StampedPass, int]]:
+        """Passes with the yardstick's reading beside each, until ``passes`` were undisturbed."""
+        stamped: list[tuple[StampedPass, int]] = []
+        kept = 0
+        end = time.monotonic() + max_seconds
+        self._profiling_yardstick.forget()
+        for _ in range(PATIENCE * passes):
+            taken, reading_ns = self._profiling_yardstick.around(
+                lambda: self._clock.time_calls(network.run_stamped)
+            )
+            stamped.append((taken, reading_ns))
+            kept += self._is_kept(taken.interval, reading_ns)
+            if kept >= passes or time.monotonic() >= end:
+                break
+        return stamped
 
     def _is_kept(self, interval: Interval, yardstick_ns: int) -> bool:
         return not is_disturbed(Sample(interval, yardstick_ns), self._profiling_yardstick)
@@ -148,10 +148,14 @@ class Bench:
         return time_once
 
     def _yardstick_timer(self) -> Callable[[], Interval]:
-        """A matrix product and a copy that live in cache: about 0.6 ms on one core."""
-        square = torch.randn(YARDSTICK_SIZE, YARDSTICK_SIZE, device=self.device.name)
+        """A matrix product and a copy: about 0.6 ms on one core, in cache; some ms on a GPU.
+
+        A GPU's is long enough for its launches not to matter, so that it tells of clocks throttled down.
+        """
+        size, count = YARDSTICK_SIZES[self.device.name]
+        square = torch.randn(size, size, device=self.device.name)
         product = torch.empty_like(square)
-        values = torch.randn(YARDSTICK_VALUES, device=self.device.name)
+        values = torch.randn(count, device=self.device.name)
         copied = torch.empty_like(values)
 
         def kernel() -> None:

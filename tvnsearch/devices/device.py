@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from tvnsearch.devices.backends import BACKENDS
+from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS
 from tvnsearch.errors import UserError
 
 DEVICE_NAMES = ("cpu", "cuda")
@@ -48,6 +48,11 @@ def open_device(
     if backend not in BACKENDS:
         raise UserError(
             f"expected a backend of {', '.join(BACKENDS)}, but {backend!r} came; say --backend eager"
+        )
+    if name not in DEVICES_OF_BACKENDS[backend]:
+        raise UserError(
+            f"expected a backend that runs on {name}, but {backend} runs on "
+            f"{', '.join(DEVICES_OF_BACKENDS[backend])} only; say --backend eager"
         )
     cores = len(usable_cores())
     if not 1 <= threads <= cores:

@@ -31,7 +31,7 @@ class LayerProfile(Struct, frozen=True):
 
     ``latencies_ms`` and ``spreads_ms`` (the interquartile range over the passes) are in the order of
     ``trace(genome, classes).calls``; ``passes`` counts the undisturbed ones that they rest on, ``disturbed``
-    the others. ``network`` is the whole network, unstamped, measured in between.
+    the others. ``network`` is the whole network in the same passes, less the cost of the stamps.
     """
 
     latencies_ms: tuple[float, ...]

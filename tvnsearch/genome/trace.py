@@ -37,8 +37,8 @@ from tvnsearch.genome.lowering import LOWERINGS
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
-COUNTS_END = 2**63
-"""Counts are kept in signed 64-bit integers."""
+COUNTS_END = 2**64
+"""Counts beyond 64 bits cannot be written down."""
 
 MOMENTS_IN_TIME_CLASSES = 339
 """The number of classes that the paper's networks were counted with."""
@@ -184,7 +184,7 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         bytes_moved += call.bytes_moved
     if max(macs, bytes_moved) >= COUNTS_END:
         raise UserError(
-            "expected blocks of fewer than 2^63 MACs and bytes each, but this network has larger ones"
+            "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
     key = _encode_lines(_work(nodes))
     return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved, key)

@@ -6,8 +6,14 @@ import importlib
 from collections.abc import Callable
 from typing import Protocol, cast
 
-BACKENDS = {"eager": "tvnsearch.devices.backends.eager"}
+BACKENDS = {
+    "eager": "tvnsearch.devices.backends.eager",
+    "cuda-graph": "tvnsearch.devices.backends.cuda_graph",
+}
 """Each backend's module; it has a function ``prepare`` with the signature of :data:`Prepare`."""
+
+DEVICES_OF_BACKENDS = {"eager": ("cpu", "cuda"), "cuda-graph": ("cuda",)}
+"""Where each backend can run."""
 
 
 class PreparedNetwork(Protocol):

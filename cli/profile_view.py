@@ -1,0 +1,71 @@
+"""A profile while it runs: a live table with a bar on a terminal, a line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cli.output import PLAIN_LINE_EVERY_SECONDS, err, say
+
+if TYPE_CHECKING:
+    from latency_db.profiler import ProfileProgress
+
+
+class ProfileView:
+    """Shows each :class:`~latency_db.profiler.ProfileProgress` that it is given; a context manager."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("profile"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=err
+        )
+        self._task = self._bar.add_task("profile", total=1.0)
+        self._live = Live(self._bar, console=err, refresh_per_second=2)
+        self._last_line_s = 0.0
+
+    def update(self, progress: ProfileProgress) -> None:
+        """Show where the profile stands."""
+        share = min(progress.minutes / progress.minutes_wanted, 1.0)
+        cells = _cells(progress)
+        if err.is_terminal:
+            self._bar.update(self._task, completed=share)
+            table = Table(box=SIMPLE)
+            for name in cells:
+                table.add_column(name, justify="right")
+            table.add_row(*cells.values())
+            self._live.update(Group(self._bar, table))
+        elif time.monotonic() - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
+            self._last_line_s = time.monotonic()
+            left_s = 60 * (progress.minutes_wanted - progress.minutes)
+            told = ", ".join(f"{name} {cell}" for name, cell in cells.items())
+            say(f"profile: {100 * share:.0f} %, at most {max(left_s, 0):.0f} s to go; {told}")
+
+    def __enter__(self) -> ProfileView:
+        if err.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+
+def _cells(progress: ProfileProgress) -> dict[str, str]:
+    return {
+        "networks": f"{progress.genomes:,}",
+        "layer rows": f"{progress.rows:,}",
+        "layer types": str(progress.layer_types),
+        "held-out error": _percent(progress.heldout_error_percent),
+        "noise floor": _percent(progress.noise_floor_percent),
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "not known yet" if value is None else f"{value:.1f} %"
