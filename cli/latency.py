@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from latency_db.store import LatencyStore, default_path
+from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor, predictor_path
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
@@ -18,8 +19,8 @@ def database_path(db: Path | None) -> Path:
     return default_path() if db is None else db
 
 
-def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
-    """The predictor of the meter's device.
+def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
+    """The predictor of the meter's device, with bounds that hold for a share of ``level`` of networks.
 
     Raises:
         UserError: this device was not profiled in ``db``, or another one was.
@@ -34,7 +35,7 @@ def load_predictor(db: Path, meter: Meter) -> LatencyPredictor:
             f"expected a latency predictor at {path}, but there is none; "
             f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
         )
-    predictor = LatencyPredictor.load(path)
+    predictor = LatencyPredictor.load(path, level)
     predictor.require_device(meter.fingerprint)
     return predictor
 

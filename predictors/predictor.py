@@ -24,6 +24,7 @@ from predictors.features import (
     in_context,
 )
 from predictors.prior import RooflinePrior
+from predictors.recalibration import Recalibration
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -97,6 +98,7 @@ class LatencyPredictor:
     def __init__(self, record: PredictorRecord, level: float = DEFAULT_LEVEL) -> None:
         self.record = record
         self.level = level
+        self._bounds = Recalibration(record.calibration, level)
         self._known_ms: dict[CallInContext, float] = {}
 
     @classmethod
@@ -162,7 +164,7 @@ class LatencyPredictor:
             return []
         networks = [in_context(trace(genome, classes)) for genome in genomes]
         predicted_ms = self.record.correction.apply(self._sums_ms(networks))
-        stretch = np.exp(self.record.calibration.half_widths(predicted_ms, self.level))
+        stretch = np.exp(self._bounds.half_widths(predicted_ms))
         return [
             LatencyEstimate(latency_ms, lower_ms, upper_ms)
             for latency_ms, lower_ms, upper_ms in zip(
@@ -172,6 +174,13 @@ class LatencyPredictor:
                 strict=True,
             )
         ]
+
+    def observe(
+        self, genome: Genome, latency_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES
+    ) -> str | None:
+        """Let a measurement count in the bounds from now on; a sentence the first time that they drift."""
+        [estimate] = self.estimate([genome], classes)
+        return self._bounds.observe(estimate.latency_ms, latency_ms)
 
     def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:
         """Predict each layer call, in the order of execution; they add up to the genome's estimate."""

@@ -30,8 +30,14 @@ PINNED_ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-"""Keep every freed block in the process: no page is given back and faulted in again."""
+"""Keep every freed block in the process: no page is given back and faulted in again; and on huge pages.
+
+On small pages a network's place in physical memory, another one in each process, decides what its features and
+weights push out of the caches: four networks in six processes each differed by 2.6 % (median of pairs) and ran
+4 % slower; on huge pages by 1.8 %.
+"""
 
 
 class WorkerDiedError(RuntimeError):

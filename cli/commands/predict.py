@@ -19,6 +19,8 @@ from cli.arguments import (
 )
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
+HINTS_SHOWN = 8
+
 
 def predict(
     genomes: GenomeArguments,
@@ -28,7 +30,15 @@ def predict(
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the slowest layers first.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Slowest layers first, and the changes that would save most.")
+    ] = False,
+    max_ms: Annotated[
+        float | None, typer.Option("--max-ms", min=0.0, help="With --explain: a budget to explain against.")
+    ] = None,
+    level: Annotated[
+        float, typer.Option("--level", min=0.5, max=0.999, help="The share of networks within their bounds.")
+    ] = 0.99,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,6 +48,7 @@ def predict(
     from cli.genomes import resolve_genome
     from cli.latency import database_path, load_predictor
     from cli.output import print_json, print_table, say
+    from predictors.explain import hints
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.trace import trace
@@ -45,7 +56,7 @@ def predict(
     found = [resolve_genome(name) for name in genomes]
     opened = open_device(device, threads, backend, dtype, batch)
     with Meter(opened) as meter:
-        predictor = load_predictor(database_path(db), meter)
+        predictor = load_predictor(database_path(db), meter, level)
     estimates = predictor.estimate(found, classes)
     reports: list[dict[str, Any]] = []
     for name, genome, estimate in zip(genomes, found, estimates, strict=True):
@@ -62,6 +73,8 @@ def predict(
                 "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
             }
         )
+        if explain:
+            reports[-1]["hints"] = msgspec.to_builtins(hints(predictor, genome, classes))
         if unknown := reports[-1]["never_profiled"]:
             say(
                 f"{name} has layers that were never profiled on this device ({', '.join(unknown)}): neither "
@@ -75,8 +88,8 @@ def predict(
         if explain:
             layers = sorted(layers, key=lambda layer: -layer["latency_ms"])
         print_table(
-            f"{report['name']} on {device}: {report['latency_ms']:.2f} ms, with 99 % confidence between "
-            f"{report['lower_ms']:.2f} and {report['upper_ms']:.2f} ms",
+            f"{report['name']} on {device}: {report['latency_ms']:.2f} ms, with {100 * level:g} % confidence "
+            f"between {report['lower_ms']:.2f} and {report['upper_ms']:.2f} ms",
             ["layer call", "latency ms", "share %"],
             [
                 [
@@ -87,3 +100,24 @@ def predict(
                 for layer in layers
             ],
         )
+        if explain:
+            _explain(report, max_ms)
+
+
+def _explain(report: dict[str, Any], max_ms: float | None) -> None:
+    from cli.output import out
+    from predictors.explain import over_budget
+    from predictors.predictor import LayerLatency
+
+    lines = []
+    if max_ms is not None and report["latency_ms"] > max_ms:
+        gone = over_budget([LayerLatency(**layer) for layer in report["layers"]], max_ms)
+        lines.append(
+            f"{report['latency_ms'] - max_ms:.2f} ms over {max_ms:g} ms; the others keep it without "
+            + ", ".join(f"{layer.name} ({layer.latency_ms:.2f} ms)" for layer in gone)
+        )
+    for hint in report["hints"][:HINTS_SHOWN]:
+        kept = " and keeps the budget" if max_ms is not None and hint["latency_ms"] <= max_ms else ""
+        lines.append(f"{hint['change']} saves {hint['saves_ms']:.2f} ms{kept}")
+    for line in lines:
+        out.print(f"- {line}", highlight=False, markup=False, soft_wrap=True)

@@ -158,6 +158,30 @@ def test_show_predicts_where_a_predictor_knows(profiled: Path) -> None:
     assert f"predicted on cpu: {shown['latency_ms']:.2f} ms" in printed.stdout.splitlines()[-1]
 
 
+def test_predict_explains_what_would_save_most(profiled: Path) -> None:
+    [report] = run_json("predict", "tvn-1", "--explain", "--db", profiled)
+    saved_ms = [hint["saves_ms"] for hint in report["hints"]]
+    assert saved_ms == sorted(saved_ms, reverse=True)
+    max_ms = report["latency_ms"] - saved_ms[0] / 2
+    told = [
+        line[2:]
+        for line in run(
+            "predict", "tvn-1", "--explain", "--max-ms", max_ms, "--db", profiled
+        ).stdout.splitlines()
+        if line.startswith("- ")
+    ]
+    assert told[0].startswith(f"{saved_ms[0] / 2:.2f} ms over {max_ms:g} ms")
+    assert told[1] == f"{report['hints'][0]['change']} saves {saved_ms[0]:.2f} ms and keeps the budget"
+
+
+def test_bounds_are_narrower_at_a_lower_level(profiled: Path) -> None:
+    [sure], [less_sure] = (
+        run_json("predict", "tvn-1", "--level", level, "--db", profiled) for level in (0.99, 0.8)
+    )
+    assert sure["lower_ms"] < less_sure["lower_ms"] < less_sure["upper_ms"] < sure["upper_ms"]
+    assert sure["latency_ms"] == less_sure["latency_ms"]
+
+
 def test_show_does_not_guess_what_a_predictor_never_saw(profiled: Path) -> None:
     shown = run("show", "i3d", "--db", profiled)
     assert shown.returncode == 0

@@ -67,7 +67,7 @@ class Shape(NamedTuple):
         return self.frames * self.height * self.width * self.channels
 
 
-class LayerCall(Struct, frozen=True, gc=False, array_like=True):
+class LayerCall(Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
     """One layer at its place in a network: the row of a latency table.
 
     ``type`` is a layer's tag, or ``add``, ``concat``, ``activation``, ``head``. In temporal layers ``kernel``

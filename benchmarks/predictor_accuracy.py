@@ -1,0 +1,233 @@
+"""How close predictions come to measuring: random and evolved networks, measured for real, twice.
+
+    python benchmarks/predictor_accuracy.py --db FILE [--minutes 30] [--seed 1] [--random 300] [--evolved 100]
+
+Profiles this machine's CPU for --minutes in all into FILE (goes on with what is there), fits every compared
+model to the same rows, and only then draws the test networks with --seed: random ones of 1 to 200 ms, and the
+population of an evolution towards 50 ms that prefers many multiply-adds. Each is measured, and all of them
+again afterwards in a new process: that difference is the noise floor, which no predictor is better than.
+Needs a machine that does nothing else.
+
+--families   also leaves one family out of training at a time (a layer type, resolutions above 224, frames
+             above 16, widths above 512) and tests on the profiled networks that have it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from latency_models import MODELS, FloatArray
+
+from latency_db import LatencyStore, StoredProfile, profile
+from latency_db.profiler import ProfileProgress
+from predictors.call_table import TYPES
+from predictors.evaluation import held_out_report
+from predictors.learner import HalvesLearner
+from tvnsearch.devices import Meter, open_device
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Genome, trace
+from tvnsearch.genome.mutation import mutate
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace, load_space
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
+
+LOWEST_MS, HIGHEST_MS, BUDGET_MS = 1.0, 200.0, 50.0
+PROFILE_MAX_MS = 67.0
+"""A profile goes up to three times its budget: 200 ms."""
+
+CURVE_MINUTES = (2, 5, 10, 20, 30)
+MEASURE_SECONDS = 4.0
+TOGETHER = 5
+FAMILY_NETWORKS = 8
+"""Families with fewer profiled networks are left out of the leave-one-out comparison."""
+
+
+def main() -> None:
+    """Profile, fit, draw, measure twice, compare."""
+    parser = argparse.ArgumentParser(description="How close predictions come to measuring.")
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--random", type=int, default=300)
+    parser.add_argument("--evolved", type=int, default=100)
+    parser.add_argument("--families", action="store_true")
+    arguments = parser.parse_args()
+    space = load_space("paper")
+    device = open_device("cpu", arguments.threads)
+    with LatencyStore(arguments.db) as store, Meter(device) as meter:
+        state = profile(store, meter, space, arguments.minutes, PROFILE_MAX_MS, 0, HalvesLearner(0), _say)
+        profiles = [known for known in store.profiles(meter.digest) if known.network.samples > 0]
+    figures: dict[str, float] = {
+        "minutes": state.minutes,
+        "rows": state.rows,
+        "profiled_networks": len(profiles),
+        "threads": arguments.threads,
+    }
+    models = {name: fit(profiles, CLASSES) for name, fit in MODELS.items()}
+    rng = random.Random(arguments.seed)
+    groups = {
+        "random": _random_networks(space, arguments.random, models["full"], rng),
+        "evolved": _evolved_networks(space, arguments.evolved, models["full"], rng),
+    }
+    measured = {name: _measured(genomes, arguments.threads) for name, genomes in groups.items()}
+    again = {name: _measured(genomes, arguments.threads) for name, genomes in groups.items()}
+    groups["together"] = [*groups["random"], *groups["evolved"]]
+    measured["together"] = [*measured["random"], *measured["evolved"]]
+    again["together"] = [*again["random"], *again["evolved"]]
+    for group, genomes in groups.items():
+        both = [
+            place
+            for place, (one, other) in enumerate(zip(measured[group], again[group], strict=True))
+            if one is not None and other is not None
+        ]
+        truths_ms = np.array([measured[group][place].latency_ms for place in both])  # type: ignore[union-attr]
+        repeats_ms = np.array([again[group][place].latency_ms for place in both])  # type: ignore[union-attr]
+        figures |= _compared(f"{group}_measured_again", repeats_ms, truths_ms)
+        for name, predict in models.items():
+            predicted_ms = predict([genomes[place] for place in both])
+            figures |= _compared(f"{group}_{name}", predicted_ms, truths_ms)
+    figures |= _learning_curve(profiles, state.minutes, groups["random"], measured["random"])
+    if arguments.families:
+        figures |= _families(profiles)
+    print(json.dumps(figures))
+
+
+def _say(progress: ProfileProgress) -> None:
+    if progress.genomes % 50 == 0:
+        error = progress.heldout_error_percent
+        print(
+            f"profile: {progress.minutes:.1f} minutes, {progress.genomes} networks, {progress.rows} rows, "
+            f"held-out error {'unknown' if error is None else f'{error:.1f} %'}",
+            flush=True,
+        )
+
+
+def _random_networks(
+    space: SearchSpace, count: int, predict: Callable[[Sequence[Genome]], FloatArray], rng: random.Random
+) -> list[Genome]:
+    """Drawn as they come, even in the logarithm of the predicted latency between the two ends."""
+    genomes: list[Genome] = []
+    while len(genomes) < count:
+        aim_ms = LOWEST_MS * (HIGHEST_MS / LOWEST_MS) ** ((len(genomes) + rng.random()) / count)
+        drawn = [sample_genome(space, rng) for _ in range(100)]
+        gaps = np.abs(np.log(predict(drawn) / aim_ms))
+        genomes.append(drawn[int(np.argmin(gaps))])
+    return genomes
+
+
+def _evolved_networks(
+    space: SearchSpace, count: int, predict: Callable[[Sequence[Genome]], FloatArray], rng: random.Random
+) -> list[Genome]:
+    """The last of a tournament evolution whose fitness is multiply-adds within the budget."""
+    population: list[Genome] = []
+    while len(population) < count:
+        drawn = [sample_genome(space, rng) for _ in range(100)]
+        population += [
+            genome for genome, ms in zip(drawn, predict(drawn), strict=True) if LOWEST_MS < ms < BUDGET_MS
+        ]
+    population = population[:count]
+    for _ in range(20 * count):
+        parent = max(rng.sample(population, min(25, count)), key=lambda genome: trace(genome).macs)
+        child = mutate(parent, space, rng)
+        if predict([child])[0] < BUDGET_MS and child not in population:
+            weakest = min(rng.sample(population, min(25, count)), key=lambda genome: trace(genome).macs)
+            population[population.index(weakest)] = child
+    return population
+
+
+def _measured(genomes: Sequence[Genome], threads: int) -> list[Measurement | None]:
+    """Each in a new process, a few interleaved; None for what does not run or was never undisturbed."""
+    results: list[Measurement | None] = []
+    with Meter(open_device("cpu", threads), CLASSES) as meter:
+        for start in range(0, len(genomes), TOGETHER):
+            few = genomes[start : start + TOGETHER]
+            try:
+                measured = meter.measure(few, MEASURE_SECONDS)
+            except UserError as error:
+                print(f"left out: {error}")
+                results += [None] * len(few)
+                continue
+            results += [one if one.samples else None for one in measured]
+    return results
+
+
+def _compared(name: str, predicted_ms: FloatArray, truths_ms: FloatArray) -> dict[str, float]:
+    if len(truths_ms) < 2:
+        return {}
+    report = held_out_report(predicted_ms, truths_ms)
+    bias_percent = 100 * (math.exp(float(np.median(np.log(predicted_ms / truths_ms)))) - 1)
+    print(
+        f"{name:32s} {100 * report.within_5_percent:5.1f} % within 5 %, "
+        f"{100 * report.within_10_percent:5.1f} % within 10 %, MAPE {report.mape_percent:5.1f} %, "
+        f"bias {bias_percent:+5.1f} %, Spearman {report.spearman:.4f}, Kendall {report.kendall:.4f} "
+        f"({report.networks})",
+        flush=True,
+    )
+    return {
+        f"{name}_within_5_percent": 100 * report.within_5_percent,
+        f"{name}_within_10_percent": 100 * report.within_10_percent,
+        f"{name}_mape_percent": report.mape_percent,
+        f"{name}_rmspe_percent": report.rmspe_percent,
+        f"{name}_bias_percent": bias_percent,
+        f"{name}_spearman": report.spearman,
+        f"{name}_kendall": report.kendall,
+        f"{name}_networks": report.networks,
+    }
+
+
+def _learning_curve(
+    profiles: Sequence[StoredProfile],
+    minutes: float,
+    genomes: Sequence[Genome],
+    measured: Sequence[Measurement | None],
+) -> dict[str, float]:
+    """The full model after the first networks of the profile, as many as the minutes are worth."""
+    known = [(genome, one.latency_ms) for genome, one in zip(genomes, measured, strict=True) if one]
+    figures: dict[str, float] = {}
+    for wanted in CURVE_MINUTES:
+        if wanted >= minutes:
+            break
+        few = profiles[: round(len(profiles) * wanted / minutes)]
+        predicted_ms = MODELS["full"](few, CLASSES)([genome for genome, _ in known])
+        figures |= _compared(
+            f"after_{wanted}_minutes", predicted_ms, np.array([latency_ms for _, latency_ms in known])
+        )
+    return figures
+
+
+def _families(profiles: Sequence[StoredProfile]) -> dict[str, float]:
+    families: dict[str, Callable[[StoredProfile], bool]] = {
+        **{f"type_{kind}": lambda known, kind=kind: _has_type(known, kind) for kind in TYPES},  # type: ignore[misc]
+        "resolution_above_224": lambda known: known.genome.input.resolution > 224,
+        "frames_above_16": lambda known: known.genome.input.frames > 16,
+        "width_above_512": lambda known: any(
+            call.out_shape.channels > 512 for call in trace(known.genome).calls
+        ),
+    }
+    figures: dict[str, float] = {}
+    for name, belongs in families.items():
+        left_out = [known for known in profiles if belongs(known)]
+        rest = [known for known in profiles if not belongs(known)]
+        if min(len(left_out), len(rest)) < FAMILY_NETWORKS:
+            continue
+        truths_ms = np.array([known.network.latency_ms for known in left_out])
+        for model in ("prior", "full"):
+            predicted_ms = MODELS[model](rest, CLASSES)([known.genome for known in left_out])
+            figures |= _compared(f"without_{name}_{model}", predicted_ms, truths_ms)
+    return figures
+
+
+def _has_type(known: StoredProfile, kind: str) -> bool:
+    return any(call.type == kind for call in trace(known.genome).calls)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from predictors.calibration import Calibration
+from predictors.recalibration import Recalibration
+
+LEVEL = 0.95
+
+
+def held_out(count: int = 300, spread: float = 0.05, seed: int = 0) -> Calibration:
+    rng = np.random.default_rng(seed)
+    return Calibration(tuple(rng.uniform(1, 100, count)), tuple(rng.normal(0, spread, count)))
+
+
+def misses_over(
+    bounds: Recalibration, count: int, shift: float, spread: float, seed: int
+) -> tuple[int, list[str]]:
+    """Networks outside their bounds before each was observed, and what was said."""
+    rng = np.random.default_rng(seed)
+    misses, said = 0, []
+    for _ in range(count):
+        predicted_ms = float(rng.uniform(1, 100))
+        log_error = float(rng.normal(shift, spread))
+        misses += abs(log_error) > bounds.half_widths(np.array([predicted_ms]))[0]
+        sentence = bounds.observe(predicted_ms, predicted_ms * float(np.exp(log_error)))
+        said += [sentence] if sentence else []
+    return misses, said
+
+
+def test_networks_like_the_held_out_ones_keep_their_bounds_without_a_word() -> None:
+    for seed in range(10):
+        misses, said = misses_over(Recalibration(held_out(), LEVEL), 200, 0.0, 0.05, seed)
+        assert said == []
+        assert misses <= 0.1 * 200
+
+
+@pytest.mark.parametrize(("shift", "spread"), [(0.25, 0.05), (0.0, 0.2)])
+def test_drift_is_said_once_and_bounds_recover(shift: float, spread: float) -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    _, said = misses_over(bounds, 60, shift, spread, seed=1)
+    assert len(said) == 1
+    assert "95 % bounds" in said[0]
+    misses, said = misses_over(bounds, 300, shift, spread, seed=2)
+    assert said == []
+    assert misses <= 0.1 * 300
+
+
+def test_a_single_miss_is_no_drift() -> None:
+    bounds = Recalibration(held_out(), 0.99)
+    assert bounds.observe(10.0, 20.0) is None
+
+
+def test_measurements_widen_bounds_that_were_too_narrow() -> None:
+    bounds = Recalibration(held_out(40, spread=0.01), LEVEL)
+    before = bounds.half_widths(np.array([50.0]))[0]
+    for _ in range(5):
+        bounds.observe(50.0, 51.5)
+    assert bounds.half_widths(np.array([50.0]))[0] > before
