@@ -34,9 +34,9 @@ PINNED_ALLOCATOR = {
 }
 """Keep every freed block in the process: no page is given back and faulted in again; and on huge pages.
 
-On small pages a network's place in physical memory, another one in each process, decides what its features and
-weights push out of the caches: four networks in six processes each differed by 2.6 % (median of pairs) and ran
-4 % slower; on huge pages by 1.8 %.
+On small pages a network's place in physical memory, another one in each process, decides what its features
+and weights push out of the caches: four networks in six processes each differed by 2.6 % (median of pairs)
+and ran 4 % slower; on huge pages by 1.8 %.
 """
 
 
