@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.data.videos import picture, turn_sideways, write_sound, write_video
-from tvnsearch.data.decode import BrokenClip, decode_clip
+from tvnsearch.data.decode import decode_clip
+from tvnsearch.data.video import BrokenClip
 
 
 def assert_red_above_blue(frame):
@@ -137,3 +138,31 @@ def test_mutilated_files_decode_or_are_broken(tmp_path, extension):
         except BrokenClip:
             continue
         assert frames.shape[1:] == (16, 16, 3)
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".mkv", ".webm", ".avi"])
+@pytest.mark.parametrize(("first", "last"), [(0, 5), (7, 8), (13, 31), (26, 60), (47, 59)])
+def test_a_part_is_exactly_the_frames_of_its_time(tmp_path, extension, first, last):
+    """Also between key frames, and where frames are stored in another order than they are shown."""
+    shades = [picture(64, 48, 40 + 3 * number) for number in range(60)]
+    path = write_video(tmp_path / f"clip{extension}", pictures=shades, key_frame_every=12)
+    part = decode_clip(path, 16, start_s=first / 12, end_s=last / 12)
+    assert np.array_equal(part, decode_clip(path, 16)[first:last])
+
+
+def test_a_part_without_an_end_lasts_to_the_end_of_the_file(tmp_path):
+    assert len(decode_clip(write_video(tmp_path / "clip.mp4", frames=36), 16, start_s=2.0)) == 12
+
+
+def test_a_part_behind_the_end_is_broken(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", frames=12)
+    with pytest.raises(BrokenClip, match="between 5 and 7 s"):
+        decode_clip(path, 16, start_s=5, end_s=7)
+
+
+def test_a_part_beyond_a_cut_is_broken_and_one_before_it_is_not(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", frames=120, key_frame_every=12)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert len(decode_clip(path, 16, start_s=1, end_s=2)) == 12
+    with pytest.raises(BrokenClip, match="between 9 and 10 s"):
+        decode_clip(path, 16, start_s=9, end_s=10)
