@@ -78,3 +78,27 @@ def write_picture(path: Path) -> Path:
     frame = av.VideoFrame.from_ndarray(picture(64, 48)).reformat(format="yuvj420p")
     path.write_bytes(b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode())))
     return path
+
+
+class _Pipe:
+    """A file that can only be written on, as a camera's or a browser's recording is."""
+
+    def __init__(self):
+        self.content = bytearray()
+
+    def write(self, data):
+        self.content += data
+        return len(data)
+
+
+def write_live_webm(path: Path, frames=12) -> Path:
+    """VP9 in webm as it is recorded live: without duration, count or index."""
+    pipe = _Pipe()
+    with av.open(pipe, "w", format="webm", options={"live": "1"}) as container:
+        video = container.add_stream("libvpx-vp9", rate=12)
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        for _ in range(frames):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(64, 48))))
+        container.mux(video.encode())
+    path.write_bytes(pipe.content)
+    return path

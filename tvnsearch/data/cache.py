@@ -70,12 +70,7 @@ class ClipCache:
         finally:
             pool.shutdown(cancel_futures=True)
         reasons = {failure.path: failure for failure in broken}
-        splits = {
-            "train": self.dataset.train,
-            "validation": self.dataset.validation,
-            "test": self.dataset.test,
-        }
-        for name, split in splits.items():
+        for name, split in self.dataset.splits.items():
             if not self.usable(split):
                 raise UserError(
                     f"expected videos that can be decoded in the {name} split of {self.dataset.root}, "

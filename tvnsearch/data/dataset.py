@@ -45,6 +45,11 @@ class Dataset(msgspec.Struct, frozen=True):
         return f"{self.format}:{self.root}"
 
     @property
+    def splits(self) -> dict[str, tuple[Clip, ...]]:
+        """The clips by the name of their split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of every split."""
         return self.train + self.validation + self.test

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from tvnsearch.data.video import BrokenClip, open_video
+from tvnsearch.data.video import BrokenClip, frames_between, open_video
 
 MAX_FRAMES = 300
 """Frames decoded from the start of a clip: ten seconds at 30 fps, 45 MB at 224 x 224."""
@@ -38,15 +38,23 @@ def decode_clip(
     three quarters of the frames that it announces.
     """
     with open_video(path) as video:
-        announced = video.announced_frames(start_s, end_s)
+        announced = frames_between(video.announced_frames, video.frame_rate, start_s, end_s)
         resizer = _Resizer(resolution)
         frames = [resizer(frame) for frame in islice(video.frames(start_s, end_s), max_frames)]
     if not frames:
         part = "" if end_s is None else f" between {start_s:g} and {end_s:g} s"
         raise BrokenClip(path, f"no frame of it{part} can be decoded")
-    if len(frames) < WHOLE_ENOUGH * min(announced, max_frames):
-        raise BrokenClip(path, f"it is truncated: only {len(frames)} of {announced} frames can be decoded")
+    check_whole(path, len(frames), announced, max_frames)
     return np.stack(frames)
+
+
+def check_whole(path: Path, frames: int, announced: int, max_frames: int = MAX_FRAMES) -> None:
+    """Accept a clip of which `frames` frames are there, out of those announced (0: none was).
+
+    Raises BrokenClip when they are too few of the first `max_frames`.
+    """
+    if frames < WHOLE_ENOUGH * min(announced, max_frames):
+        raise BrokenClip(path, f"it is truncated: only {frames} of {announced} frames can be decoded")
 
 
 class _Resizer:

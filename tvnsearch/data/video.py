@@ -55,13 +55,10 @@ class Video:
         """Frames a second by the file's own account; None where it gives none."""
         return float(self.stream.average_rate) if self.stream.average_rate else None
 
-    def announced_frames(self, start_s: float = 0.0, end_s: float | None = None) -> int:
-        """Frames from `start_s` to `end_s` by the file's own account; 0 where it gives none."""
-        frames = self.stream.frames or math.floor(self._announced_s() * (self.frame_rate or 0.0))
-        if not self.frame_rate:
-            return frames if start_s == 0 and end_s is None else 0
-        last = frames if end_s is None else min(frames, math.floor(end_s * self.frame_rate))
-        return max(0, last - math.ceil(start_s * self.frame_rate))
+    @property
+    def announced_frames(self) -> int:
+        """Frames of the file by its own account; 0 where it gives none."""
+        return self.stream.frames or math.floor(self._announced_s() * (self.frame_rate or 0.0))
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[VideoFrame]:
         """The frames that are shown from `start_s` until before `end_s` (None: the end), in that order.
@@ -85,6 +82,20 @@ class Video:
             if time_s >= start_s - TIME_ROUNDING_S:
                 yield frame
 
+    def count_frames(self) -> int:
+        """Frames of the whole file, none of them decoded but the first: its packets.
+
+        Raises ValueError when not even one can be decoded. The video is at its end after that.
+        """
+        packets = self.container.demux(self.stream)
+        seen = 0
+        for packet in packets:
+            seen += bool(packet.size)
+            with suppress(av.error.InvalidDataError):
+                if packet.decode():
+                    return seen + sum(bool(rest.size) for rest in packets)
+        raise ValueError("no frame of it can be decoded")
+
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self.container.demux(self.stream):
             # One damaged packet is passed over; whether too many are is judged by the count of frames.
@@ -103,6 +114,17 @@ class Video:
         if self.container.duration and len(self.container.streams) == 1:
             return self.container.duration / av.time_base
         return 0.0
+
+
+def frames_between(frames: int, frame_rate: float | None, start_s: float, end_s: float | None) -> int:
+    """How many of a file's `frames` frames are shown from `start_s` until before `end_s` (None: the end).
+
+    Where the frame rate is not known it cannot be said of a part, and all are taken for it.
+    """
+    if frame_rate is None or (start_s == 0 and end_s is None):
+        return frames
+    last = frames if end_s is None else min(frames, math.floor(end_s * frame_rate))
+    return max(0, last - math.ceil(start_s * frame_rate))
 
 
 @contextmanager
