@@ -98,15 +98,16 @@ def _print_inspection(dataset: Dataset, found: Inspection) -> None:
     from cli.output import out, print_table
     from tvnsearch.data.decode import MAX_FRAMES
 
-    for path, reason in found.broken.items():
-        out.print(f"broken: {path}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    lines = [f"broken: {path}: {reason}" for path, reason in found.broken.items()]
+    for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes"):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
     print_table(
-        f"{dataset.address}: {len(dataset.classes)} classes",
+        "Clips",
         ["split", "clips", "usable"],
         [[split, count, found.usable[split]] for split, count in found.clips.items()],
     )
     print_table(
-        f"Files ({len(found.broken)} broken files left out)",
+        f"Files, {len(found.broken)} broken ones left out",
         ["what", "here"],
         [
             ["codecs", _listed(found.codecs)],

@@ -51,10 +51,13 @@ def write_sound(path: Path) -> Path:
 
 
 def add_sound(container):
-    stream = container.add_stream("aac", rate=44100)
+    codec, rate, samples, form = ("aac", 44100, 1024, "fltp")
+    if container.format.name == "webm":
+        codec, rate, samples, form = ("libopus", 48000, 960, "flt")
+    stream = container.add_stream(codec, rate=rate)
     for _ in range(20):
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 44100
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, samples), np.float32), format=form, layout="mono")
+        frame.sample_rate = rate
         container.mux(stream.encode(frame))
     container.mux(stream.encode())
 

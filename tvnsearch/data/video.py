@@ -137,7 +137,7 @@ def open_video(path: Path) -> Iterator[Video]:
     try:
         with _open(path) as container:
             yield Video(container, _video_stream(path, container))
-    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
         raise BrokenClip(path, getattr(error, "strerror", None) or str(error) or "out of memory") from error
 
 
