@@ -186,14 +186,15 @@ def _training_worker() -> Worker:
     return Worker(TRAINING_MODULE, threads=os.cpu_count() or 1)
 
 
-def open_clips(data: Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:
-    """The clips at ``data`` (not decoded yet), and where a worker finds them.
+def open_clips(data: str | Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:
+    """The clips at the address ``data`` (not decoded yet), and where a worker finds them.
 
     Raises:
-        UserError: there are no clips, or not in a layout that is known.
+        UserError: there are no clips, or not in a format that is known.
     """
-    source = DataSource(str(data.resolve()), seed, str(cache_dir.resolve()), resolution)
-    return ClipCache(open_dataset(data, seed), resolution, cache_dir), source
+    dataset = open_dataset(data, seed)
+    source = DataSource(dataset.address, seed, str(cache_dir.resolve()), resolution)
+    return ClipCache(dataset, resolution, cache_dir), source
 
 
 __all__ = [

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from tvnsearch.data.decode import BrokenClip, decode_clip
+from tvnsearch.data.decode import decode_clip
 from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD, take_frames, to_network_input
+from tvnsearch.data.video import BrokenClip
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
 

@@ -109,7 +109,7 @@ def start(request: Request, run: Path | None) -> Path:
             classes=classes,
             device=request.device,
             device_digest=latency.digest,
-            data=str(cache.dataset.root),
+            data=cache.dataset.address,
             population=request.population,
             tournament=request.tournament,
             trainings=request.trainings,
@@ -187,16 +187,17 @@ def _clips(request: Request) -> tuple[ClipCache, DataSource]:
         say(f"no --data given: moving digits, generated mp4 clips in {data}")
         with ProgressBar("encode clips") as bar:
             generate(data, seed=0, on_progress=lambda done, total: bar.update(done / total))
+        address: str | Path = data
     else:
-        data = Path(request.data)
+        address = request.data
     resolution = load_space(request.space).resolution.max
-    return open_clips(data, platformdirs.user_cache_path("tvnsearch") / "clips", resolution, seed=0)
+    return open_clips(address, platformdirs.user_cache_path("tvnsearch") / "clips", resolution, seed=0)
 
 
 def _prepare(cache: ClipCache) -> None:
     dataset = cache.dataset
     say(
-        f"clips: {dataset.root}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
+        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
         f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
     )
     with ProgressBar("decode clips") as bar:

@@ -1,13 +1,20 @@
-"""`tvnsearch data`: make clips to try everything on."""
+"""`tvnsearch data`: look at clips before they are trained on, and make some to try everything on."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.arguments import JsonOption, SeedOption
+
+if TYPE_CHECKING:
+    from tvnsearch.data.dataset import Dataset
+    from tvnsearch.data.inspection import Inspection, Spread
+
+ROWS_OF_BALANCE = 12
+"""The classes shown of a data set that has more: half of them the rarest, half the most frequent."""
 
 app = typer.Typer(help="Video clips.", no_args_is_help=True)
 
@@ -39,7 +46,7 @@ def generate_clips(
             on_progress=lambda done, total: bar.update(done / total, f"{done} of {total} mp4 files"),
         )
     dataset = open_dataset(out)
-    clips = {split: len(getattr(dataset, split)) for split in ("train", "validation", "test")}
+    clips = {split: len(clips) for split, clips in dataset.splits.items()}
     if as_json:
         print_json({"classes": len(dataset.classes), "clips": clips, "broken": 0})
         return
@@ -47,3 +54,105 @@ def generate_clips(
         f"{out}: {len(dataset.classes)} classes, {clips['train']} clips to train on, {clips['validation']} "
         f"to select on, {clips['test']} that no search sees"
     )
+
+
+@app.command("inspect")
+def inspect_clips(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show classes, splits, lengths, sizes, codecs, balance, broken files, and what a training would see."""
+    import msgspec
+
+    from cli.output import ProgressBar, print_json, say
+    from tvnsearch.data.catalog import open_dataset
+    from tvnsearch.data.inspection import inspect_dataset
+
+    dataset = open_dataset(data, seed)
+    if not data.startswith(f"{dataset.format}:"):
+        say(f"recognised as {dataset.address}")
+    with ProgressBar("look at clips") as bar:
+        found = inspect_dataset(
+            dataset, lambda done, total: bar.update(done / total, f"{done} of {total} files")
+        )
+    if as_json:
+        told = msgspec.to_builtins(found)
+        print_json(
+            {
+                **told,
+                "data": dataset.address,
+                "format": dataset.format,
+                "classes": len(dataset.classes),
+                "multi_label": dataset.multi_label,
+                "mirrorable": dataset.mirrorable,
+                "broken": len(found.broken),
+                "broken_files": told["broken"],
+            }
+        )
+        return
+    _print_inspection(dataset, found)
+
+
+def _print_inspection(dataset: Dataset, found: Inspection) -> None:
+    from cli.output import out, print_table
+    from tvnsearch.data.decode import MAX_FRAMES
+
+    lines = [f"broken: {path}: {reason}" for path, reason in found.broken.items()]
+    for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes"):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_table(
+        "Clips",
+        ["split", "clips", "usable"],
+        [[split, count, found.usable[split]] for split, count in found.clips.items()],
+    )
+    print_table(
+        f"Files, {len(found.broken)} broken ones left out",
+        ["what", "here"],
+        [
+            ["codecs", _listed(found.codecs)],
+            ["resolutions", _listed(found.resolutions)],
+            ["frames a second", _listed(found.frame_rates)],
+            ["seconds a clip", _spread(found.seconds_per_clip)],
+            ["frames a clip", _spread(found.frames_per_clip)],
+        ],
+        word_columns=2,
+    )
+    balance = sorted(found.balance.items(), key=lambda item: sum(item[1].values()))
+    shown = balance
+    if len(balance) > ROWS_OF_BALANCE:
+        shown = balance[: ROWS_OF_BALANCE // 2] + balance[-ROWS_OF_BALANCE // 2 :]
+    print_table(
+        "Usable clips of each class"
+        + (f" (the rarest and the most frequent of {len(balance)})" if shown is not balance else ""),
+        ["class", *dataset.splits],
+        [[name, *counts.values()] for name, counts in shown],
+    )
+    usable = found.usable
+    print_table(
+        "What a training sees",
+        ["what", "here"],
+        [
+            ["learns from", f"{usable['train']} clips"],
+            ["a search selects on", f"{usable['validation']} clips"],
+            ["the winner is scored on", f"{usable['test']} clips that neither sees"],
+            ["labels of a clip", "any number" if dataset.multi_label else "one"],
+            ["scored by", "mean average precision" if dataset.multi_label else "top-1 and top-5"],
+            ["frames are taken from", f"the first {MAX_FRAMES} of a clip; {found.cut} clips are longer"],
+            ["a clip too short for a network", "holds its last frame"],
+            ["mirrored clips", "show the same" if dataset.mirrorable else "may show another class"],
+        ],
+        word_columns=2,
+    )
+
+
+def _listed(counts: dict[str, int], most: int = 5) -> str:
+    named = [f"{name} ({count})" for name, count in counts.items()]
+    more = f" and {len(named) - most} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + more or "-"
+
+
+def _spread(spread: Spread | None) -> str:
+    if spread is None:
+        return "-"
+    return f"{spread.least:.4g} to {spread.most:.4g}, median {spread.median:.4g}"

@@ -27,9 +27,9 @@ def evolve(
         str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
     ] = None,
     data: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--data", help="Folder of class folders, or csv; by default moving digits are generated."
+            "--data", help="PATH or FORMAT:PATH of the clips; by default moving digits are generated."
         ),
     ] = None,
     run: Annotated[
@@ -60,7 +60,7 @@ def evolve(
     request = Request(
         max_ms=max_ms,
         max_params=parse_count(max_params, "--max-params"),
-        data=None if data is None else str(data),
+        data=data,
         minutes=minutes,
         population=population,
         tournament=tournament,

@@ -11,7 +11,8 @@ import pytest
 from tests.data.videos import write_video
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
-from tvnsearch.data.decode import BrokenClip, decode_clip
+from tvnsearch.data.decode import decode_clip
+from tvnsearch.data.video import BrokenClip
 from tvnsearch.errors import UserError
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.data import layouts
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.errors import UserError
 
@@ -142,3 +143,56 @@ def test_a_csv_without_rows_or_in_another_encoding(tmp_path, content):
     (tmp_path / "list.csv").write_bytes(content)
     with pytest.raises(UserError, match="expected"):
         open_dataset(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(("name", "tested"), [("hmdb51", [4, 6, 6]), ("ucf101", [4, 8, 12])])
+def test_data_sets_of_three_splits_take_the_split_that_is_named(tmp_path, video_bytes, name, tested):
+    getattr(layouts, name)(tmp_path, {".avi": video_bytes})
+    opened = [open_dataset(f"{name}-split{number}:{tmp_path}") for number in (1, 2, 3)]
+    assert [dataset.format for dataset in opened] == [f"{name}-split{number}" for number in (1, 2, 3)]
+    assert [len(dataset.test) for dataset in opened] == tested
+    assert names(opened[1].test) != names(opened[0].test)
+    assert open_dataset(f"{name}:{tmp_path}") == opened[0] == open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [
+        ("kinetcs:/data", "before the colon, got 'kinetcs'"),
+        ("hmdb51-split4:/data", "from 1 to 3 of hmdb51, got 4"),
+        ("charades-split2:/data", "give charades:/data"),
+        ("charades:/data/that/is/not/there", "nothing is at /data/that/is/not/there"),
+    ],
+)
+def test_an_address_that_means_nothing(address, what):
+    with pytest.raises(UserError, match=what):
+        open_dataset(address)
+
+
+def test_a_folder_may_be_called_like_an_address(tmp_path, touch, monkeypatch):
+    touch(tmp_path / "charades:x", *numbered("jump", 5), *numbered("run", 5))
+    monkeypatch.chdir(tmp_path)
+    assert open_dataset("charades:x").classes == ("jump", "run")
+
+
+def test_two_data_sets_in_one_folder_have_to_be_told_apart(tmp_path, video_bytes):
+    layouts.mlb_segmented(tmp_path, {".mp4": video_bytes})
+    layouts.mlb_continuous(tmp_path, {".mp4": video_bytes})
+    with pytest.raises(UserError, match="files of mlb-segmented and mlb-continuous"):
+        open_dataset(tmp_path)
+    assert open_dataset(f"mlb-continuous:{tmp_path}").format == "mlb-continuous"
+
+
+def test_a_clip_in_two_splits_is_refused(tmp_path, touch):
+    rows = ["a.mp4,x,train", "b.mp4,y,train", "c.mp4,x,val", "a.mp4,x,test"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    with pytest.raises(UserError, match=r"a\.mp4 is in train and test"):
+        open_dataset(tmp_path / "list.csv")
+
+
+def test_clips_of_one_recording_are_in_one_split(tmp_path, video_bytes):
+    """Otherwise a network is selected for recognising the recording."""
+    layouts.ucf101(tmp_path, {".avi": video_bytes})
+    dataset = open_dataset(tmp_path)
+    groups = [{clip.path.name[:-8] for clip in split} for split in (dataset.train, dataset.validation)]
+    assert len(groups[0]) + len(groups[1]) == 10

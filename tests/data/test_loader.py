@@ -4,6 +4,7 @@ import threading
 from contextlib import closing
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from tests.data.videos import picture, write_video
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.loader import evaluation_batches, training_batches
+from tvnsearch.data.views import Views
 from tvnsearch.genome.genome import InputSpec
 
 SPEC = InputSpec(resolution=12, frames=4, frame_stride=2)
@@ -94,3 +96,25 @@ def test_multi_label_batches(cache, tmp_path):
     (batch,) = evaluation_batches(listed, listed.dataset.train, SPEC, 8)
     assert batch.labels.dtype == torch.float32
     assert batch.labels.tolist() == [[1, 0, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]]
+
+
+def test_clips_are_mirrored_only_where_that_changes_no_class(tmp_path):
+    """Every clip is dark on its left and light on its right."""
+    pixels = np.zeros((48, 48, 3), np.uint8)
+    pixels[:, 24:] = 255
+    for number in range(10):
+        write_video(tmp_path / "clips" / "ab"[number % 2] / f"{number}.mp4", pictures=[pixels] * 6)
+    for prefix, directions in (("folders", {True}), ("kinetics", {True, False})):
+        dataset = open_dataset(f"{prefix}:{tmp_path / 'clips'}")
+        prepared = ClipCache(dataset, 16, tmp_path / "cache")
+        prepared.prepare()
+        seen = torch.cat([batch.clips for batch in first_batches(prepared, 0)])
+        left, right = seen[:, :, :, :4].mean((1, 2, 3, 4)), seen[:, :, :, -4:].mean((1, 2, 3, 4))
+        assert set((left < right).tolist()) == directions
+
+
+def test_several_views_of_each_clip(cache):
+    clips = cache.dataset.train[:7]
+    batches = list(evaluation_batches(cache, clips, SPEC, 5, Views(2, 3)))
+    assert [(len(batch.clips), len(batch.labels)) for batch in batches] == [(30, 5), (12, 2)]
+    assert {batch.clips.shape[1:] for batch in batches} == {(4, 12, 12, 3)}

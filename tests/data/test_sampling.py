@@ -6,7 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD, crop_at_random, take_frames, to_network_input
+from tvnsearch.data.sampling import (
+    PIXEL_MEAN,
+    PIXEL_STD,
+    crop_at_random,
+    mirror_at_random,
+    take_frames,
+    to_network_input,
+)
 from tvnsearch.genome.genome import InputSpec
 
 
@@ -44,6 +51,15 @@ def test_a_crop_is_the_same_for_all_frames_of_a_clip():
         assert (cropped[:, :, :, 1:] > cropped[:, :, :, :-1]).all()  # never mirrored
         corners |= set(cropped[:, 0, 0, 0, 0].tolist())
     assert len(corners) > 5
+
+
+def test_about_half_of_the_clips_are_mirrored_in_all_frames():
+    columns = torch.arange(6, dtype=torch.uint8)
+    clips = columns[None, None, None, :, None].expand(200, 3, 6, 6, 3)
+    seen = mirror_at_random(clips, np.random.default_rng(0))
+    mirrored = (seen == clips.flip(3)).flatten(1).all(1)
+    assert (mirrored | (seen == clips).flatten(1).all(1)).all()
+    assert 60 < mirrored.sum() < 140
 
 
 @pytest.mark.parametrize("resolution", [7, 16, 20])

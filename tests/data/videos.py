@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -22,7 +23,9 @@ def picture(width, height, shade=255):
     return (pixels * (shade / 255)).astype(np.uint8)
 
 
-def write_video(path: Path, frames=12, width=64, height=48, pictures=None, sound=False) -> Path:
+def write_video(
+    path: Path, frames=12, width=64, height=48, pictures=None, sound=False, key_frame_every=None
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = pictures if pictures is not None else [picture(width, height)] * frames
     with av.open(str(path), "w") as container:
@@ -30,6 +33,9 @@ def write_video(path: Path, frames=12, width=64, height=48, pictures=None, sound
         video.height, video.width, video.pix_fmt = *pictures[0].shape[:2], "yuv420p"
         if video.codec.name == "libx264":
             video.options = {"preset": "ultrafast", "crf": "10"}
+        if key_frame_every:
+            video.gop_size = key_frame_every
+            video.max_b_frames = 0 if path.suffix == ".webm" else 2
         if sound:
             add_sound(container)
         for pixels in pictures:
@@ -45,10 +51,13 @@ def write_sound(path: Path) -> Path:
 
 
 def add_sound(container):
-    stream = container.add_stream("aac", rate=44100)
+    codec, rate, samples, form = ("aac", 44100, 1024, "fltp")
+    if container.format.name == "webm":
+        codec, rate, samples, form = ("libopus", 48000, 960, "flt")
+    stream = container.add_stream(codec, rate=rate)
     for _ in range(20):
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 44100
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, samples), np.float32), format=form, layout="mono")
+        frame.sample_rate = rate
         container.mux(stream.encode(frame))
     container.mux(stream.encode())
 
@@ -62,4 +71,37 @@ def turn_sideways(path: Path) -> Path:
         number.to_bytes(4, "big", signed=True) for number in quarter_turn
     )
     path.write_bytes(content)
+    return path
+
+
+def write_picture(path: Path) -> Path:
+    """A JPEG."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "yuvj420p", Fraction(1, 24)
+    frame = av.VideoFrame.from_ndarray(picture(64, 48)).reformat(format="yuvj420p")
+    path.write_bytes(b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode())))
+    return path
+
+
+class _Pipe:
+    """A file that can only be written on, as a camera's or a browser's recording is."""
+
+    def __init__(self):
+        self.content = bytearray()
+
+    def write(self, data):
+        self.content += data
+        return len(data)
+
+
+def write_live_webm(path: Path, frames=12) -> Path:
+    """VP9 in webm as it is recorded live: without duration, count or index."""
+    pipe = _Pipe()
+    with av.open(pipe, "w", format="webm", options={"live": "1"}) as container:
+        video = container.add_stream("libvpx-vp9", rate=12)
+        video.height, video.width, video.pix_fmt = 48, 64, "yuv420p"
+        for _ in range(frames):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(64, 48))))
+        container.mux(video.encode())
+    path.write_bytes(pipe.content)
     return path

@@ -17,7 +17,7 @@ def worker():
 
 
 def params(cache, genome, **more):
-    source = DataSource(str(cache.dataset.root), 0, str(cache.directory), cache.resolution)
+    source = DataSource(cache.dataset.address, 0, str(cache.directory), cache.resolution)
     return msgspec.to_builtins({"genome": genome, "data": source, **more})
 
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.decode import MAX_FRAMES, BrokenClip, decode_clip
+from tvnsearch.data.decode import MAX_FRAMES, decode_clip
+from tvnsearch.data.video import BrokenClip
 from tvnsearch.errors import UserError
 
 OPEN_CLIPS = 4096
@@ -33,16 +34,17 @@ class Preparation(Struct, frozen=True):
 class ClipCache:
     """The clips of a data set as uint8 arrays in `directory`, one `.npy` file a clip, at one resolution.
 
-    A file is named after the digest of the clip's path, size, time of change and the resolution: a changed
-    clip is decoded anew, and any number of data sets, runs and processes may share a directory. A file
-    appears under its name only when it is whole: a kill loses the clips in flight and nothing else.
+    A file is named after the digest of the clip's path, size, time of change, its part of the file and the
+    resolution: a changed clip is decoded anew, and any number of data sets, runs and processes may share a
+    directory. A file appears under its name only when it is whole: a kill loses the clips in flight and
+    nothing else.
     """
 
     def __init__(self, dataset: Dataset, resolution: int, directory: Path) -> None:
         self.dataset = dataset
         self.resolution = resolution
         self.directory = directory
-        self._entries: dict[Path, Path] = {}
+        self._entries: dict[tuple[Path, float, float | None], Path] = {}
         self._open = lru_cache(maxsize=OPEN_CLIPS)(_open)
 
     def prepare(self, on_progress: Callable[[int, int], None] | None = None) -> Preparation:
@@ -68,12 +70,7 @@ class ClipCache:
         finally:
             pool.shutdown(cancel_futures=True)
         reasons = {failure.path: failure for failure in broken}
-        splits = {
-            "train": self.dataset.train,
-            "validation": self.dataset.validation,
-            "test": self.dataset.test,
-        }
-        for name, split in splits.items():
+        for name, split in self.dataset.splits.items():
             if not self.usable(split):
                 raise UserError(
                     f"expected videos that can be decoded in the {name} split of {self.dataset.root}, "
@@ -100,7 +97,7 @@ class ClipCache:
         if entry is None:
             return BrokenClip(clip.path, "no such file")
         try:
-            frames = decode_clip(clip.path, self.resolution)
+            frames = decode_clip(clip.path, self.resolution, start_s=clip.start_s, end_s=clip.end_s)
         except BrokenClip as failure:
             return failure
         part = entry.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
@@ -115,7 +112,8 @@ class ClipCache:
 
     def _entry(self, clip: Clip) -> Path | None:
         """Where a clip's frames are kept; None when its file cannot be looked at."""
-        if clip.path not in self._entries:
+        part = (clip.path, clip.start_s, clip.end_s)
+        if part not in self._entries:
             try:
                 state = clip.path.stat()
             except OSError:
@@ -124,12 +122,14 @@ class ClipCache:
                 str(clip.path.absolute()),
                 state.st_size,
                 state.st_mtime_ns,
+                clip.start_s,
+                clip.end_s,
                 self.resolution,
                 MAX_FRAMES,
             )
             digest = hashlib.sha256(repr(content).encode(errors="surrogateescape")).hexdigest()[:32]
-            self._entries[clip.path] = self.directory / f"{digest}.npy"
-        return self._entries[clip.path]
+            self._entries[part] = self.directory / f"{digest}.npy"
+        return self._entries[part]
 
 
 def _open(entry: Path) -> npt.NDArray[np.uint8]:

@@ -8,25 +8,46 @@ import msgspec
 
 
 class Clip(msgspec.Struct, frozen=True):
-    """One video file and the indices of the classes that it shows (one, or several if multi-label)."""
+    """A video file, or a part of one, and the indices of the classes that it shows.
+
+    The part lasts from `start_s` to `end_s` seconds after the file's first frame; None is the file's end.
+    Single-label data have one label a clip, multi-label data any number, none included. Clips of the same
+    `source` are cut from one recording and stay together when a split is made; empty means the file itself.
+    """
 
     path: Path
     labels: tuple[int, ...]
+    start_s: float = 0.0
+    end_s: float | None = None
+    source: str = ""
 
 
 class Dataset(msgspec.Struct, frozen=True):
     """The clips under `root` in three disjoint splits.
 
     `train` is learned from, `validation` is what the fitness of a search is measured on, and `test`, seen by
-    neither, scores the winner. A label is an index into `classes`.
+    neither, scores the winner. A label is an index into `classes`. `mirrorable`: a clip and its mirror image
+    show the same classes. `format` is the name of the format that it was read as.
     """
 
     root: Path
+    format: str
     classes: tuple[str, ...]
     multi_label: bool
+    mirrorable: bool
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
     test: tuple[Clip, ...]
+
+    @property
+    def address(self) -> str:
+        """What opens the same data set from anywhere: `format:root`."""
+        return f"{self.format}:{self.root}"
+
+    @property
+    def splits(self) -> dict[str, tuple[Clip, ...]]:
+        """The clips by the name of their split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def clips(self) -> tuple[Clip, ...]:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
-from tvnsearch.data.sampling import crop_at_random, take_frames, to_network_input
+from tvnsearch.data.sampling import crop_at_random, mirror_at_random, take_frames, to_network_input
+from tvnsearch.data.views import ONE_VIEW, Views, take_views
 from tvnsearch.genome.genome import InputSpec
 
 BATCHES_AHEAD = 3
@@ -36,7 +37,8 @@ def training_batches(
 ) -> Generator[Batch]:
     """Batches without end: every clip once an epoch in random order, random start and crop.
 
-    Same seed, same batches. Close the iterator (`contextlib.closing`) to end its thread.
+    Half of the clips are mirrored where that changes no class (`Dataset.mirrorable`). Same seed, same
+    batches. Close the iterator (`contextlib.closing`) to end its thread.
     """
     usable = cache.usable(clips)
     rng = np.random.default_rng(seed)
@@ -50,24 +52,28 @@ def training_batches(
             frames = torch.from_numpy(
                 np.stack([take_frames(cache.frames(clip), spec, rng) for clip in chosen])
             )
-            yield Batch(
-                to_network_input(crop_at_random(frames, rng), spec.resolution), _labels(cache, chosen)
-            )
+            seen = crop_at_random(frames, rng)
+            if cache.dataset.mirrorable:
+                seen = mirror_at_random(seen, rng)
+            yield Batch(to_network_input(seen, spec.resolution), _labels(cache, chosen))
 
     return _read_ahead(batches)
 
 
 def evaluation_batches(
-    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int
+    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, views: Views = ONE_VIEW
 ) -> Generator[Batch]:
-    """One pass over `clips` in their order: the middle of each clip, whole frames, nothing random."""
+    """One pass over `clips` in their order, nothing random: by default the middle of each, in whole frames.
+
+    A batch has the views of its clips one after the other, (batch * views.count, ...), and one label a clip.
+    """
     usable = cache.usable(clips)
 
     def batches() -> Iterator[Batch]:
         for first in range(0, len(usable), batch_size):
             chosen = usable[first : first + batch_size]
             frames = torch.from_numpy(
-                np.stack([take_frames(cache.frames(clip), spec, None) for clip in chosen])
+                np.concatenate([take_views(cache.frames(clip), spec, views) for clip in chosen])
             )
             yield Batch(to_network_input(frames, spec.resolution), _labels(cache, chosen))
 

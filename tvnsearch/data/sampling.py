@@ -26,9 +26,17 @@ def take_frames(
     They start at random with an `rng` (training) and lie in the middle without (evaluation). A clip that is
     too short is taken from its first frame on, and its last frame is held to the end.
     """
-    span = (spec.frames - 1) * spec.frame_stride + 1
-    slack = max(0, len(clip) - span)
-    start = slack // 2 if rng is None else int(rng.integers(slack + 1))
+    free = slack(clip, spec)
+    return frames_from(clip, spec, free // 2 if rng is None else int(rng.integers(free + 1)))
+
+
+def slack(clip: npt.NDArray[np.uint8], spec: InputSpec) -> int:
+    """The last frame that `spec` can start from without running over the clip's end; 0 if it always does."""
+    return max(0, len(clip) - (spec.frames - 1) * spec.frame_stride - 1)
+
+
+def frames_from(clip: npt.NDArray[np.uint8], spec: InputSpec, start: int) -> npt.NDArray[np.uint8]:
+    """The frames of `spec` from frame `start` on; behind the clip's end its last frame is held."""
     indices = start + spec.frame_stride * np.arange(spec.frames)
     return clip[np.minimum(indices, len(clip) - 1)]
 
@@ -36,8 +44,7 @@ def take_frames(
 def crop_at_random(clips: Tensor, rng: np.random.Generator) -> Tensor:
     """Crop a batch of (batch, frames, side, side, 3) to smaller squares.
 
-    One size for the batch (so that it stays one tensor), one place for each clip. Never mirrored: where the
-    direction of motion is the label, a mirrored clip shows another class.
+    One size for the batch (so that it stays one tensor), one place for each clip. Nothing is mirrored.
     """
     side = clips.shape[2]
     size = int(rng.integers(round(SMALLEST_CROP * side), side + 1))
@@ -48,6 +55,15 @@ def crop_at_random(clips: Tensor, rng: np.random.Generator) -> Tensor:
             for clip, (top, left) in zip(clips, places, strict=True)
         ]
     )
+
+
+def mirror_at_random(clips: Tensor, rng: np.random.Generator) -> Tensor:
+    """Mirror each clip of (batch, frames, side, side, 3) left to right, or not, all its frames alike.
+
+    Only for data whose mirrored clips show the same class: often the direction of motion is the label.
+    """
+    mirrored = torch.from_numpy(rng.integers(2, size=len(clips)).astype(bool))
+    return torch.where(mirrored[:, None, None, None, None], clips.flip(3), clips)
 
 
 def to_network_input(clips: Tensor, resolution: int) -> Tensor:

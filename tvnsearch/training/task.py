@@ -30,7 +30,7 @@ PROGRESS_EVERY_SECONDS = 0.25
 class DataSource(msgspec.Struct, frozen=True):
     """Where a worker finds its clips: the data set, its split's seed, and the cache with its resolution."""
 
-    path: str
+    address: str
     seed: int
     cache_dir: str
     resolution: int
@@ -85,7 +85,7 @@ def evaluate_task(
 
 @cache
 def _opened(source: DataSource) -> ClipCache:
-    clips = ClipCache(open_dataset(Path(source.path), source.seed), source.resolution, Path(source.cache_dir))
+    clips = ClipCache(open_dataset(source.address, source.seed), source.resolution, Path(source.cache_dir))
     clips.prepare()
     return clips
 

@@ -1,8 +1,8 @@
-"""What every layout ends in: clips with named labels, with or without a split, made into a `Dataset`."""
+"""What every format ends in: clips with named labels, with or without a split, made into a `Dataset`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,11 +26,43 @@ SPLIT_NAMES: dict[str, Split] = {
 
 
 class NamedClip(Struct, frozen=True):
-    """A clip as its data set lists it: its labels by name, and its split (None: it comes without one)."""
+    """A clip as its data set lists it: its labels by name, and its split (None: it comes without one).
+
+    The other fields are those of `Clip`.
+    """
 
     path: Path
     labels: tuple[str, ...]
     split: Split | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    source: str = ""
+
+
+class Listing(Struct, frozen=True):
+    """What a format reads: the clips, and what is known of the data set beyond them.
+
+    `classes` are in the data set's own order; None: the labels that occur, in the order of their names.
+    `multi_label` None: it is if any clip has several labels. `mirrorable` is as in `Dataset`.
+    """
+
+    clips: Sequence[NamedClip]
+    classes: tuple[str, ...] | None = None
+    multi_label: bool | None = None
+    mirrorable: bool = False
+
+
+class Format(Struct, frozen=True):
+    """How a data set lies on disk: how it is recognised, and how it is read.
+
+    Both functions are given the path that the user gave; `read` also the number of the split to read, from 1
+    to `splits`. It raises UserError where the data are not as they should be.
+    """
+
+    name: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, int], Listing]
+    splits: int = 1
 
 
 def is_video(path: Path) -> bool:
@@ -38,25 +70,28 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_EXTENSIONS and not path.name.startswith(".")
 
 
-def assemble(root: Path, named_clips: Sequence[NamedClip], seed: int) -> Dataset:
-    """Number the classes in the order of their names, and complete the splits.
+def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Dataset:
+    """Number the classes and complete the splits.
 
     Three given splits are kept. With train and one other, the other is the test, and validation is a seeded,
     stratified part of train; with train alone, or no split at all, validation and test both are.
 
-    Raises UserError when there are fewer than two classes, or a split would be empty.
+    Raises UserError when there are fewer than two classes, a split would be empty, or splits share a clip.
     """
-    classes = tuple(sorted({label for clip in named_clips for label in clip.labels}))
+    occurring = sorted({label for clip in listing.clips for label in clip.labels})
+    classes = listing.classes or tuple(occurring)
     if len(classes) < 2:
+        found = f"only '{classes[0]}'" if classes else "none"
         raise UserError(
-            f"expected clips of at least 2 classes in {root}, but found only '{classes[0]}'; "
-            "put the clips of each class into a folder named after it"
+            f"expected clips of at least 2 classes in {root}, but found {found}; "
+            "check that the clips of each class are there"
         )
     index = {name: number for number, name in enumerate(classes)}
     splits: dict[Split | None, list[Clip]] = {"train": [], "validation": [], "test": [], None: []}
-    for named in named_clips:
+    for named in listing.clips:
         labels = tuple(sorted({index[label] for label in named.labels}))
-        splits[named.split].append(Clip(named.path, labels))
+        splits[named.split].append(Clip(named.path, labels, named.start_s, named.end_s, named.source))
+    _check_disjoint(root, splits)
     train, validation, test = _three_splits(splits, seed)
     for name, clips in (("train", train), ("validation", validation), ("test", test)):
         if not clips:
@@ -64,8 +99,22 @@ def assemble(root: Path, named_clips: Sequence[NamedClip], seed: int) -> Dataset
                 f"expected clips to train, to validate and to test with in {root}, but none is left for the "
                 f"{name} split; add clips, at least 3 a class where no split is given"
             )
-    multi_label = any(len(clip.labels) > 1 for clip in (*train, *validation, *test))
-    return Dataset(root, classes, multi_label, train, validation, test)
+    multi_label = listing.multi_label
+    if multi_label is None:
+        multi_label = any(len(clip.labels) > 1 for clip in (*train, *validation, *test))
+    return Dataset(root, format_name, classes, multi_label, listing.mirrorable, train, validation, test)
+
+
+def _check_disjoint(root: Path, splits: dict[Split | None, list[Clip]]) -> None:
+    split_of: dict[tuple[Path, float, float | None], Split | None] = {}
+    for name, clips in splits.items():
+        for clip in clips:
+            first = split_of.setdefault((clip.path, clip.start_s, clip.end_s), name)
+            if first != name:
+                raise UserError(
+                    f"expected every clip of {root} in one split, but {clip.path} is in {first} and {name}; "
+                    "take it out of one of them"
+                )
 
 
 def _three_splits(splits: dict[Split | None, list[Clip]], seed: int) -> tuple[tuple[Clip, ...], ...]:

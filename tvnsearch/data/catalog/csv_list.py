@@ -1,67 +1,66 @@
-"""The layout of a list: a csv file of `path,label[;label...][,split]`, with or without a header."""
+"""The format of a list: a csv file of `path,label[;label...][,split]`, with or without a header."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvnsearch.data.catalog.assembly import SPLIT_NAMES, NamedClip, assemble, is_video
-from tvnsearch.data.dataset import Dataset
+from tvnsearch.data.catalog.assembly import SPLIT_NAMES, Format, Listing, NamedClip, is_video
+from tvnsearch.data.catalog.reading import csv_rows, malformed
 from tvnsearch.errors import UserError
 
+CSV_NAME = "clips.csv"
+"""The list of a folder that holds one."""
 
-def open_csv_list(path: Path, seed: int) -> Dataset:
-    """Open a csv list. Paths are relative to the list; a header is a first row whose first cell is `path`.
+_ROW = "`path,label[;label...]` with an optional third column for the split"
 
-    The data set is multi-label when any row has more than one label. A listed file that does not exist is a
-    broken clip and is told of when the clips are decoded.
 
-    Raises UserError for a malformed row, with its line number, and when the clips do not make a data set.
+def read(root: Path, _split: int) -> Listing:
+    """Read a csv list, or the `clips.csv` of a folder.
+
+    Paths are relative to the list; a header is a first row whose first cell is `path`. A listed file that
+    does not exist is a broken clip and is told of when the clips are decoded.
+
+    Raises UserError for a malformed row, with its line number.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            named_clips = list(_named_clips(path, file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"expected a csv file in UTF-8 at {path}, but reading it failed: {error}; save it again"
-        ) from error
-    if not named_clips:
+    path = root / CSV_NAME if root.is_dir() else root
+    clips = list(_clips(path))
+    if not clips:
         raise UserError(
             f"expected rows `path,label` in {path}, but it lists no clip; add a row for each clip"
         )
-    return assemble(path, named_clips, seed)
+    return Listing(clips)
 
 
-def _named_clips(path: Path, lines: Iterator[str]) -> Iterator[NamedClip]:
-    rows = csv.reader(lines)
+def _clips(path: Path) -> Iterator[NamedClip]:
     columns = 0
-    for row in rows:
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or (columns == 0 and cells[0].lower() == "path"):
+    for line, cells in csv_rows(path):
+        if columns == 0 and cells[0].lower() == "path":
             continue
         columns = columns or len(cells)
-        yield _named_clip(path, rows.line_num, cells, columns)
+        yield _clip(path, line, cells, columns)
 
 
-def _named_clip(path: Path, line: int, cells: list[str], columns: int) -> NamedClip:
-    def malformed(what: str) -> UserError:
-        return UserError(
-            f"expected `path,label[;label...]` with an optional third column for the split in {path}, "
-            f"but line {line} {what}; correct that line"
-        )
-
+def _clip(path: Path, line: int, cells: list[str], columns: int) -> NamedClip:
     if len(cells) not in (2, 3):
-        raise malformed(f"has {len(cells)} columns")
+        raise malformed(path, line, _ROW, f"has {len(cells)} columns")
     if len(cells) != columns:
-        raise malformed(f"has {len(cells)} columns where the lines before have {columns}")
+        raise malformed(path, line, _ROW, f"has {len(cells)} columns where the lines before have {columns}")
     if not is_video(Path(cells[0])):
-        raise malformed(f"names '{cells[0]}', which is no video file")
+        raise malformed(path, line, _ROW, f"names '{cells[0]}', which is no video file")
     labels = tuple(label.strip() for label in cells[1].split(";") if label.strip())
     if not labels:
-        raise malformed("has no label")
+        raise malformed(path, line, _ROW, "has no label")
     if columns == 2:
         return NamedClip(path.parent / cells[0], labels)
     if cells[2].lower() not in SPLIT_NAMES:
-        raise malformed(f"has the split '{cells[2]}', which is not one of {', '.join(SPLIT_NAMES)}")
+        known = ", ".join(SPLIT_NAMES)
+        raise malformed(path, line, _ROW, f"has the split '{cells[2]}', which is not one of {known}")
     return NamedClip(path.parent / cells[0], labels, SPLIT_NAMES[cells[2].lower()])
+
+
+def _recognises(root: Path) -> bool:
+    return (root / CSV_NAME).is_file() if root.is_dir() else root.suffix.lower() == ".csv"
+
+
+FORMAT = Format("csv", _recognises, read)

@@ -1,0 +1,48 @@
+"""`tvnsearch data` as a user runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import refused, run, run_json
+from tests.data import layouts
+from tests.data.videos import write_video
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    video = write_video(tmp_path / "x.mp4", frames=24).read_bytes()
+    layouts.charades(tmp_path / "charades", {".mp4": video})
+    (tmp_path / "charades" / "Charades_v1_480" / "TR000.mp4").write_bytes(video[:500])
+    (tmp_path / "charades" / "Charades_v1_480" / "TE001.mp4").write_bytes(b"")
+    return tmp_path / "charades"
+
+
+def test_inspect_counts_and_names(root: Path) -> None:
+    told = run_json("data", "inspect", f"charades:{root}")
+    assert (told["format"], told["classes"], told["multi_label"]) == ("charades", 3, True)
+    assert sum(told["clips"].values()) == 19
+    assert sum(told["usable"].values()) == 16
+    assert told["broken"] == 2
+    assert {Path(path).name for path in told["broken_files"]} == {"TR000.mp4", "TE001.mp4"}
+    assert told["codecs"] == {"h264": 14}
+    assert told["data"] == f"charades:{root}"
+
+
+def test_inspect_says_what_it_recognised(root: Path) -> None:
+    done = run("data", "inspect", root)
+    assert done.returncode == 0, done.stderr
+    assert f"recognised as charades:{root}" in done.stderr
+    assert "TE001.mp4: the file is empty" in done.stdout
+    assert "mean average precision" in done.stdout
+
+
+def test_a_spoiled_list_is_one_line_with_file_and_line(root: Path) -> None:
+    listed = root / "Charades_v1_test.csv"
+    listed.write_text(listed.read_text().replace("c002", "c999"))
+    line = refused("data", "inspect", root)
+    assert "Charades_v1_test.csv" in line
+    assert "line 5" in line
+    assert "nothing is at" in refused("data", "inspect", "charades:/not/there")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.data import layouts
+from tests.data.videos import write_live_webm, write_picture, write_sound, write_video
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.decode import decode_clip
+from tvnsearch.data.inspection import inspect_dataset, look_at
+from tvnsearch.data.video import BrokenClip
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes: one of twelve mp4 of a second, one of six webm of three seconds and larger."""
+    small = write_video(tmp_path / "small.mp4", frames=12)
+    large = write_video(tmp_path / "large.webm", frames=36, width=96, height=64)
+    for number in range(12):
+        for folder, source in (("on", small), ("off", large))[: 1 + (number % 2)]:
+            (tmp_path / "clips" / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, tmp_path / "clips" / folder / f"{number}{source.suffix}")
+    return tmp_path / "clips"
+
+
+def test_it_tells_what_there_is(root):
+    dataset = open_dataset(root)
+    seen = []
+    found = inspect_dataset(dataset, lambda done, files: seen.append((done, files)))
+    assert seen[-1] == (18, 18)
+    assert found.clips == found.usable == {"train": 12, "validation": 3, "test": 3}
+    assert found.codecs == {"h264": 12, "vp9": 6}
+    assert found.resolutions == {"64x48": 12, "96x64": 6}
+    assert found.frame_rates == {"12": 18}
+    assert (found.frames_per_clip.least, found.frames_per_clip.median, found.frames_per_clip.most) == (
+        12,
+        12,
+        36,
+    )
+    assert found.seconds_per_clip.most == 3
+    assert found.balance == {
+        "off": {"train": 4, "validation": 1, "test": 1},
+        "on": {"train": 8, "validation": 2, "test": 2},
+    }
+    assert (found.broken, found.cut) == ({}, 0)
+
+
+def test_what_it_calls_broken_is_what_a_training_leaves_out(root, tmp_path):
+    files = sorted((root / "on").iterdir())
+    files[0].write_bytes(b"")
+    files[1].write_bytes(files[1].read_bytes()[:900])
+    write_sound(files[2])
+    files[3].write_text("no video")
+    write_picture(tmp_path / "picture.jpg").rename(files[4])
+    (root / "off" / "cut.avi").write_bytes(write_video(tmp_path / "c.avi", frames=60).read_bytes()[:-12000])
+    dataset = open_dataset(root)
+    found = inspect_dataset(dataset)
+    prepared = ClipCache(dataset, 16, tmp_path / "cache").prepare()
+    assert found.broken == {str(failure.path): failure.reason for failure in prepared.broken}
+    assert len(found.broken) == 6
+    assert sum(found.usable.values()) == sum(found.clips.values()) - 6 == prepared.decoded
+
+
+def test_parts_of_a_file_are_clips_of_their_own(tmp_path):
+    layouts.mlb_continuous(tmp_path, {".mp4": write_video(tmp_path / "x.mp4", frames=24).read_bytes()})
+    listed = tmp_path / "mlb-youtube-continuous.json"
+    listed.write_text(listed.read_text().replace("[1.2, 1.8]", "[50, 51]", 1))
+    found = inspect_dataset(open_dataset(tmp_path))
+    assert found.clips["test"] == 3
+    assert (found.usable["test"], found.codecs) == (2, {"h264": 13})
+    assert found.frames_per_clip.most <= 10
+    assert [(Path(path).name, reason) for path, reason in found.broken.items()] == [
+        ("GAME1.mp4", "no frame of it between 50 and 51 s can be decoded")
+    ]
+
+
+def test_a_webm_without_duration_or_count_is_counted(tmp_path):
+    facts = look_at(write_live_webm(tmp_path / "live.webm", frames=30))
+    assert (facts.codec, facts.frames, facts.announced) == ("vp9", 30, 0)
+
+
+def test_long_clips_are_said_to_be_cut(tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", frames=310)
+    for number in range(8):
+        path = tmp_path / "clips" / ("a", "b")[number % 2] / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, path)
+    assert inspect_dataset(open_dataset(tmp_path / "clips")).cut == 8
+
+
+def test_no_frame_that_decodes_is_broken(tmp_path):
+    path = write_video(tmp_path / "a.mp4")
+    content = bytearray(path.read_bytes())
+    begin, end = content.index(b"mdat") + 4, content.index(b"moov") - 4
+    content[begin:end] = bytes(end - begin)
+    path.write_bytes(content)
+    for reader in (look_at, partial(decode_clip, resolution=16)):
+        with pytest.raises(BrokenClip, match="no frame of it can be decoded"):
+            reader(path)
