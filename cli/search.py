@@ -33,6 +33,7 @@ from tvnsearch.search.plan import Budget, SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.run_folder import journal_path, weights_path
 from tvnsearch.search.status import summarise
+from tvnsearch.search.strategies import check_strategy
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
@@ -54,6 +55,7 @@ class Request(Struct, frozen=True, kw_only=True):
     max_params: int | None
     data: str | None
     minutes: float | None
+    strategy: str = "tournament"
     population: int
     tournament: int
     trainings: int
@@ -85,9 +87,10 @@ def start(request: Request, run: Path | None) -> Path:
     """Plan a search and begin its journal; a run that was begun with the same request is taken up again.
 
     Raises:
-        UserError: the budget is impossible, the device not profiled, the data not there, or the folder holds
-            a run with another request.
+        UserError: the budget is impossible, the strategy unknown, the device not profiled, the data not
+            there, or the folder holds a run with another request.
     """
+    check_strategy(request.strategy)
     run = Path("runs") / time.strftime("evolve-%Y%m%d-%H%M%S") if run is None else run
     if journal_path(run).is_file():
         with Journal.read(run) as journal:
@@ -110,6 +113,7 @@ def start(request: Request, run: Path | None) -> Path:
             device=request.device,
             device_digest=latency.digest,
             data=str(cache.dataset.root),
+            strategy=request.strategy,
             population=request.population,
             tournament=request.tournament,
             trainings=request.trainings,
@@ -217,8 +221,8 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     seconds = _seconds_per_iteration(plan, latency, source)
     hours = plan.trainings * plan.iterations * seconds / 3600
     say(
-        f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, tournaments of "
-        f"{plan.tournament} from {plan.population}: about {hours:,.1f} hours here"
+        f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, strategy "
+        f"{plan.strategy} with a pool of {plan.population}: about {hours:,.1f} hours here"
     )
     if request.minutes is None:
         return plan
@@ -229,7 +233,7 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     say(
         f"scaled to {request.minutes:g} minutes: {scaled.trainings} networks trained for "
         + ("as long as planned" if each is None else f"{each:.0f} seconds each")
-        + f", tournaments of {scaled.tournament} from {scaled.population}; then the winner alone for "
+        + f", a pool of {scaled.population}; then the winner alone for "
         f"{request.minutes * FINAL_SHARE:.1f} minutes"
     )
     return scaled

@@ -38,8 +38,13 @@ def evolve(
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Scale the plan to this much time; else the paper's.")
     ] = None,
-    population: Annotated[int, typer.Option("--population", min=1)] = 200,
-    tournament: Annotated[int, typer.Option("--tournament", min=1)] = 50,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="tournament (the paper's), ageing, random, or pareto.")
+    ] = "tournament",
+    population: Annotated[int, typer.Option("--population", min=1, help="The size of the pool.")] = 200,
+    tournament: Annotated[
+        int, typer.Option("--tournament", min=1, help="Of strategies tournament and ageing.")
+    ] = 50,
     trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
     iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
     space: SpaceOption = "paper",
@@ -62,6 +67,7 @@ def evolve(
         max_params=parse_count(max_params, "--max-params"),
         data=None if data is None else str(data),
         minutes=minutes,
+        strategy=strategy,
         population=population,
         tournament=tournament,
         trainings=trainings,

@@ -1,4 +1,4 @@
-"""Tournament evolution under a budget, journaled decision by decision. Imports no torch."""
+"""Search under a budget by any of several strategies, journaled decision by decision. Imports no torch."""
 
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.events import Counts, SearchEvent

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+
+from tvnsearch.search.individual import VerdictKind
 
 EventKind = Literal["started", "judged", "training", "trained", "failed", "noted", "finished"]
 
@@ -19,6 +22,19 @@ class Counts(Struct, frozen=True):
     rejected_measured: int
     trained: int
     failed: int
+
+
+def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) -> Counts:
+    """The counts of a run whose candidates met ``verdicts`` so often."""
+    return Counts(
+        sampled=sum(verdicts.values()),
+        rejected_params=verdicts["rejected_params"],
+        rejected_predicted=verdicts["rejected_predicted"],
+        duplicates=verdicts["duplicate"],
+        rejected_measured=verdicts["rejected_measured"],
+        trained=trained,
+        failed=failed,
+    )
 
 
 class SearchEvent(Struct, frozen=True):

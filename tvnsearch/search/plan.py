@@ -39,9 +39,10 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that decides how a search goes; written to the journal when a run begins.
 
     The defaults are the paper's (section 2), except ``trainings``, which the paper does not give: it counts
-    all trainings, those of the random pool included. ``minutes`` bounds the wall-clock time, over all
-    resumes, and ``seconds_per_training`` that of each training, whatever its iterations. ``device`` and
-    ``device_digest`` name what latencies were measured on, ``data`` says in words
+    all trainings, those of the random pool included. Every ``strategy`` keeps ``population`` individuals at
+    most; ``tournament`` is the size of tournaments where the strategy leaves it open. ``minutes`` bounds the
+    wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
+    iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
     fitness again.
     """
