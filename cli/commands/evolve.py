@@ -14,6 +14,9 @@ from cli.arguments import (
     DeviceOption,
     DtypeOption,
     JsonOption,
+    MaxGflopsOption,
+    MaxMbOption,
+    MaxParamsOption,
     SeedOption,
     SpaceOption,
     ThreadsOption,
@@ -23,9 +26,9 @@ from cli.arguments import (
 
 def evolve(
     max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
-    max_params: Annotated[
-        str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
-    ] = None,
+    max_params: MaxParamsOption = None,
+    max_gflops: MaxGflopsOption = None,
+    max_mb: MaxMbOption = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +68,8 @@ def evolve(
     request = Request(
         max_ms=max_ms,
         max_params=parse_count(max_params, "--max-params"),
+        max_gflops=max_gflops,
+        max_mb=max_mb,
         data=None if data is None else str(data),
         minutes=minutes,
         strategy=strategy,

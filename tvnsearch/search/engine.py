@@ -18,6 +18,7 @@ from typing import Any
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
+from tvnsearch.search.budget import given_options
 from tvnsearch.search.events import EventKind, SearchEvent, counts_of
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
@@ -242,7 +243,7 @@ class _Search:
         if not self._verdicts["accepted"] and unmeasured >= HOPELESS_CANDIDATES:
             raise UserError(
                 "expected random networks of this space to keep the budget now and then, but none of "
-                f"{unmeasured:,} did; raise --max-ms or --max-params, or search a space of smaller networks"
+                f"{unmeasured:,} did; raise {given_options(budget)}, or search a space of smaller networks"
             )
         self._note(f"the last {unmeasured:,} candidates were all over the budget; the search goes on")
 

@@ -17,11 +17,18 @@ class Counts(Struct, frozen=True):
 
     sampled: int
     rejected_params: int
+    rejected_gflops: int
+    rejected_mb: int
     rejected_predicted: int
     duplicates: int
     rejected_measured: int
     trained: int
     failed: int
+
+    @property
+    def rejected_counted(self) -> int:
+        """How many counting alone rejected, before any prediction."""
+        return self.rejected_params + self.rejected_gflops + self.rejected_mb
 
 
 def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) -> Counts:
@@ -29,6 +36,8 @@ def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) ->
     return Counts(
         sampled=sum(verdicts.values()),
         rejected_params=verdicts["rejected_params"],
+        rejected_gflops=verdicts["rejected_gflops"],
+        rejected_mb=verdicts["rejected_mb"],
         rejected_predicted=verdicts["rejected_predicted"],
         duplicates=verdicts["duplicate"],
         rejected_measured=verdicts["rejected_measured"],

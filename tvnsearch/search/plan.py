@@ -9,30 +9,13 @@ from msgspec import Struct
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace
+from tvnsearch.search.budget import Budget
 
 FEWEST_TRAININGS = 24
 """Under this many trainings an evolution is little more than its random pool."""
 
 SHORTEST_TRAINING_SECONDS = 1.0
 """No training is cut shorter; with so little time the search trains fewer networks than planned."""
-
-
-class Budget(Struct, frozen=True, forbid_unknown_fields=True):
-    """The limits of equation 1 of the paper: latency on the device and, where given, learnable parameters."""
-
-    max_ms: float
-    max_params: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.max_ms > 0:
-            raise UserError(
-                f"expected a latency budget over 0 ms, but got {self.max_ms} ms; give a larger --max-ms"
-            )
-        if self.max_params is not None and self.max_params < 1:
-            raise UserError(
-                f"expected a budget of at least 1 parameter, but got {self.max_params}; give a larger "
-                "--max-params"
-            )
 
 
 class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
