@@ -7,6 +7,7 @@ from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate
 from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner
 from tvnsearch.search.journal import Journal
+from tvnsearch.search.picking import Pick, pick
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import (
     Fitness,
@@ -31,6 +32,7 @@ __all__ = [
     "LatencyEstimate",
     "LatencyModel",
     "MeasurementFailed",
+    "Pick",
     "RunSummary",
     "SearchEvent",
     "SearchPlan",
@@ -39,6 +41,7 @@ __all__ = [
     "Winner",
     "check_reachable",
     "journal_path",
+    "pick",
     "run_search",
     "scale_to_minutes",
     "summarise",
