@@ -28,6 +28,15 @@ GenomeArguments = Annotated[
 GenomeArgument = Annotated[
     str, typer.Argument(metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.")
 ]
+MaxParamsOption = Annotated[
+    str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
+]
+MaxGflopsOption = Annotated[
+    float | None, typer.Option("--max-gflops", help="Most GFLOPs of a clip (two a multiply-add).")
+]
+MaxMbOption = Annotated[
+    float | None, typer.Option("--max-mb", help="Most megabytes of weights as deployed, in the run's dtype.")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

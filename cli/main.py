@@ -16,6 +16,7 @@ from cli.commands import (
     fit,
     lut,
     measure,
+    pick,
     predict,
     profile,
     resume,
@@ -48,6 +49,7 @@ for command in (
     evolve.evolve,
     resume.resume,
     status.status,
+    pick.pick,
     classify.classify,
     export.export,
 ):

@@ -42,9 +42,10 @@ def print_summary(report: dict[str, Any]) -> None:
         lines.append(_scores_line(winner))
     lines.append(
         f"genomes {report['sampled']:,} sampled; rejected: {report['rejected_params']:,} by parameters, "
+        f"{report['rejected_gflops']:,} by GFLOPs, {report['rejected_mb']:,} by megabytes, "
         f"{report['rejected_predicted']:,} by the predictor, {report['rejected_measured']:,} by real "
-        f"measurement; {report['duplicates']:,} duplicates; {report['trained']:,} trained, "
-        f"{report['failed']:,} failed"
+        f"measurement; {report['duplicates']:,} duplicates, which saved {report['hours_saved']:.2f} hours of "
+        f"training; {report['trained']:,} trained, {report['failed']:,} failed"
     )
     if winner is not None:
         lines += [f"file    {path}" for path in winner.get("files", [])]

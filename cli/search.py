@@ -24,15 +24,17 @@ from tvnsearch.genome.genome import Genome, genome_to_json
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
+from tvnsearch.search.budget import Budget, counted_limits
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.individual import Winner
 from tvnsearch.search.journal import Journal
-from tvnsearch.search.plan import Budget, SearchPlan, scale_to_minutes
+from tvnsearch.search.plan import SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.run_folder import journal_path, weights_path
 from tvnsearch.search.status import summarise
+from tvnsearch.search.strategies import check_strategy
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
@@ -52,8 +54,11 @@ class Request(Struct, frozen=True, kw_only=True):
 
     max_ms: float
     max_params: int | None
+    max_gflops: float | None = None
+    max_mb: float | None = None
     data: str | None
     minutes: float | None
+    strategy: str = "tournament"
     population: int
     tournament: int
     trainings: int
@@ -85,9 +90,10 @@ def start(request: Request, run: Path | None) -> Path:
     """Plan a search and begin its journal; a run that was begun with the same request is taken up again.
 
     Raises:
-        UserError: the budget is impossible, the device not profiled, the data not there, or the folder holds
-            a run with another request.
+        UserError: the budget is impossible, the strategy unknown, the device not profiled, the data not
+            there, or the folder holds a run with another request.
     """
+    check_strategy(request.strategy)
     run = Path("runs") / time.strftime("evolve-%Y%m%d-%H%M%S") if run is None else run
     if journal_path(run).is_file():
         with Journal.read(run) as journal:
@@ -100,16 +106,18 @@ def start(request: Request, run: Path | None) -> Path:
         return run
     space = load_space(request.space)
     device = _device(request)
+    budget = Budget(request.max_ms, request.max_params, request.max_gflops, request.max_mb, device.dtype)
     cache, source = _clips(request)
     classes = len(cache.dataset.classes)
     with DeviceLatency.open(device, database_path(_path(request.db)), classes) as latency:
         plan = SearchPlan(
-            budget=Budget(request.max_ms, request.max_params),
+            budget=budget,
             space=space,
             classes=classes,
             device=request.device,
             device_digest=latency.digest,
             data=cache.dataset.address,
+            strategy=request.strategy,
             population=request.population,
             tournament=request.tournament,
             trainings=request.trainings,
@@ -128,16 +136,21 @@ def carry_out(run: Path) -> dict[str, Any]:
     """Search by the plan in the journal of ``run``, from where it stands, and hand over the winner.
 
     Returns the run's report. Raises:
-        UserError: nothing that was trained keeps the budget, or the device changed since the run began.
+        UserError: nothing that was trained keeps the budget, the device changed since the run began, or
+            another process is writing the run.
     """
-    with Journal.read(run) as journal:
-        plan = journal.plan
+    with Journal.open(run) as journal:
+        _search(journal)
+    return run_report(run)
+
+
+def _search(journal: Journal) -> None:
+    run, plan = journal.run, journal.plan
     request = msgspec.convert(plan.setup, Request)
     device = _device(request)
     cache, source = _clips(request)
     _prepare(cache)
     with (
-        Journal.open(run) as journal,
         DeviceLatency.open(device, database_path(_path(request.db)), plan.classes) as latency,
         TrainedFitness(source, _search_recipe(plan), request.device) as fitness,
     ):
@@ -154,7 +167,6 @@ def carry_out(run: Path) -> dict[str, Any]:
                 "in its time; give it more --minutes, or raise --max-ms"
             )
         _hand_over(run, winner, request, cache, fitness)
-    return run_report(run)
 
 
 def run_report(run: Path) -> dict[str, Any]:
@@ -168,6 +180,8 @@ def run_report(run: Path) -> dict[str, Any]:
         plan = journal.plan
     report["max_ms"] = plan.budget.max_ms
     report["max_params"] = plan.budget.max_params
+    report["max_gflops"] = plan.budget.max_gflops
+    report["max_mb"] = plan.budget.max_mb
     winner = report["winner"]
     scores = _final_scores(run)
     if winner is not None and scores is not None and scores.number == winner["number"]:
@@ -218,8 +232,8 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     seconds = _seconds_per_iteration(plan, latency, source)
     hours = plan.trainings * plan.iterations * seconds / 3600
     say(
-        f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, tournaments of "
-        f"{plan.tournament} from {plan.population}: about {hours:,.1f} hours here"
+        f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, strategy "
+        f"{plan.strategy} with a pool of {plan.population}: about {hours:,.1f} hours here"
     )
     if request.minutes is None:
         return plan
@@ -230,7 +244,7 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     say(
         f"scaled to {request.minutes:g} minutes: {scaled.trainings} networks trained for "
         + ("as long as planned" if each is None else f"{each:.0f} seconds each")
-        + f", tournaments of {scaled.tournament} from {scaled.population}; then the winner alone for "
+        + f", a pool of {scaled.population}; then the winner alone for "
         f"{request.minutes * FINAL_SHARE:.1f} minutes"
     )
     return scaled
@@ -239,10 +253,8 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
 def _seconds_per_iteration(plan: SearchPlan, latency: DeviceLatency, source: DataSource) -> float:
     rng = random.Random(f"{plan.seed}/trial")
     genomes = [sample_genome(plan.space, rng) for _ in range(TRIAL_DRAWS)]
-    if plan.budget.max_params is not None:
-        genomes = [
-            genome for genome in genomes if trace(genome, plan.classes).params <= plan.budget.max_params
-        ]
+    for limit in counted_limits(plan.budget):
+        genomes = [genome for genome in genomes if limit.count(trace(genome, plan.classes)) <= limit.maximum]
     estimates = latency.estimate(genomes)
     feasible = sorted(
         (
@@ -282,7 +294,7 @@ def _show(event: SearchEvent, plan: SearchPlan, bar: ProgressBar) -> None:
     best = "-" if event.best_fitness is None else f"{event.best_fitness:.3f}"
     bar.update(
         done,
-        f"sampled {counts.sampled}, rejected by parameters {counts.rejected_params}, predictor "
+        f"sampled {counts.sampled}, rejected by counts {counts.rejected_counted}, predictor "
         f"{counts.rejected_predicted}, measurement {counts.rejected_measured}; trained {counts.trained}, "
         f"best {best}",
     )

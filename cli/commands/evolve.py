@@ -14,6 +14,9 @@ from cli.arguments import (
     DeviceOption,
     DtypeOption,
     JsonOption,
+    MaxGflopsOption,
+    MaxMbOption,
+    MaxParamsOption,
     SeedOption,
     SpaceOption,
     ThreadsOption,
@@ -23,9 +26,9 @@ from cli.arguments import (
 
 def evolve(
     max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
-    max_params: Annotated[
-        str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
-    ] = None,
+    max_params: MaxParamsOption = None,
+    max_gflops: MaxGflopsOption = None,
+    max_mb: MaxMbOption = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -38,8 +41,13 @@ def evolve(
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Scale the plan to this much time; else the paper's.")
     ] = None,
-    population: Annotated[int, typer.Option("--population", min=1)] = 200,
-    tournament: Annotated[int, typer.Option("--tournament", min=1)] = 50,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="tournament (the paper's), ageing, random, or pareto.")
+    ] = "tournament",
+    population: Annotated[int, typer.Option("--population", min=1, help="The size of the pool.")] = 200,
+    tournament: Annotated[
+        int, typer.Option("--tournament", min=1, help="Of strategies tournament and ageing.")
+    ] = 50,
     trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
     iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
     space: SpaceOption = "paper",
@@ -60,8 +68,11 @@ def evolve(
     request = Request(
         max_ms=max_ms,
         max_params=parse_count(max_params, "--max-params"),
+        max_gflops=max_gflops,
+        max_mb=max_mb,
         data=data,
         minutes=minutes,
+        strategy=strategy,
         population=population,
         tournament=tournament,
         trainings=trainings,

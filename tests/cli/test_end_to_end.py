@@ -72,7 +72,7 @@ class World:
 
 SEARCH = (
     "evolve", "--max-ms", 30, "--max-params", "1M", "--space", "space.toml", "--data", "clips",
-    "--db", "l.sqlite", "--run", "run",
+    "--strategy", "ageing", "--max-mb", 4, "--db", "l.sqlite", "--run", "run",
     "--population", 3, "--tournament", 2, "--trainings", 5, "--iterations", 12,
 )  # fmt: skip
 
@@ -161,6 +161,8 @@ def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) ->
     assert len(set(ids)) == len(ids) == 5
     assert world.json("status", "run") == found
     assert world.json("resume", "run")["winner"] == found["winner"]
+    plan = json.loads(world.rows("SELECT json FROM plan")[0][0])
+    assert (plan["strategy"], plan["budget"]["max_mb"]) == ("ageing", 4.0)
     shown = world.run("status", "run")
     assert "budget 30 ms" in shown
     assert "chance is 12.5 %" in shown

@@ -124,15 +124,22 @@ def make_plan(**changes: Any) -> SearchPlan:
     return SearchPlan(**(given | changes))
 
 
-def make_individual(number: int, value: float, genome: Genome) -> Individual:
+def make_individual(
+    number: int,
+    value: float,
+    genome: Genome,
+    parent: int | None = None,
+    latency_ms: float = 1.0,
+    params: int = 1,
+) -> Individual:
     return Individual(
         number=number,
-        parent=None,
+        parent=parent,
         genome=genome,
         genome_id=genome_id(genome),
-        params=1,
+        params=params,
         macs=1,
-        measurement=measurement(1.0),
+        measurement=measurement(latency_ms),
         fitness=fitness(value),
     )
 

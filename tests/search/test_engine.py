@@ -187,6 +187,11 @@ def test_events_count_what_happens(tmp_path: Path) -> None:
         assert events[-1].best_fitness == max(member.fitness.value for member in journal.individuals())
     assert counts.sampled == sum(verdicts.values())
     assert counts.rejected_params == verdicts["rejected_params"]
+    assert counts.rejected_gflops == verdicts["rejected_gflops"]
+    assert counts.rejected_mb == verdicts["rejected_mb"]
+    assert counts.rejected_counted == sum(
+        verdicts[kind] for kind in ("rejected_params", "rejected_gflops", "rejected_mb")
+    )
     assert counts.rejected_predicted == verdicts["rejected_predicted"]
     assert counts.rejected_measured == verdicts["rejected_measured"]
     assert counts.duplicates == verdicts["duplicate"]
@@ -248,7 +253,7 @@ def test_a_plan_without_time_for_anything_has_no_winner(tmp_path: Path) -> None:
 
 def test_an_impossible_budget_is_refused_before_anything_is_judged(tmp_path: Path) -> None:
     fitness = FakeFitness()
-    with pytest.raises(UserError, match=r"got 0\.001 ms and the fastest network found"):
+    with pytest.raises(UserError, match=r"got --max-ms 0\.001 and the smallest network found"):
         search(tmp_path / "run", make_plan(budget=Budget(0.001)), fitness=fitness)
     with Journal.read(tmp_path / "run") as journal:
         assert journal.next_number == 0
@@ -272,7 +277,7 @@ def test_a_budget_that_only_a_freak_keeps_ends_in_a_sentence(
 ) -> None:
     monkeypatch.setattr(engine, "PATIENCE_CANDIDATES", 200)
     monkeypatch.setattr(engine, "HOPELESS_CANDIDATES", 400)
-    with pytest.raises(UserError, match="none of 400 did; raise --max-ms"):
+    with pytest.raises(UserError, match="none of 400 did; raise --max-ms, or search"):
         search(tmp_path / "run", make_plan(budget=Budget(0.095)))
     with Journal.read(tmp_path / "run") as journal:
         assert journal.lines() == ["the last 200 candidates were all over the budget; the search goes on"]

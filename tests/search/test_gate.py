@@ -11,6 +11,7 @@ from tvnsearch.genome import Genome, genome_id, trace
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Budget, BudgetGate, LatencyEstimate
+from tvnsearch.search.budget import gflops, weights_mb
 
 SPACE = load_space("digits")
 
@@ -25,16 +26,29 @@ class CountingLatency(FakeLatency):
         return super().estimate(genomes)
 
 
-@given(st.integers(0, 10**6), st.floats(0.05, 20.0), st.integers(1_000, 300_000))
-def test_verdicts_follow_from_what_is_known(seed: int, max_ms: float, max_params: int) -> None:
+@given(
+    st.integers(0, 10**6),
+    st.floats(0.05, 20.0),
+    st.none() | st.integers(1_000, 300_000),
+    st.none() | st.floats(0.001, 0.1),
+    st.none() | st.floats(0.004, 1.0),
+)
+def test_verdicts_follow_from_what_is_known_and_what_is_cheapest_is_asked_first(
+    seed: int, max_ms: float, max_params: int | None, max_gflops: float | None, max_mb: float | None
+) -> None:
     genome = sample_genome(SPACE, random.Random(seed))
     latency = CountingLatency()
-    verdict = BudgetGate(Budget(max_ms, max_params), CLASSES, latency).judge(genome)
+    budget = Budget(max_ms, max_params, max_gflops, max_mb)
+    verdict = BudgetGate(budget, CLASSES, latency).judge(genome)
     [estimate] = FakeLatency().estimate([genome])
-    params = trace(genome, CLASSES).params
-    assert verdict.params == params
-    if params > max_params:
-        assert (verdict.kind, verdict.estimate, latency.measured) == ("rejected_params", None, [])
+    traced = trace(genome, CLASSES)
+    assert (verdict.params, verdict.macs) == (traced.params, traced.macs)
+    if max_params is not None and traced.params > max_params:
+        assert (verdict.kind, verdict.estimate, latency.calls) == ("rejected_params", None, [0])
+    elif max_gflops is not None and gflops(traced) > max_gflops:
+        assert (verdict.kind, verdict.estimate, latency.calls) == ("rejected_gflops", None, [0])
+    elif max_mb is not None and weights_mb(traced, "float32") > max_mb:
+        assert (verdict.kind, verdict.estimate, latency.calls) == ("rejected_mb", None, [0])
     elif estimate.lower_ms > max_ms:
         assert (verdict.kind, verdict.estimate, latency.measured) == ("rejected_predicted", estimate, [])
     else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from pathlib import Path
@@ -73,9 +74,9 @@ def test_scores_that_the_data_do_not_define_stay_undefined(tmp_path: Path) -> No
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Journal.create(run, make_plan()):
-        with pytest.raises(UserError, match="another process is writing it"):
+        with pytest.raises(UserError, match=f"process {os.getpid()} on .* is writing it"):
             Journal.open(run)
-        with pytest.raises(UserError, match="another process is writing it"):
+        with pytest.raises(UserError, match=f"process {os.getpid()} on .* is writing it"):
             Journal.create(run, make_plan())
         with Journal.read(run) as reader:
             assert reader.next_number == 0

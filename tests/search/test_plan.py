@@ -40,10 +40,17 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], s
 
 
 @pytest.mark.parametrize(
-    "limits", [{"max_ms": 0.0}, {"max_ms": float("nan")}, {"max_ms": 5.0, "max_params": 0}]
+    ("limits", "sentence"),
+    [
+        ({"max_ms": 0.0}, "expected a budget over 0 ms, but got 0.0; give a larger --max-ms"),
+        ({"max_ms": float("nan")}, "expected a budget over 0 ms, but got nan"),
+        ({"max_ms": 5.0, "max_params": 0}, "over 0 parameters, but got 0; give a larger --max-params"),
+        ({"max_ms": 5.0, "max_gflops": -1.0}, "over 0 GFLOPs, but got -1.0; give a larger --max-gflops"),
+        ({"max_ms": 5.0, "max_mb": 0.0}, "over 0 MB, but got 0.0; give a larger --max-mb"),
+    ],
 )
-def test_a_budget_of_nothing_is_refused(limits: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="expected a"):
+def test_a_budget_of_nothing_is_refused(limits: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         Budget(**limits)
 
 

@@ -157,7 +157,7 @@ def test_a_running_search_is_written_by_one_process_and_read_by_many(tmp_path: P
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "running\n"
-        with pytest.raises(UserError, match="another process is writing it"):
+        with pytest.raises(UserError, match=f"but process {process.pid} on .* is writing it; wait for it"):
             Journal.open(run)
         assert summarise(run).trained <= 60
     finally:

@@ -1,12 +1,14 @@
-"""Tournament evolution under a budget, journaled decision by decision. Imports no torch."""
+"""Search under a budget by any of several strategies, journaled decision by decision. Imports no torch."""
 
+from tvnsearch.search.budget import Budget
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.events import Counts, SearchEvent
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate
 from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner
 from tvnsearch.search.journal import Journal
-from tvnsearch.search.plan import Budget, SearchPlan, scale_to_minutes
+from tvnsearch.search.picking import Pick, pick
+from tvnsearch.search.plan import SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -30,6 +32,7 @@ __all__ = [
     "LatencyEstimate",
     "LatencyModel",
     "MeasurementFailed",
+    "Pick",
     "RunSummary",
     "SearchEvent",
     "SearchPlan",
@@ -38,6 +41,7 @@ __all__ = [
     "Winner",
     "check_reachable",
     "journal_path",
+    "pick",
     "run_search",
     "scale_to_minutes",
     "summarise",

@@ -18,14 +18,15 @@ from typing import Any
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
-from tvnsearch.search.events import Counts, EventKind, SearchEvent
+from tvnsearch.search.budget import given_options
+from tvnsearch.search.events import EventKind, SearchEvent, counts_of
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
 from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner, individual_of, rank
 from tvnsearch.search.journal import Journal, Streak
 from tvnsearch.search.protocols import FitnessFunction, LatencyModel, TrainingFailed
 from tvnsearch.search.run_folder import keep_weights, weights_path
-from tvnsearch.search.strategies import Proposal, make_strategy
+from tvnsearch.search.strategies import Proposal, make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
 
 FIRST_BATCH = 16
@@ -82,7 +83,7 @@ class _Search:
         self._strategy = make_strategy(plan)
         individuals = journal.individuals()
         self._pending = journal.pending()
-        self._strategy.restore(individuals, len(self._pending))
+        self._strategy.restore(individuals, [proposal_of(candidate) for candidate in self._pending])
         self._best: Individual | None = max(individuals, key=rank, default=None)
         self._next_number = journal.next_number
         self._verdicts = Counter(journal.verdict_counts())
@@ -128,6 +129,7 @@ class _Search:
         proposals = [self._strategy.ask(random.Random(f"{self._plan.seed}/{number}")) for number in numbers]
         screenings = self._gate.screen([proposal.genome for proposal in proposals])
         self._batch_size = min(2 * self._batch_size, LARGEST_BATCH)
+        accepted: Proposal | None = None
         unrecorded: list[Candidate] = []
         for number, proposal, screening in zip(numbers, proposals, screenings, strict=True):
             candidate = self._judge(number, proposal, screening)
@@ -137,12 +139,15 @@ class _Search:
                 self._record(unrecorded)
                 unrecorded = []
             if candidate.verdict.kind == "accepted":
+                accepted = proposal
                 self._batch_size = FIRST_BATCH
                 self._pending.append(candidate)
-                return
-            if self._is_done() or self._is_impatient():
+            if accepted or self._is_done() or self._is_impatient():
                 break
         self._record(unrecorded)
+        for proposal in proposals:
+            if proposal is not accepted:
+                self._strategy.drop(proposal)
         if self._is_impatient():
             self._check_budget_again()
 
@@ -186,6 +191,7 @@ class _Search:
                 raise TrainingFailed(f"its fitness is {fitness.value}")
         except TrainingFailed as error:
             self._journal.record_failed(number, str(error), self._clock() - began, self._elapsed_seconds())
+            self._strategy.drop(proposal_of(candidate))
             self._failed += 1
             self._keep_weights()
             self._emit("failed", f"individual {number} could not be trained: {error}", number)
@@ -237,7 +243,7 @@ class _Search:
         if not self._verdicts["accepted"] and unmeasured >= HOPELESS_CANDIDATES:
             raise UserError(
                 "expected random networks of this space to keep the budget now and then, but none of "
-                f"{unmeasured:,} did; raise --max-ms or --max-params, or search a space of smaller networks"
+                f"{unmeasured:,} did; raise {given_options(budget)}, or search a space of smaller networks"
             )
         self._note(f"the last {unmeasured:,} candidates were all over the budget; the search goes on")
 
@@ -273,20 +279,11 @@ class _Search:
     def _emit(
         self, kind: EventKind, text: str, number: int | None = None, training: dict[str, Any] | None = None
     ) -> None:
-        counts = Counts(
-            sampled=self._verdicts.total(),
-            rejected_params=self._verdicts["rejected_params"],
-            rejected_predicted=self._verdicts["rejected_predicted"],
-            duplicates=self._verdicts["duplicate"],
-            rejected_measured=self._verdicts["rejected_measured"],
-            trained=len(self._training_seconds),
-            failed=self._failed,
-        )
         self._on_event(
             SearchEvent(
                 kind=kind,
                 text=text,
-                counts=counts,
+                counts=counts_of(self._verdicts, len(self._training_seconds), self._failed),
                 trainings=self._plan.trainings,
                 best_fitness=None if self._best is None else self._best.fitness.value,
                 elapsed_seconds=self._elapsed_seconds(),

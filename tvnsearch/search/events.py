@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
+
+from tvnsearch.search.individual import VerdictKind
 
 EventKind = Literal["started", "judged", "training", "trained", "failed", "noted", "finished"]
 
@@ -14,11 +17,33 @@ class Counts(Struct, frozen=True):
 
     sampled: int
     rejected_params: int
+    rejected_gflops: int
+    rejected_mb: int
     rejected_predicted: int
     duplicates: int
     rejected_measured: int
     trained: int
     failed: int
+
+    @property
+    def rejected_counted(self) -> int:
+        """How many counting alone rejected, before any prediction."""
+        return self.rejected_params + self.rejected_gflops + self.rejected_mb
+
+
+def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) -> Counts:
+    """The counts of a run whose candidates met ``verdicts`` so often."""
+    return Counts(
+        sampled=sum(verdicts.values()),
+        rejected_params=verdicts["rejected_params"],
+        rejected_gflops=verdicts["rejected_gflops"],
+        rejected_mb=verdicts["rejected_mb"],
+        rejected_predicted=verdicts["rejected_predicted"],
+        duplicates=verdicts["duplicate"],
+        rejected_measured=verdicts["rejected_measured"],
+        trained=trained,
+        failed=failed,
+    )
 
 
 class SearchEvent(Struct, frozen=True):

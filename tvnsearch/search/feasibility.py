@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -12,6 +12,8 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.mutation import mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
+from tvnsearch.search.budget import CountedLimit, counted_limits, written_cost, written_limit
+from tvnsearch.search.extremes import Costs, binding_range, smallest_genomes
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import LatencyModel
 
@@ -21,82 +23,96 @@ ROUNDS = 40
 PATIENCE_ROUNDS = 4
 
 
-class _Cost(Struct, frozen=True, gc=False):
-    genome: Genome
-    lower_ms: float
-    params: int
+class _Limit(Struct, frozen=True):
+    """One limit of the budget, counted or predicted, and what genomes cost against it."""
+
+    option: str
+    maximum: float
+    unit: str
+    costs: Costs
 
 
 def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -> None:
-    """Look for a genome within the budget, counted and predicted: at random, then by greedy mutation.
+    """Look for a genome within the budget, counted and predicted, among small and random ones and below them.
 
     Another ``attempt`` looks at other genomes.
 
     Raises:
-        UserError: none was found; the sentence says what was asked, and the smallest that was found.
+        UserError: none was found; the sentence says what was asked, the smallest that was found, and which
+            part of the space binds.
     """
-    budget = plan.budget
-    max_params = float("inf") if budget.max_params is None else budget.max_params
+    limits = _limits(plan, latency)
     rng = random.Random(f"{plan.seed}/reachable/{attempt}")
-    samples = _costs([sample_genome(plan.space, rng) for _ in range(SAMPLES)], plan, latency)
+    starts = [*smallest_genomes(plan.space), *[sample_genome(plan.space, rng) for _ in range(SAMPLES)]]
 
-    def smallest(value: Callable[[_Cost], float], enough: float) -> _Cost:
-        return _descend(samples, value, enough, plan, latency, rng)
+    def excesses(genomes: Sequence[Genome]) -> list[float]:
+        shares = [[cost / limit.maximum for cost in limit.costs(genomes)] for limit in limits]
+        return [max(of_one) for of_one in zip(*shares, strict=True)]
 
-    def excess(cost: _Cost) -> float:
-        return max(cost.lower_ms / budget.max_ms, cost.params / max_params)
-
-    nearest = smallest(excess, enough=1.0)
-    if excess(nearest) <= 1.0:
+    nearest, excess = _descend(starts, excesses, 1.0, plan, rng)
+    if excess <= 1.0:
         return
-    fastest = smallest(lambda cost: cost.lower_ms, enough=0.0)
-    if excess(fastest) <= 1.0:  # another descent may come out lower
-        return
-    if fastest.lower_ms > budget.max_ms:
-        raise UserError(
-            f"expected a latency budget that some network of this space keeps on {plan.device}, but got "
-            f"{budget.max_ms:g} ms and the fastest network found is predicted to take at least "
-            f"{fastest.lower_ms:.3g} ms; raise --max-ms above that, or search a space with smaller inputs"
-        )
-    lightest = smallest(lambda cost: cost.params, enough=0.0)
-    if lightest.params > max_params:
-        raise UserError(
-            "expected a parameter budget that some network of this space keeps, but got "
-            f"{budget.max_params:,} and the smallest network found has {lightest.params:,} parameters for "
-            f"{plan.classes} classes; raise --max-params above that, or search a space with fewer filters"
-        )
+    for limit in limits:
+        smallest, cost = _descend(starts, limit.costs, limit.maximum, plan, rng)
+        if cost > limit.maximum:
+            raise _unreachable(plan, limit, cost)
+        if excesses([smallest])[0] <= 1.0:  # another descent may come out lower
+            return
+    asked = " and ".join(written_limit(limit.option, limit.maximum) for limit in limits)
+    came = " and ".join(written_cost(limit.costs([nearest])[0], limit.unit) for limit in limits)
     raise UserError(
-        f"expected a budget that some network of this space keeps on {plan.device}, but no network found "
-        f"keeps both {budget.max_ms:g} ms and {budget.max_params:,} parameters, the nearest being predicted "
-        f"to take at least {nearest.lower_ms:.3g} ms with {nearest.params:,} parameters; raise --max-ms or "
-        "--max-params"
+        f"expected limits that one network of this space keeps together on {plan.device}, but none that was "
+        f"found keeps {asked} at once, the nearest taking {came}; raise one of them"
     )
 
 
-def _costs(genomes: Sequence[Genome], plan: SearchPlan, latency: LatencyModel) -> list[_Cost]:
-    estimates = latency.estimate(genomes)
+def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
+    """All limits, the cheapest to look at first; latencies are predicted lower bounds."""
+
+    def counts(limit: CountedLimit) -> Costs:
+        return lambda genomes: [limit.count(trace(genome, plan.classes)) for genome in genomes]
+
+    def lower_ms(genomes: Sequence[Genome]) -> list[float]:
+        return [estimate.lower_ms for estimate in latency.estimate(genomes)]
+
+    counted = counted_limits(plan.budget)
     return [
-        _Cost(genome, estimate.lower_ms, trace(genome, plan.classes).params)
-        for genome, estimate in zip(genomes, estimates, strict=True)
+        *[_Limit(limit.option, limit.maximum, limit.unit, counts(limit)) for limit in counted],
+        _Limit("--max-ms", plan.budget.max_ms, "ms", lower_ms),
     ]
 
 
 def _descend(
-    starts: Sequence[_Cost],
-    value: Callable[[_Cost], float],
-    enough: float,
-    plan: SearchPlan,
-    latency: LatencyModel,
-    rng: random.Random,
-) -> _Cost:
-    smallest = min(starts, key=value)
+    starts: Sequence[Genome], costs: Costs, enough: float, plan: SearchPlan, rng: random.Random
+) -> tuple[Genome, float]:
+    """The cheapest genome that greedy mutation reaches from the cheapest start, and its cost."""
+    cost, smallest = _cheapest(starts, costs)
     rounds_without_gain = 0
     for _ in range(ROUNDS):
-        if value(smallest) <= enough or rounds_without_gain == PATIENCE_ROUNDS:
+        if cost <= enough or rounds_without_gain == PATIENCE_ROUNDS:
             break
-        mutants = _costs([mutate(smallest.genome, plan.space, rng) for _ in range(MUTANTS)], plan, latency)
-        candidate = min(mutants, key=value)
-        gained = value(candidate) < value(smallest)
-        rounds_without_gain = 0 if gained else rounds_without_gain + 1
-        smallest = candidate if gained else smallest
-    return smallest
+        mutants = [mutate(smallest, plan.space, rng) for _ in range(MUTANTS)]
+        mutant_cost, mutant = _cheapest(mutants, costs)
+        rounds_without_gain += 1
+        if mutant_cost < cost:
+            cost, smallest, rounds_without_gain = mutant_cost, mutant, 0
+    return smallest, cost
+
+
+def _cheapest(genomes: Sequence[Genome], costs: Costs) -> tuple[float, Genome]:
+    found = costs(genomes)
+    cost = min(found)
+    return cost, genomes[found.index(cost)]
+
+
+def _unreachable(plan: SearchPlan, limit: _Limit, smallest: float) -> UserError:
+    binding = binding_range(plan.space, limit.costs)
+    if binding is None:
+        advice = f"which the head for {plan.classes} classes alone takes"
+    else:
+        advice = f"or lower {binding}.min in the space, {getattr(plan.space, binding).min:g} now, which binds"
+    asked, came = written_limit(limit.option, limit.maximum), written_cost(smallest, limit.unit)
+    return UserError(
+        f"expected a budget that some network of this space keeps on {plan.device}, but got {asked} and the "
+        f"smallest network found takes {came}; raise {limit.option} above that, {advice}"
+    )

@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import trace
+from tvnsearch.genome.trace import Trace, trace
+from tvnsearch.search.budget import Budget, CountedRejection, counted_limits
 from tvnsearch.search.individual import Verdict
-from tvnsearch.search.plan import Budget
 from tvnsearch.search.protocols import LatencyEstimate, LatencyModel, MeasurementFailed
 
 
@@ -24,14 +24,15 @@ class Screening(Struct, frozen=True, gc=False):
 
 
 class BudgetGate:
-    """Judges genomes against a budget: parameters, then the predicted latency, then a real measurement.
+    """Judges genomes against a budget: counts, then the predicted latency, then a real measurement.
 
     A prediction rejects only when even its lower bound is over the budget; a measurement rejects unless its
     whole confidence interval keeps it, for the budget is a promise.
     """
 
     def __init__(self, budget: Budget, classes: int, latency: LatencyModel) -> None:
-        self._budget = budget
+        self._max_ms = budget.max_ms
+        self._counted_limits = counted_limits(budget)
         self._classes = classes
         self._latency = latency
 
@@ -41,22 +42,21 @@ class BudgetGate:
         return screening.rejection or self.confirm(genome, screening)
 
     def screen(self, genomes: Sequence[Genome]) -> list[Screening]:
-        """Judge many genomes, in their order, by parameters and prediction; one call predicts them all."""
-        max_params = self._budget.max_params
+        """Judge many genomes, in their order, by counts and prediction; one call predicts them all."""
         traces = [trace(genome, self._classes) for genome in genomes]
-        small_enough = [max_params is None or traced.params <= max_params for traced in traces]
+        over = [self._counted_over(traced) for traced in traces]
         estimates = iter(
             self._latency.estimate(
-                [genome for genome, keeps in zip(genomes, small_enough, strict=True) if keeps]
+                [genome for genome, kind in zip(genomes, over, strict=True) if kind is None]
             )
         )
         screenings = []
-        for traced, keeps in zip(traces, small_enough, strict=True):
-            estimate = next(estimates) if keeps else None
+        for traced, kind in zip(traces, over, strict=True):
+            estimate = None if kind else next(estimates)
             rejection = None
-            if estimate is None:
-                rejection = Verdict("rejected_params", traced.params, traced.macs)
-            elif estimate.lower_ms > self._budget.max_ms:
+            if kind is not None:
+                rejection = Verdict(kind, traced.params, traced.macs)
+            elif estimate is not None and estimate.lower_ms > self._max_ms:
                 rejection = Verdict("rejected_predicted", traced.params, traced.macs, estimate)
             screenings.append(Screening(traced.params, traced.macs, estimate, rejection))
         return screenings
@@ -68,6 +68,13 @@ class BudgetGate:
             measurement = self._latency.measure(genome)
         except MeasurementFailed as error:
             return replace(measured_over, reason=str(error))
-        if measurement.ci_high_ms > self._budget.max_ms:
+        if measurement.ci_high_ms > self._max_ms:
             return replace(measured_over, measurement=measurement)
         return replace(measured_over, kind="accepted", measurement=measurement)
+
+    def _counted_over(self, traced: Trace) -> CountedRejection | None:
+        """The first limit that the network's counts are over."""
+        for limit in self._counted_limits:
+            if limit.count(traced) > limit.maximum:
+                return limit.rejection
+        return None

@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.budget import CountedRejection
 from tvnsearch.search.protocols import Fitness, LatencyEstimate
 
-VerdictKind = Literal["rejected_params", "rejected_predicted", "duplicate", "rejected_measured", "accepted"]
+VerdictKind = Literal[CountedRejection, "rejected_predicted", "duplicate", "rejected_measured", "accepted"]
 
 
 class Verdict(Struct, frozen=True):

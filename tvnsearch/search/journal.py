@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -72,7 +71,7 @@ class Journal:
             ) from None
         lock = run_folder.lock_run(run)
         if run_folder.journal_path(run).exists():
-            os.close(lock)
+            run_folder.unlock_run(lock)
             raise UserError(
                 f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
                 f"{run}`, or give another folder"
@@ -104,7 +103,7 @@ class Journal:
         """Let go of the file and, if this process writes it, of the run."""
         self._connection.close()
         if self._lock is not None:
-            os.close(self._lock)
+            run_folder.unlock_run(self._lock)
             self._lock = None
 
     def __enter__(self) -> Journal:
@@ -238,6 +237,20 @@ class Journal:
         fitness = msgspec.json.decode(row[-2], type=Fitness)
         return Winner(
             individual_of(candidate_from_row(row), fitness), msgspec.json.decode(row[-1], type=Measurement)
+        )
+
+    def fresh_measurements(self) -> dict[int, Measurement]:
+        """The latest measurement of each individual that ever won, by its number."""
+        rows = self._connection.execute("SELECT number, measurement FROM winners ORDER BY sequence")
+        return {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+
+    def trainings_saved(self) -> int:
+        """How many candidates were duplicates of networks that had been given to training already."""
+        return int(
+            self._value(
+                "SELECT COUNT(*) FROM candidates WHERE verdict = 'duplicate' AND genome_id IN "
+                "(SELECT genome_id FROM candidates WHERE verdict = 'accepted')"
+            )
         )
 
     def winner_is_final(self) -> bool:

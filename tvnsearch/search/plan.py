@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace
+from tvnsearch.search.budget import Budget
 
 FEWEST_TRAININGS = 24
 """Under this many trainings an evolution is little more than its random pool."""
@@ -17,31 +18,14 @@ SHORTEST_TRAINING_SECONDS = 1.0
 """No training is cut shorter; with so little time the search trains fewer networks than planned."""
 
 
-class Budget(Struct, frozen=True, forbid_unknown_fields=True):
-    """The limits of equation 1 of the paper: latency on the device and, where given, learnable parameters."""
-
-    max_ms: float
-    max_params: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.max_ms > 0:
-            raise UserError(
-                f"expected a latency budget over 0 ms, but got {self.max_ms} ms; give a larger --max-ms"
-            )
-        if self.max_params is not None and self.max_params < 1:
-            raise UserError(
-                f"expected a budget of at least 1 parameter, but got {self.max_params}; give a larger "
-                "--max-params"
-            )
-
-
 class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that decides how a search goes; written to the journal when a run begins.
 
     The defaults are the paper's (section 2), except ``trainings``, which the paper does not give: it counts
-    all trainings, those of the random pool included. ``minutes`` bounds the wall-clock time, over all
-    resumes, and ``seconds_per_training`` that of each training, whatever its iterations. ``device`` and
-    ``device_digest`` name what latencies were measured on, ``data`` says in words
+    all trainings, those of the random pool included. Every ``strategy`` keeps ``population`` individuals at
+    most; ``tournament`` is the size of tournaments where the strategy leaves it open. ``minutes`` bounds the
+    wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
+    iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
     fitness again.
     """

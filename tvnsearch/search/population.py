@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 
 from tvnsearch.search.individual import Individual, rank
 
 
 class Population:
-    """At most ``size`` individuals, of which a new one drives out the worst."""
+    """At most ``size`` individuals, of which a new one drives out the worst and takes its place."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._members: list[Individual] = []
+        self._worst_first: list[tuple[float, int, int]] = []
+        """A heap of each member's fitness, number and place in ``_members``."""
 
     def __len__(self) -> int:
         return len(self._members)
 
     @property
     def members(self) -> tuple[Individual, ...]:
-        """The individuals in the order in which they came."""
+        """The individuals; each newcomer to a full pool stands where the one it drove out stood."""
         return tuple(self._members)
 
     @property
@@ -32,9 +35,15 @@ class Population:
 
         Of equally bad individuals the oldest leaves, so that an evolution drifts instead of standing still.
         """
-        self._members.append(individual)
-        if len(self._members) > self.size:
-            self._members.remove(min(self._members, key=lambda member: (member.fitness.value, member.number)))
+        value, number = individual.fitness.value, individual.number
+        if not self.is_full:
+            heapq.heappush(self._worst_first, (value, number, len(self._members)))
+            self._members.append(individual)
+            return
+        worst_value, worst_number, place = self._worst_first[0]
+        if (value, number) > (worst_value, worst_number):
+            heapq.heapreplace(self._worst_first, (value, number, place))
+            self._members[place] = individual
 
     def best_of(self, count: int, rng: random.Random) -> Individual:
         """The best of ``count`` individuals picked at random; of all of them where there are fewer."""

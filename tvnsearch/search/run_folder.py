@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +64,8 @@ def keep_weights(run: Path, numbers: Iterable[int]) -> None:
 def lock_run(run: Path) -> int:
     """Take the run for this process alone and return the file descriptor that holds the lock.
 
-    The lock goes when the descriptor is closed or the process ends, however it ends.
+    The lock goes with :func:`unlock_run` or with the process, however that ends: who holds it is written in
+    the file for others to read, and decides nothing.
 
     Raises:
         UserError: another process has it.
@@ -72,12 +74,21 @@ def lock_run(run: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.pread(descriptor, 300, 0).decode(errors="replace") or "another process"
         os.close(descriptor)
         raise UserError(
-            f"expected to write the run {run} alone, but another process is writing it; wait for it or stop "
+            f"expected to write the run {run} alone, but {holder} is writing it; wait for it or stop "
             f"it, and watch it meanwhile with `tvnsearch status {run}`"
         ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}".encode(), 0)
     return descriptor
+
+
+def unlock_run(descriptor: int) -> None:
+    """Let go of the run that :func:`lock_run` took."""
+    os.ftruncate(descriptor, 0)
+    os.close(descriptor)
 
 
 def write_new_journal(run: Path, plan_json: str) -> None:

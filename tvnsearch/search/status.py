@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.individual import Winner, rank
+from tvnsearch.search.individual import Individual, rank
 from tvnsearch.search.journal import Journal
 
 
-class WinnerSummary(Struct, frozen=True):
-    """The winner of a run: its fresh latency and confidence interval, its size, its validation scores."""
+class NetworkSummary(Struct, frozen=True):
+    """A trained network of a run: its latency and confidence interval, its size, its validation scores."""
 
     number: int
     genome: Genome
@@ -29,12 +30,18 @@ class WinnerSummary(Struct, frozen=True):
 
 
 class RunSummary(Struct, frozen=True):
-    """What a run has come to so far; ``winner`` is None until the search has ended."""
+    """What a run has come to so far; ``winner`` is None until the search has ended.
+
+    ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
+    of all trainings.
+    """
 
     run: str
-    winner: WinnerSummary | None
+    winner: NetworkSummary | None
     sampled: int
     rejected_params: int
+    rejected_gflops: int
+    rejected_mb: int
     rejected_predicted: int
     duplicates: int
     rejected_measured: int
@@ -42,6 +49,7 @@ class RunSummary(Struct, frozen=True):
     failed: int
     best_fitness: float | None
     hours: float
+    hours_saved: float
 
 
 def summarise(run: Path) -> RunSummary:
@@ -54,11 +62,17 @@ def summarise(run: Path) -> RunSummary:
         counts = journal.verdict_counts()
         individuals = journal.individuals()
         winner = journal.winner()
+        training_seconds = journal.training_seconds()
+        seconds_saved = journal.trainings_saved() * sum(training_seconds) / max(1, len(training_seconds))
         return RunSummary(
             run=str(run),
-            winner=None if winner is None else _winner_summary(winner),
+            winner=None
+            if winner is None
+            else network_summary(replace(winner.individual, measurement=winner.measurement)),
             sampled=sum(counts.values()),
             rejected_params=counts["rejected_params"],
+            rejected_gflops=counts["rejected_gflops"],
+            rejected_mb=counts["rejected_mb"],
             rejected_predicted=counts["rejected_predicted"],
             duplicates=counts["duplicate"],
             rejected_measured=counts["rejected_measured"],
@@ -66,12 +80,14 @@ def summarise(run: Path) -> RunSummary:
             failed=len(journal.failures()),
             best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
             hours=journal.elapsed_seconds / 3600,
+            hours_saved=seconds_saved / 3600,
         )
 
 
-def _winner_summary(winner: Winner) -> WinnerSummary:
-    individual, measurement = winner.individual, winner.measurement
-    return WinnerSummary(
+def network_summary(individual: Individual) -> NetworkSummary:
+    """What there is to say of an individual."""
+    measurement = individual.measurement
+    return NetworkSummary(
         number=individual.number,
         genome=individual.genome,
         genome_id=individual.genome_id,

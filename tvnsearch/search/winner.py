@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from tvnsearch.search.budget import Budget
 from tvnsearch.search.individual import Individual, Winner, rank
-from tvnsearch.search.plan import Budget
 from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
 
 

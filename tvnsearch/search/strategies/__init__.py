@@ -6,25 +6,52 @@ from collections.abc import Callable
 
 from tvnsearch.errors import UserError
 from tvnsearch.search.plan import SearchPlan
-from tvnsearch.search.strategies.strategy import Proposal, Strategy
+from tvnsearch.search.strategies.ageing import Ageing
+from tvnsearch.search.strategies.ask_tell import AskTell
+from tvnsearch.search.strategies.pareto import Pareto
+from tvnsearch.search.strategies.random_search import RandomSearch
+from tvnsearch.search.strategies.strategy import Proposal, Strategy, proposal_of
 from tvnsearch.search.strategies.tournament import Tournament
 
-__all__ = ["STRATEGIES", "Proposal", "Strategy", "Tournament", "make_strategy"]
+__all__ = [
+    "STRATEGIES",
+    "Ageing",
+    "AskTell",
+    "Pareto",
+    "Proposal",
+    "RandomSearch",
+    "Strategy",
+    "Tournament",
+    "check_strategy",
+    "make_strategy",
+    "proposal_of",
+]
 
 STRATEGIES: dict[str, Callable[[SearchPlan], Strategy]] = {
     "tournament": lambda plan: Tournament(plan.space, plan.population, plan.tournament),
+    "ageing": lambda plan: Ageing(plan.space, plan.population, plan.tournament),
+    "random": lambda plan: RandomSearch(plan.space, plan.population),
+    "pareto": lambda plan: Pareto(plan.space, plan.population),
 }
 
 
-def make_strategy(plan: SearchPlan) -> Strategy:
-    """The strategy that a plan names, knowing nothing yet.
+def check_strategy(name: str) -> None:
+    """Refuse a name that no strategy has.
 
     Raises:
         UserError: there is no strategy of that name.
     """
-    factory = STRATEGIES.get(plan.strategy)
-    if factory is None:
+    if name not in STRATEGIES:
         raise UserError(
-            f"expected a strategy out of {', '.join(STRATEGIES)}, but got {plan.strategy!r}; name one of them"
+            f"expected a strategy out of {', '.join(STRATEGIES)}, but got {name!r}; say --strategy tournament"
         )
-    return factory(plan)
+
+
+def make_strategy(plan: SearchPlan) -> AskTell:
+    """The strategy that a plan names, knowing nothing yet, to be asked and told.
+
+    Raises:
+        UserError: there is no strategy of that name.
+    """
+    check_strategy(plan.strategy)
+    return AskTell(STRATEGIES[plan.strategy](plan))

@@ -1,4 +1,4 @@
-"""What every search strategy is: ask for a genome, tell what became of it."""
+"""What every search strategy is: a rule that proposes genomes, and learns from those that were trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.individual import Individual
+from tvnsearch.genome.mutation import mutate
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace
+from tvnsearch.search.individual import Candidate, Individual
 
 
 class Proposal(Struct, frozen=True):
@@ -20,31 +23,32 @@ class Proposal(Struct, frozen=True):
 
 
 class Strategy(Protocol):
-    """Proposes genomes, and learns from those that were trained; most that it proposes never are.
-
-    ``ask`` depends on nothing but its ``rng`` and what was told before: asking changes no later proposal.
-    """
+    """A rule of search; :class:`AskTell` runs one by the ask-and-tell protocol."""
 
     @property
     def members(self) -> Sequence[Individual]:
-        """The individuals that proposals may still descend from; the weights of the others may be deleted."""
+        """The individuals that proposals descend from and the winner is chosen from; others are history."""
         ...
 
-    def ask(self, rng: random.Random) -> Proposal:
-        """Propose a genome."""
+    def propose(self, rng: random.Random) -> Proposal:
+        """A genome, which follows from ``rng`` and what was learnt so far; proposing changes nothing."""
         ...
 
-    def tell(self, individual: Individual) -> None:
-        """Take in a trained individual.
-
-        Raises:
-            RuntimeError: no proposal is open that this individual could have come from.
-        """
+    def learn(self, individual: Individual) -> None:
+        """Take in a trained individual."""
         ...
 
-    def restore(self, individuals: Sequence[Individual], pending: int) -> None:
-        """Take in, in their order, what an earlier process of the same run was told.
 
-        ``pending`` of the proposals that it asked for were accepted and are yet to be told.
-        """
-        ...
+def random_proposal(space: SearchSpace, rng: random.Random) -> Proposal:
+    """A genome drawn from the whole space."""
+    return Proposal(sample_genome(space, rng), parent=None)
+
+
+def child_proposal(parent: Individual, space: SearchSpace, rng: random.Random) -> Proposal:
+    """A mutation of ``parent``."""
+    return Proposal(mutate(parent.genome, space, rng), parent=parent.number)
+
+
+def proposal_of(found: Candidate | Individual) -> Proposal:
+    """The proposal that a candidate or an individual came from."""
+    return Proposal(found.genome, found.parent)

@@ -1,0 +1,46 @@
+"""`tvnsearch pick`: answer another budget from what a run knows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import JsonOption, MaxGflopsOption, MaxMbOption, MaxParamsOption, RunArgument, parse_count
+
+
+def pick(
+    run: RunArgument,
+    max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
+    max_params: MaxParamsOption = None,
+    max_gflops: MaxGflopsOption = None,
+    max_mb: MaxMbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pick the fittest trained network of a run that keeps another budget, as it was really measured."""
+    from cli.output import count, print_json, print_table
+    from tvnsearch.search.budget import Budget
+    from tvnsearch.search.picking import pick as pick_from
+
+    budget = Budget(max_ms, parse_count(max_params, "--max-params"), max_gflops, max_mb)
+    answer = pick_from(run, budget)
+    if as_json:
+        print_json(answer)
+        return
+    picked = answer.picked
+    print_table(
+        f"the fittest of {answer.keeping} that keep {max_ms:g} ms, of {answer.trained} trained in {run}",
+        ["individual", "ms", "95 % interval", "parameters", "GFLOPs", "fitness", "top-1", "weights"],
+        [
+            [
+                picked.number,
+                f"{picked.latency_ms:.2f}",
+                f"{picked.ci_low_ms:.2f} to {picked.ci_high_ms:.2f}",
+                count(picked.params),
+                f"{2 * picked.macs / 1e9:.3f}",
+                f"{picked.fitness:.3f}",
+                "-" if picked.top1 is None else f"{100 * picked.top1:.1f} %",
+                "kept" if answer.weights else "dropped",
+            ]
+        ],
+    )

@@ -1,0 +1,55 @@
+"""What is asked of runs, as a user asks it: real processes, their output, their exit codes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import refused, run_json
+from tests.cli.test_commands import run as command
+from tests.search.fakes import FakeFitness, FakeLatency, make_plan
+from tvnsearch.search import Budget, Journal, pick, run_search
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "run"
+    with Journal.create(run, make_plan()) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+    return run
+
+
+def test_pick_answers_another_budget(run: Path) -> None:
+    printed = run_json("pick", run, "--max-ms", 1, "--max-params", "50k")
+    answer = pick(run, Budget(1.0, 50_000))
+    assert printed["picked"]["number"] == answer.picked.number
+    assert printed["picked"]["ci_high_ms"] <= 1.0
+    assert {"genome", "latency_ms", "params", "macs", "fitness", "top1"} <= printed["picked"].keys()
+    assert (printed["keeping"], printed["trained"]) == (answer.keeping, answer.trained)
+    shown = command("pick", run, "--max-ms", 1, "--max-params", "50k").stdout
+    assert f"{answer.picked.latency_ms:.2f}" in shown
+
+
+def test_a_budget_that_no_trained_network_keeps_is_one_line(run: Path) -> None:
+    assert "but none does" in refused("pick", run, "--max-ms", 0.001)
+
+
+def test_status_counts_what_each_limit_rejected_and_what_duplicates_saved(run: Path) -> None:
+    shown = command("status", run).stdout
+    assert "0 by GFLOPs, 0 by megabytes" in shown
+    assert "hours of training" in shown
+
+
+def test_a_run_that_another_process_writes_is_not_gone_on_with(run: Path) -> None:
+    with Journal.open(run):
+        assert f"process {os.getpid()} on " in refused("resume", run)
+        assert command("pick", run, "--max-ms", 2).returncode == 0
+
+
+def test_an_unknown_strategy_and_an_empty_budget_are_one_line(tmp_path: Path) -> None:
+    sentence = refused("evolve", "--max-ms", 50, "--strategy", "annealing", "--run", tmp_path / "new")
+    assert "tournament, ageing, random, pareto, but got 'annealing'" in sentence
+    assert "--max-mb" in refused("evolve", "--max-ms", 50, "--max-mb", 0, "--run", tmp_path / "new")
+    assert not (tmp_path / "new").exists()

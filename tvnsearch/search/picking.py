@@ -1,0 +1,94 @@
+"""Another budget answered from what a run knows, without any new training or measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tvnsearch.errors import UserError
+from tvnsearch.genome.trace import trace
+from tvnsearch.search.budget import Budget, counted_limits, written_cost, written_limit
+from tvnsearch.search.individual import Individual, rank
+from tvnsearch.search.journal import Journal
+from tvnsearch.search.run_folder import weights_path
+from tvnsearch.search.status import NetworkSummary, network_summary
+
+
+class Pick(Struct, frozen=True):
+    """The fittest network of a run that keeps a budget, one of ``keeping`` that do among ``trained``.
+
+    ``weights`` is the file of its weights, None where the search has dropped them: then it must be trained
+    again.
+    """
+
+    run: str
+    budget: Budget
+    picked: NetworkSummary
+    weights: str | None
+    keeping: int
+    trained: int
+
+
+def pick(run: Path, budget: Budget) -> Pick:
+    """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
+
+    Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
+
+    Raises:
+        UserError: none keeps it, or there is no run that this version can read.
+    """
+    with Journal.read(run) as journal:
+        fresh = journal.fresh_measurements()
+        trained = [
+            replace(individual, measurement=fresh.get(individual.number, individual.measurement))
+            for individual in journal.individuals()
+        ]
+        classes = journal.plan.classes
+        budget = replace(budget, dtype=journal.plan.budget.dtype)
+    keeping = [individual for individual in trained if _keeps(individual, budget, classes)]
+    if not keeping:
+        raise _none_keeps(run, trained, budget, classes)
+    best = max(keeping, key=rank)
+    weights = weights_path(run, best.number)
+    return Pick(
+        run=str(run),
+        budget=budget,
+        picked=network_summary(best),
+        weights=str(weights) if weights.is_file() else None,
+        keeping=len(keeping),
+        trained=len(trained),
+    )
+
+
+def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:
+    traced = trace(individual.genome, classes)
+    return individual.measurement.ci_high_ms <= budget.max_ms and all(
+        limit.count(traced) <= limit.maximum for limit in counted_limits(budget)
+    )
+
+
+def _none_keeps(run: Path, trained: Sequence[Individual], budget: Budget, classes: int) -> UserError:
+    if not trained:
+        return UserError(
+            f"expected trained networks to pick from in the run {run}, but there are none yet; see how it "
+            f"stands with `tvnsearch status {run}`"
+        )
+    traces = [trace(individual.genome, classes) for individual in trained]
+    limits = counted_limits(budget)
+    asked = [
+        written_limit("--max-ms", budget.max_ms),
+        *[written_limit(limit.option, limit.maximum) for limit in limits],
+    ]
+    fastest_ms = min(individual.measurement.ci_high_ms for individual in trained)
+    least = [
+        written_cost(fastest_ms, "ms"),
+        *[written_cost(min(map(limit.count, traces)), limit.unit) for limit in limits],
+    ]
+    return UserError(
+        f"expected a network that keeps {' and '.join(asked)} among the {len(trained)} trained in the run "
+        f"{run}, but none does, the least of each being {', '.join(least)}; raise the budget, or search "
+        "under it with `tvnsearch evolve`"
+    )
