@@ -4,7 +4,7 @@
 
 Needs a machine that does nothing else; takes about half an hour (``--share 0.1`` a tenth of the networks).
 
-repeatability  60 random networks of 1 to 200 ms, measured, and again in a new process ten minutes later
+repeatability  60 random networks of 1 to 200 ms, measured, and again in new processes ten minutes later
 additivity     200 random networks: the sum of their layers' rows against the network's own latency, measured
                unstamped, with rows taken in context (what `tvnsearch profile` keeps) and, for some, with each
                layer timed alone
@@ -29,7 +29,7 @@ from collections.abc import Sequence
 import layers_alone
 
 from latency_db.rough_cost import RoughCost
-from tvnsearch.devices import Meter, open_device
+from tvnsearch.devices import Meter, measure_in_processes, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, trace
@@ -43,7 +43,7 @@ CLASSES = 100
 REPEATED, ADDED, ADDED_ALONE, DISTURBED, TWINS = 60, 200, 20, 30, 40
 MEASURE_SECONDS = 6.0
 ADDED_SECONDS = 2.0
-TOGETHER = 6
+TOGETHER = 10
 """Networks that are measured interleaved: few enough to fit in memory side by side."""
 
 
@@ -87,11 +87,11 @@ def _genomes(space: SearchSpace, count: int, rng: random.Random) -> list[Genome]
 
 
 def _measured(genomes: Sequence[Genome]) -> list[Measurement]:
-    """Each measured in a new process, a few interleaved."""
+    """As `tvnsearch measure` does, a few interleaved."""
     results: list[Measurement] = []
-    with Meter(open_device("cpu"), CLASSES) as meter:
-        for start in range(0, len(genomes), TOGETHER):
-            results += meter.measure(genomes[start : start + TOGETHER], MEASURE_SECONDS)
+    for start in range(0, len(genomes), TOGETHER):
+        together = genomes[start : start + TOGETHER]
+        results += measure_in_processes(open_device("cpu"), together, CLASSES, MEASURE_SECONDS)
     return results
 
 

@@ -19,6 +19,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,8 @@ from latency_db import LatencyStore, StoredProfile, profile
 from latency_db.profiler import ProfileProgress
 from predictors.call_table import TYPES
 from predictors.evaluation import held_out_report
-from predictors.learner import HalvesLearner
-from tvnsearch.devices import Meter, open_device
+from predictors.learner import learn_halves
+from tvnsearch.devices import Meter, measure_in_processes, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, trace
@@ -44,7 +45,7 @@ PROFILE_MAX_MS = 67.0
 
 CURVE_MINUTES = (2, 5, 10, 20, 30)
 MEASURE_SECONDS = 4.0
-TOGETHER = 5
+TOGETHER = 10
 FAMILY_NETWORKS = 8
 """Families with fewer profiled networks are left out of the leave-one-out comparison."""
 
@@ -61,9 +62,10 @@ def main() -> None:
     parser.add_argument("--families", action="store_true")
     arguments = parser.parse_args()
     space = load_space("paper")
+    learn = partial(learn_halves, seed=0)
     device = open_device("cpu", arguments.threads)
     with LatencyStore(arguments.db) as store, Meter(device) as meter:
-        state = profile(store, meter, space, arguments.minutes, PROFILE_MAX_MS, 0, HalvesLearner(0), _say)
+        state = profile(store, meter, space, arguments.minutes, PROFILE_MAX_MS, 0, learn, _say)
         profiles = [known for known in store.profiles(meter.digest) if known.network.samples > 0]
     figures: dict[str, float] = {
         "minutes": state.minutes,
@@ -144,18 +146,17 @@ def _evolved_networks(
 
 
 def _measured(genomes: Sequence[Genome], threads: int) -> list[Measurement | None]:
-    """Each in a new process, a few interleaved; None for what does not run or was never undisturbed."""
+    """As `tvnsearch measure` does, a few interleaved; None for what does not run or was never undisturbed."""
     results: list[Measurement | None] = []
-    with Meter(open_device("cpu", threads), CLASSES) as meter:
-        for start in range(0, len(genomes), TOGETHER):
-            few = genomes[start : start + TOGETHER]
-            try:
-                measured = meter.measure(few, MEASURE_SECONDS)
-            except UserError as error:
-                print(f"left out: {error}")
-                results += [None] * len(few)
-                continue
-            results += [one if one.samples else None for one in measured]
+    for start in range(0, len(genomes), TOGETHER):
+        few = genomes[start : start + TOGETHER]
+        try:
+            measured = measure_in_processes(open_device("cpu", threads), few, CLASSES, MEASURE_SECONDS)
+        except UserError as error:
+            print(f"left out: {error}")
+            results += [None] * len(few)
+            continue
+        results += [one if one.samples else None for one in measured]
     return results
 
 

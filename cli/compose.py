@@ -25,6 +25,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.search.protocols import (
     Fitness,
     LatencyEstimate,
+    MeasuredGenome,
     MeasurementFailed,
     TrainingFailed,
     TrainingProgress,
@@ -70,6 +71,15 @@ class DeviceLatency:
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies, in milliseconds."""
         return self._predictor.estimate(genomes, self._meter.classes)
+
+    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+        """Let measurements count in the bounds of later estimates; a sentence where they have drifted."""
+        said = [
+            self._predictor.observe(genome, measurement.latency_ms, self._meter.classes)
+            for genome, measurement in measured
+            if measurement.samples
+        ]
+        return next((sentence for sentence in said if sentence), None)
 
     def measure(self, genome: Genome) -> Measurement:
         """Run a network on the device.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -54,16 +54,16 @@ class CallEstimates(NamedTuple):
     doubts_ms: Sequence[float]
 
 
-class Learner(Protocol):
-    """Learns from profiles while they are taken, and knows where it is least sure."""
+class Estimator(Protocol):
+    """What was learnt from profiles; knows where it is least sure."""
 
-    def learn(self, profiles: Sequence[StoredProfile]) -> None:
-        """Start anew from these profiles."""
+    def estimate(self, network: Trace) -> CallEstimates:
+        """What it expects of a network."""
         ...
 
-    def estimate(self, network: Trace) -> CallEstimates | None:
-        """What it expects of a network; None as long as it has learnt too little."""
-        ...
+
+Learn = Callable[[Sequence[StoredProfile]], Estimator | None]
+"""Learns from profiles; None where they are too few."""
 
 
 class Drawn(NamedTuple):
@@ -75,11 +75,14 @@ class Drawn(NamedTuple):
 
 
 class GenomeSource:
-    """Draws the genomes of a profile: number i of a ``seed`` depends on both and on what was learnt."""
+    """Draws the genomes of a profile: number i of a ``seed`` depends on both and on what was learnt.
 
-    def __init__(self, space: SearchSpace, classes: int, max_ms: float, seed: int, learner: Learner) -> None:
+    ``estimator`` is the latest that was learnt, if any.
+    """
+
+    def __init__(self, space: SearchSpace, classes: int, max_ms: float, seed: int) -> None:
         self._space, self._classes, self._max_ms, self._seed = space, classes, max_ms, seed
-        self._learner = learner
+        self.estimator: Estimator | None = None
         self._cost = RoughCost()
         self._known: list[Genome] = []
         self._seen: Counter[LayerCall] = Counter()
@@ -122,10 +125,10 @@ class GenomeSource:
     def teaches(self, network: Trace) -> float:
         """The share of its latency that is in doubt, in layer calls that were not seen enough yet."""
         calls = network.calls
-        expected = self._learner.estimate(network)
-        if expected is None:
+        if self.estimator is None:
             distinct = set(calls)
             return sum(self._seen[call] < SEEN_ENOUGH for call in distinct) / len(distinct)
+        expected = self.estimator.estimate(network)
         doubts_ms = dict(zip(calls, expected.doubts_ms, strict=True))
         teaching_ms = sum(doubt_ms for call, doubt_ms in doubts_ms.items() if self._seen[call] < SEEN_ENOUGH)
         return teaching_ms / sum(expected.latencies_ms)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median
 
 import msgspec
 
-from latency_db.aiming import Drawn, GenomeSource, Learner
+from latency_db.aiming import Drawn, Estimator, GenomeSource, Learn
 from latency_db.store import LatencyStore
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -19,11 +20,14 @@ ROUND_GENOMES = 8
 FIRST_LEARNT, LEARN_GROWTH = 24, 1.25
 """Learn first from so many genomes, then whenever there are this many times as many."""
 
-COMPARED_LEVELS = 3
-"""Steps of learning that are compared with as many before them: twice as many genomes."""
+STEPS_OF_A_DOUBLING = 3
+"""The latest estimator is compared with that of so many steps before, which learnt from half as many."""
+
+COMPARED_NETWORKS = 60
+"""Both predict the same random networks before either learns from them; fewer tell too little."""
 
 WORTHWHILE_GAIN = 0.03
-"""The share by which the error must fall while the genomes double, or profiling ends."""
+"""The share by which the mean error must fall while the genomes double, or profiling ends."""
 
 MAX_FAILURES = 3
 
@@ -31,8 +35,8 @@ MAX_FAILURES = 3
 class ProfileProgress(msgspec.Struct, frozen=True):
     """How much a store holds of the device that is being profiled, and how well it predicts meanwhile.
 
-    ``heldout_error_percent`` is the median error on the random networks of the last step before they were
-    learnt from, None before the first step. ``levelled_off`` tells that it no longer falls.
+    ``heldout_error_percent`` is the median error on the latest random networks before they were learnt from,
+    None before the first step. ``levelled_off`` tells that twice as many genomes no longer lower it.
     """
 
     rows: int
@@ -52,15 +56,15 @@ def profile(
     minutes: float,
     max_ms: float,
     seed: int,
-    learner: Learner,
+    learn: Learn,
     on_progress: Callable[[ProfileProgress], None],
 ) -> ProfileProgress:
     """Profile genomes of ``space`` until ``store`` holds ``minutes`` in all for the meter's device.
 
-    Ends earlier when the ``learner`` no longer improves while the genomes double, and does nothing where an
-    earlier profile of this space and budget ended so. Every other genome is drawn
-    from the whole space, latencies even in their logarithm from 0.5 ms to three times ``max_ms``; the others
-    are near ``max_ms`` and made of layer calls that the learner is least sure of. A genome's rows are written
+    Ends earlier when what ``learn`` makes of them no longer improves while the genomes double, and does
+    nothing where an earlier profile of this space and budget ended so. Every other genome is drawn from the
+    whole space, latencies even in their logarithm from 0.5 ms to three times ``max_ms``; the others are near
+    ``max_ms`` and made of layer calls that are most in doubt. A genome's rows are written
     in one transaction, so whatever ends this early, what ``on_progress`` reported stays; a later run goes on
     after the last number in the store. After every eighth genome an earlier one is measured again, for the
     noise floor.
@@ -68,7 +72,7 @@ def profile(
     Raises:
         UserError: the space has no networks of such latencies, or one network after the other cannot be run.
     """
-    run = _Run(store, meter, minutes, GenomeSource(space, meter.classes, max_ms, seed, learner), learner)
+    run = _Run(store, meter, minutes, GenomeSource(space, meter.classes, max_ms, seed), learn)
     progress = run.progress()
     space_json = msgspec.json.encode(space).decode()
     if store.has_levelled_off(meter.digest, space_json, max_ms):
@@ -106,13 +110,13 @@ class _Run:
     """One profile on its way: what was learnt, and how well that predicted what came next."""
 
     def __init__(
-        self, store: LatencyStore, meter: Meter, minutes: float, source: GenomeSource, learner: Learner
+        self, store: LatencyStore, meter: Meter, minutes: float, source: GenomeSource, learn: Learn
     ) -> None:
         self.source = source
-        self._store, self._meter, self._minutes, self._learner = store, meter, minutes, learner
+        self._store, self._meter, self._minutes, self._learn = store, meter, minutes, learn
         self._learn_at = float(FIRST_LEARNT)
-        self._errors_percent: list[float] = []
-        self._levels_percent: list[float] = []
+        self._estimators: deque[Estimator] = deque(maxlen=STEPS_OF_A_DOUBLING + 1)
+        self._errors = Errors()
 
     def recall(self) -> None:
         """Learn from what the store holds of the device."""
@@ -127,9 +131,13 @@ class _Run:
         measured = self._meter.profile(drawn.genome)
         classes = self._meter.classes
         latency_ms = measured.network.latency_ms
-        expected = self._learner.estimate(trace(drawn.genome, classes)) if drawn.is_random else None
-        if expected is not None and measured.passes:
-            self._errors_percent.append(100 * abs(sum(expected.latencies_ms) / latency_ms - 1))
+        if drawn.is_random and measured.passes and self._estimators:
+            network = trace(drawn.genome, classes)
+            now, before = (
+                abs(sum(estimator.estimate(network).latencies_ms) / latency_ms - 1)
+                for estimator in (self._estimators[-1], self._estimators[0])
+            )
+            self._errors.add(now, before if len(self._estimators) > STEPS_OF_A_DOUBLING else None)
         seconds = time.monotonic() - start
         self._store.add_profile(session, drawn.seed_index, drawn.genome, classes, measured, seconds)
         self.source.learn(drawn.genome, latency_ms)
@@ -153,24 +161,42 @@ class _Run:
             minutes_wanted=self._minutes,
             noise_floor_percent=self._store.noise_floor_percent(digest),
             layer_types=self.source.layer_types,
-            heldout_error_percent=self._levels_percent[-1] if self._levels_percent else None,
-            levelled_off=has_levelled_off(self._levels_percent),
+            heldout_error_percent=self._errors.median_percent,
+            levelled_off=self._errors.have_levelled_off,
         )
 
     def _learn_if_due(self) -> None:
         if self.source.genomes < self._learn_at:
             return
-        if self._errors_percent:
-            self._levels_percent.append(median(self._errors_percent))
-            self._errors_percent = []
-        self._learner.learn(self._store.profiles(self._meter.digest))
         self._learn_at = LEARN_GROWTH * self.source.genomes
+        estimator = self._learn(self._store.profiles(self._meter.digest))
+        if estimator is not None:
+            self._estimators.append(estimator)
+            self.source.estimator = estimator
 
 
-def has_levelled_off(levels_percent: list[float]) -> bool:
-    """Whether errors after each step of learning no longer fall by much: three steps against three before."""
-    if len(levels_percent) < 2 * COMPARED_LEVELS:
-        return False
-    now = median(levels_percent[-COMPARED_LEVELS:])
-    before = median(levels_percent[-2 * COMPARED_LEVELS : -COMPARED_LEVELS])
-    return now > (1 - WORTHWHILE_GAIN) * before
+class Errors:
+    """Relative errors on the latest random networks, of the latest estimator and of one with half as much."""
+
+    def __init__(self) -> None:
+        self._now: deque[float] = deque(maxlen=COMPARED_NETWORKS)
+        self._pairs: deque[tuple[float, float]] = deque(maxlen=COMPARED_NETWORKS)
+
+    def add(self, now: float, before: float | None) -> None:
+        """The errors on one network; ``before`` where there is an estimator to compare with."""
+        self._now.append(now)
+        if before is not None:
+            self._pairs.append((now, before))
+
+    @property
+    def median_percent(self) -> float | None:
+        """The median error of the latest estimators."""
+        return 100 * median(self._now) if self._now else None
+
+    @property
+    def have_levelled_off(self) -> bool:
+        """Whether twice as many genomes made the same networks hardly better predicted."""
+        if len(self._pairs) < COMPARED_NETWORKS:
+            return False
+        now, before = (fmean(errors) for errors in zip(*self._pairs, strict=True))
+        return now > (1 - WORTHWHILE_GAIN) * before

@@ -19,32 +19,31 @@ MIN_NETWORKS = 8
 """Fewer undisturbed ones teach nothing worth asking for."""
 
 
-class HalvesLearner:
-    """A predictor in two halves, each learnt from every other network: where they disagree, neither is sure.
+def learn_halves(profiles: Sequence[StoredProfile], seed: int) -> Halves | None:
+    """A predictor in two halves, each learnt from every other network; None from too few."""
+    undisturbed = [profile for profile in profiles if profile.network.samples > 0]
+    if len(undisturbed) < MIN_NETWORKS:
+        return None
+    halves = []
+    for half in range(2):
+        rows = TrainingRows.of(undisturbed[half::2])
+        prior, model = fit_rows(rows, np.arange(len(rows.calls)), seed)
+        halves.append((prior, Booster(model, len(MODEL_COLUMNS))))
+    return Halves(halves)
 
-    Implements :class:`latency_db.aiming.Learner`. Their geometric mean is the prediction, the difference of
+
+class Halves:
+    """Two predictors of one device: where they disagree, neither is sure.
+
+    Implements :class:`latency_db.aiming.Estimator`. Their geometric mean is the prediction, the difference of
     their logarithms the doubt.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._halves: list[tuple[RooflinePrior, Booster]] = []
+    def __init__(self, halves: Sequence[tuple[RooflinePrior, Booster]]) -> None:
+        self._halves = halves
 
-    def learn(self, profiles: Sequence[StoredProfile]) -> None:
-        """Start anew from these profiles."""
-        undisturbed = [profile for profile in profiles if profile.network.samples > 0]
-        if len(undisturbed) < MIN_NETWORKS:
-            return
-        self._halves = []
-        for half in range(2):
-            rows = TrainingRows.of(undisturbed[half::2])
-            prior, model = fit_rows(rows, np.arange(len(rows.calls)), self._seed)
-            self._halves.append((prior, Booster(model, len(MODEL_COLUMNS))))
-
-    def estimate(self, network: Trace) -> CallEstimates | None:
-        """Milliseconds of each layer call and how far off each may be; None before it has learnt."""
-        if not self._halves:
-            return None
+    def estimate(self, network: Trace) -> CallEstimates:
+        """Milliseconds of each layer call, and how far off each may be."""
         calls = in_context(network)
         logs = []
         for prior, booster in self._halves:

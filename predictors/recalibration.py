@@ -24,7 +24,7 @@ class Recalibration:
     """The bounds of a predictor while a search measures some of the networks that it predicts.
 
     Measured networks join the held-out ones. Evolution walks away from the distribution that those were drawn
-    from; once the latest measurements miss their bounds too often for chance, the held-out networks are
+    from; once the latest measurements miss the held-out networks' bounds too often for chance, those are
     forgotten and the measured ones alone tell how wide bounds must be.
     """
 
@@ -43,7 +43,8 @@ class Recalibration:
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
         """Take a measurement into account; a sentence the first time that drift is noticed."""
         log_error = float(np.log(measured_ms / predicted_ms))
-        self._missed.append(abs(log_error) > float(self.half_widths(np.array([predicted_ms]))[0]))
+        held_out_width = self._held_out.half_widths(np.array([predicted_ms]), self._level)[0]
+        self._missed.append(abs(log_error) > float(held_out_width))
         self._measured.append((predicted_ms, log_error))
         misses = sum(self._missed)
         by_chance = _probability_of_so_many(misses, len(self._missed), 1 - self._level)

@@ -32,15 +32,15 @@ def measure(
     ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure networks for real, interleaved, each with a confidence interval."""
+    """Measure networks for real, interleaved, in three processes, each with a confidence interval."""
     from cli.genomes import resolve_genome
-    from cli.output import print_json, print_table
-    from tvnsearch.devices.device import open_device
-    from tvnsearch.devices.meter import Meter
+    from cli.output import ProgressBar, print_json, print_table
+    from tvnsearch.devices import measure_in_processes, open_device
 
     found = [resolve_genome(name) for name in genomes]
-    with Meter(open_device(device, threads, backend, dtype, batch), classes) as meter:
-        results = meter.measure(found, max_seconds)
+    opened = open_device(device, threads, backend, dtype, batch)
+    with ProgressBar("measure") as bar:
+        results = measure_in_processes(opened, found, classes, max_seconds, bar.update)
     if as_json:
         rows = zip(genomes, results, strict=True)
         print_json(

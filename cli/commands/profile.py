@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -46,7 +47,7 @@ def profile(
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
-    from predictors.learner import HalvesLearner
+    from predictors.learner import learn_halves
     from predictors.predictor import LatencyPredictor, predictor_path
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
@@ -69,9 +70,8 @@ def profile(
             f"earlier if predictions no longer get better"
         )
         with ProfileView() as view:
-            state = run_profiler(
-                store, meter, search_space, minutes, max_ms, seed, HalvesLearner(seed), view.update
-            )
+            learn = partial(learn_halves, seed=seed)
+            state = run_profiler(store, meter, search_space, minutes, max_ms, seed, learn, view.update)
         if state.levelled_off:
             say("twice as many networks made predictions hardly better: profiling ends here")
         trained = predictor_path(path, meter.digest)

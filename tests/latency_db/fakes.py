@@ -55,24 +55,27 @@ class FakeMeter:
 
 
 class FakeLearner:
-    """Knows what :func:`layer_profile` invents, once it has learnt, but for an error that each step lowers.
+    """Learns what :func:`layer_profile` invents, but for an error that each step lowers."""
 
-    ``doubt`` tells its relative doubt about a call.
-    """
-
-    def __init__(self, doubt=lambda call: 0.1, error=0.5, gain=0.1):
+    def __init__(self, error=0.5, gain=0.1):
         self.learnt = []
-        self.doubt = doubt
         self.error = error
         self.gain = gain
 
-    def learn(self, profiles):
+    def __call__(self, profiles):
         self.learnt.append(len(profiles))
         self.error *= 1 - self.gain
+        return FakeEstimator(self.error)
+
+
+class FakeEstimator:
+    """Wrong by ``error``; ``doubt`` tells its relative doubt about a call."""
+
+    def __init__(self, error=0.1, doubt=lambda call: 0.1):
+        self.error = error
+        self.doubt = doubt
 
     def estimate(self, network):
-        if not self.learnt:
-            return None
         calls = network.calls
         latencies_ms = [(1 + self.error) * (0.01 + (call.macs + call.bytes_moved) / 1e8) for call in calls]
         pairs = zip(calls, latencies_ms, strict=True)

@@ -9,9 +9,9 @@ import pytest
 
 from latency_db import profile
 from latency_db.aiming import SEEN_ENOUGH, GenomeSource
-from latency_db.profiler import has_levelled_off
+from latency_db.profiler import COMPARED_NETWORKS, Errors
 from latency_db.rough_cost import RoughCost
-from tests.latency_db.fakes import FakeLearner, FakeMeter
+from tests.latency_db.fakes import FakeEstimator, FakeLearner, FakeMeter
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
 from tvnsearch.genome.sampling import sample_genome
@@ -162,10 +162,15 @@ def test_profiling_ends_when_more_networks_no_longer_help(store, digest):
     assert other.genomes > result.genomes
 
 
-def test_errors_that_fall_do_not_level_off():
-    assert has_levelled_off([40, 16, 15, 15, 15, 15, 15])
-    assert not has_levelled_off([20, 18, 15, 12, 10, 9])
-    assert not has_levelled_off([10, 10, 10, 10, 10])
+def test_errors_level_off_when_half_as_much_would_have_done():
+    for ratio, levelled_off in ((0.9, False), (0.96, False), (0.98, True), (1.1, True)):
+        errors = Errors()
+        rng = random.Random(0)
+        for _ in range(COMPARED_NETWORKS):
+            assert not errors.have_levelled_off
+            before = rng.uniform(0, 0.4)
+            errors.add(ratio * before, before)
+        assert errors.have_levelled_off == levelled_off, ratio
 
 
 def test_half_of_the_networks_are_near_the_budget_and_repeat_nothing(store, digest):
@@ -191,23 +196,25 @@ def test_half_of_the_networks_are_near_the_budget_and_repeat_nothing(store, dige
 def test_networks_are_chosen_for_what_is_in_doubt():
     shares = []
     for doubt in (lambda call: float(call.type == "non_local"), lambda call: 0.0):
-        learner = FakeLearner(doubt, error=0.0)
-        learner.learn([])
-        source = GenomeSource(load_space("paper"), 10, 20.0, 0, learner)
+        source = GenomeSource(load_space("paper"), 10, 20.0, 0)
+        source.estimator = FakeEstimator(doubt=doubt)
         spent_ms = Counter()
         for index in range(1, 80, 2):
             network = trace(source.draw(index).genome, 10)
-            for call, latency_ms in zip(network.calls, learner.estimate(network).latencies_ms, strict=True):
+            expected_ms = source.estimator.estimate(network).latencies_ms
+            for call, latency_ms in zip(network.calls, expected_ms, strict=True):
                 spent_ms[call.type] += latency_ms
         shares.append(spent_ms["non_local"] / spent_ms.total())
     assert shares[0] > 2 * shares[1]
 
 
 def test_layer_calls_that_were_seen_enough_teach_nothing():
-    source = GenomeSource(DIGITS, 10, 20.0, 0, FakeLearner())
-    genome = source.draw(0).genome
-    network = trace(genome, 10)
-    assert source.teaches(network) == 1.0
-    for _ in range(SEEN_ENOUGH):
-        source.learn(genome, 1.0)
-    assert source.teaches(network) == 0.0
+    for estimator in (None, FakeEstimator()):
+        source = GenomeSource(DIGITS, 10, 20.0, 0)
+        source.estimator = estimator
+        genome = source.draw(0).genome
+        network = trace(genome, 10)
+        assert source.teaches(network) > 0
+        for _ in range(SEEN_ENOUGH):
+            source.learn(genome, 1.0)
+        assert source.teaches(network) == 0

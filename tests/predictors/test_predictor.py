@@ -155,3 +155,18 @@ def test_another_device_is_refused(predictor: LatencyPredictor) -> None:
     predictor.require_device(FINGERPRINT)
     with pytest.raises(UserError, match="threads: 1 there, 4 here"):
         predictor.require_device(FINGERPRINT | {"threads": "4"})
+
+
+def test_measurements_that_disagree_widen_the_bounds_and_are_said_once(predictor: LatencyPredictor) -> None:
+    watched = LatencyPredictor(predictor.record)
+    genomes = random_genomes(60, seed=9)
+    before = watched.estimate(genomes, CLASSES)
+    said = [
+        watched.observe(genome, 2.5 * estimate.latency_ms, CLASSES)
+        for genome, estimate in zip(genomes, before, strict=True)
+    ]
+    after = watched.estimate(genomes, CLASSES)
+    assert sum(sentence is not None for sentence in said) == 1
+    assert all(now.latency_ms == then.latency_ms for now, then in zip(after, before, strict=True))
+    assert all(now.upper_ms > 2.4 * now.latency_ms for now in after)
+    assert predictor.estimate(genomes, CLASSES) == before

@@ -22,7 +22,7 @@ from tvnsearch.search import (
     TrainingFailed,
     journal_path,
 )
-from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
 
 CLASSES = 20
 
@@ -58,6 +58,7 @@ class FakeLatency:
 
     def __init__(self, hook: Hook = nothing, fails: bool = True) -> None:
         self.measured: list[str] = []
+        self.learnt: list[str] = []
         self._hook = hook
         self._fails = fails
 
@@ -65,8 +66,15 @@ class FakeLatency:
         estimates = []
         for genome in genomes:
             predicted_ms = true_ms(genome) * Random(genome_id(genome)).uniform(0.9, 1.1)
-            estimates.append(LatencyEstimate(predicted_ms, predicted_ms * 0.9, predicted_ms * 1.1))
+            width = 0.1 + 0.002 * len(self.learnt)
+            lower_ms, upper_ms = predicted_ms * (1 - width), predicted_ms * (1 + width)
+            estimates.append(LatencyEstimate(predicted_ms, lower_ms, upper_ms))
         return estimates
+
+    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+        """Each lesson widens the bounds a little, so that what is rejected depends on what was learnt."""
+        self.learnt += [genome_id(genome) for genome, _ in measured]
+        return None
 
     def measure(self, genome: Genome) -> Measurement:
         self._hook("measure", genome)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tvnsearch.search import (
     run_search,
     weights_path,
 )
-from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
 
 ONE = IntRange(1, 1)
 FEW_NETWORKS = SearchSpace(
@@ -147,6 +148,23 @@ def test_a_training_that_fails_is_noted_and_the_search_goes_on(tmp_path: Path) -
     assert not {individual.number for individual in individuals} & set(failures)
     assert [event.number for event in events if event.kind == "failed"] == list(failures)
     assert (events[-1].counts.trained, events[-1].counts.failed) == (len(individuals), len(failures))
+
+
+class DriftingLatency(FakeLatency):
+    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+        super().learn(measured)
+        return "the bounds have drifted" if len(self.learnt) == len(measured) else None
+
+
+def test_measurements_are_learnt_when_a_candidate_is_accepted_and_drift_is_said_once(tmp_path: Path) -> None:
+    latency = DriftingLatency()
+    search(tmp_path / "run", make_plan(), latency)
+    with Journal.read(tmp_path / "run") as journal:
+        measured = journal.measured()
+        lines = journal.lines()
+    last = max(candidate.number for candidate in measured if candidate.verdict.kind == "accepted")
+    assert latency.learnt == [candidate.genome_id for candidate in measured if candidate.number <= last]
+    assert sum("the bounds have drifted" in line for line in lines) == 1
 
 
 def test_weights_of_the_population_and_the_best_are_kept_and_no_others(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
 from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner, individual_of, rank
 from tvnsearch.search.journal import Journal, Streak
-from tvnsearch.search.protocols import FitnessFunction, LatencyModel, TrainingFailed
+from tvnsearch.search.protocols import FitnessFunction, LatencyModel, MeasuredGenome, TrainingFailed
 from tvnsearch.search.run_folder import keep_weights, weights_path
 from tvnsearch.search.strategies import Proposal, make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
@@ -92,6 +92,9 @@ class _Search:
         self._measured_ids = journal.measured_ids()
         self._streak = journal.streak()
         self._batch_size = FIRST_BATCH
+        self._unlearnt: list[MeasuredGenome] = []
+        for candidate in journal.measured():
+            self._learn(candidate)
 
     def run(self) -> None:
         """Judge and train until the plan is done, its time is up, or nothing new is left."""
@@ -138,6 +141,8 @@ class _Search:
             if candidate.verdict.kind in ("accepted", "rejected_measured"):
                 self._record(unrecorded)
                 unrecorded = []
+                if said := self._learn(candidate):
+                    self._note(said)
             if candidate.verdict.kind == "accepted":
                 accepted = proposal
                 self._batch_size = FIRST_BATCH
@@ -160,6 +165,19 @@ class _Search:
         else:
             verdict = self._gate.confirm(proposal.genome, screening)
         return Candidate(number, proposal.parent, proposal.genome, identity, verdict)
+
+    def _learn(self, candidate: Candidate) -> str | None:
+        """Let a measured candidate count in estimates, once the next one is accepted.
+
+        The rest of its batch is screened already: only where a batch ends for sure do an interrupted search
+        and an uninterrupted one know the same.
+        """
+        if candidate.verdict.measurement is not None:
+            self._unlearnt.append(MeasuredGenome(candidate.genome, candidate.verdict.measurement))
+        if candidate.verdict.kind != "accepted":
+            return None
+        measured, self._unlearnt = self._unlearnt, []
+        return self._latency.learn(measured)
 
     def _count(self, candidate: Candidate) -> None:
         kind = candidate.verdict.kind

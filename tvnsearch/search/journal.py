@@ -208,6 +208,13 @@ class Journal:
         )
         return {identity for [identity] in rows}
 
+    def measured(self) -> list[Candidate]:
+        """The candidates that were measured, in the order in which they were."""
+        rows = self._connection.execute(
+            "SELECT * FROM candidates WHERE measurement IS NOT NULL ORDER BY number"
+        )
+        return [candidate_from_row(row) for row in rows]
+
     def pending(self) -> list[Candidate]:
         """The candidates that were accepted and not trained yet."""
         rows = self._connection.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -38,6 +38,13 @@ class Fitness(Struct, frozen=True, gc=False):
     iterations: int
 
 
+class MeasuredGenome(NamedTuple):
+    """A genome that was run on the device, and what that took."""
+
+    genome: Genome
+    measurement: Measurement
+
+
 class TrainingFailed(Exception):  # noqa: N818 - said of the network, no error of the program
     """A network could not be trained (NaN, out of memory, a worker died); the message is the reason."""
 
@@ -50,7 +57,15 @@ class LatencyModel(Protocol):
     """The latency of networks on the one device that is searched for."""
 
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
-        """Predict each genome's latency, in the order given; fast, and the same for the same genome."""
+        """Predict each genome's latency, in the order given; fast, and the same until :meth:`learn`."""
+        ...
+
+    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+        """Let measurements count in later estimates; what there is to say about it, if anything.
+
+        The same measurements in the same order make the same estimates, so that a resumed search decides
+        alike.
+        """
         ...
 
     def measure(self, genome: Genome) -> Measurement:
