@@ -234,20 +234,22 @@ class LatencyStore:
             UserError: the file holds nothing of that device.
         """
         self.device(digest)
+        with self._snapshot() as connection:
+            genomes = connection.execute(
+                f"SELECT genomes.id, genomes.genome, classes, {_MEASUREMENT_COLUMNS} "
+                f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id {_OF_DEVICE} "
+                f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
+                f"ORDER BY genomes.id",
+                (digest,),
+            ).fetchall()
+            rows = connection.execute(
+                f"SELECT genomes.id, latency_ms FROM layer_calls JOIN genomes "
+                f"ON layer_calls.genome = genomes.id {_OF_DEVICE} ORDER BY genomes.id, position",
+                (digest,),
+            ).fetchall()
         latencies_ms: dict[int, list[float]] = {}
-        for row, latency_ms in self._connection.execute(
-            f"SELECT genomes.id, latency_ms FROM layer_calls JOIN genomes ON layer_calls.genome = genomes.id "
-            f"{_OF_DEVICE} ORDER BY genomes.id, position",
-            (digest,),
-        ):
+        for row, latency_ms in rows:
             latencies_ms.setdefault(row, []).append(latency_ms)
-        found = self._connection.execute(
-            f"SELECT genomes.id, genomes.genome, classes, {_MEASUREMENT_COLUMNS} "
-            f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id {_OF_DEVICE} "
-            f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
-            f"ORDER BY genomes.id",
-            (digest,),
-        )
         return [
             StoredProfile(
                 row,
@@ -256,8 +258,17 @@ class LatencyStore:
                 tuple(latencies_ms[row]),
                 _measurement(columns),
             )
-            for row, text, classes, *columns in found
+            for row, text, classes, *columns in genomes
         ]
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Several reads of one state of the file, whoever writes meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield self._connection
+        finally:
+            self._connection.execute("COMMIT")
 
     def rows(self, digest: str) -> pd.DataFrame:
         """Every layer row of a device with the ``genome_id`` and ``classes`` of its network, oldest first.
