@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,11 @@ from cli.arguments import (
     ThreadsOption,
 )
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+
+if TYPE_CHECKING:
+    from predictors.predictor import LatencyPredictor
+    from tvnsearch.genome.genome import Genome
+    from tvnsearch.search.protocols import LatencyEstimate
 
 HINTS_SHOWN = 8
 
@@ -43,65 +48,84 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
-    import msgspec
-
     from cli.genomes import resolve_genome
     from cli.latency import database_path, load_predictor
-    from cli.output import print_json, print_table, say
-    from predictors.explain import hints
+    from cli.output import print_json
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
-    from tvnsearch.genome.trace import trace
 
     found = [resolve_genome(name) for name in genomes]
-    opened = open_device(device, threads, backend, dtype, batch)
-    with Meter(opened) as meter:
+    with Meter(open_device(device, threads, backend, dtype, batch)) as meter:
         predictor = load_predictor(database_path(db), meter, level)
     estimates = predictor.estimate(found, classes)
-    reports: list[dict[str, Any]] = []
-    for name, genome, estimate in zip(genomes, found, estimates, strict=True):
-        network = trace(genome, classes)
-        reports.append(
-            {
-                "name": name,
-                "latency_ms": estimate.latency_ms,
-                "lower_ms": estimate.lower_ms,
-                "upper_ms": estimate.upper_ms,
-                "params": network.params,
-                "macs": network.macs,
-                "never_profiled": predictor.never_profiled(genome),
-                "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
-            }
-        )
-        if explain:
-            reports[-1]["hints"] = msgspec.to_builtins(hints(predictor, genome, classes))
-        if unknown := reports[-1]["never_profiled"]:
-            say(
-                f"{name} has layers that were never profiled on this device ({', '.join(unknown)}): neither "
-                "their milliseconds nor the interval can be relied on; `tvnsearch measure` knows"
-            )
+    reports = [
+        _report(predictor, name, genome, estimate, classes, explain)
+        for name, genome, estimate in zip(genomes, found, estimates, strict=True)
+    ]
     if as_json:
         print_json(reports)
         return
     for report in reports:
-        layers = report["layers"]
-        if explain:
-            layers = sorted(layers, key=lambda layer: -layer["latency_ms"])
-        print_table(
-            f"{report['name']} on {device}: {report['latency_ms']:.2f} ms, with {100 * level:g} % confidence "
-            f"between {report['lower_ms']:.2f} and {report['upper_ms']:.2f} ms",
-            ["layer call", "latency ms", "share %"],
-            [
-                [
-                    layer["name"],
-                    f"{layer['latency_ms']:.3f}",
-                    f"{100 * layer['latency_ms'] / report['latency_ms']:.1f}",
-                ]
-                for layer in layers
-            ],
-        )
+        _print_report(report, device, level, explain)
         if explain:
             _explain(report, max_ms)
+
+
+def _report(
+    predictor: LatencyPredictor,
+    name: str,
+    genome: Genome,
+    estimate: LatencyEstimate,
+    classes: int,
+    explain: bool,
+) -> dict[str, Any]:
+    import msgspec
+
+    from cli.output import say
+    from predictors.explain import hints
+    from tvnsearch.genome.trace import trace
+
+    network = trace(genome, classes)
+    unknown = predictor.never_profiled(genome)
+    if unknown:
+        say(
+            f"{name} has layers that were never profiled on this device ({', '.join(unknown)}): neither "
+            "their milliseconds nor the interval can be relied on; `tvnsearch measure` knows"
+        )
+    report = {
+        "name": name,
+        "latency_ms": estimate.latency_ms,
+        "lower_ms": estimate.lower_ms,
+        "upper_ms": estimate.upper_ms,
+        "params": network.params,
+        "macs": network.macs,
+        "never_profiled": unknown,
+        "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
+    }
+    if explain:
+        report["hints"] = msgspec.to_builtins(hints(predictor, genome, classes))
+    return report
+
+
+def _print_report(report: dict[str, Any], device: str, level: float, slowest_first: bool) -> None:
+    from cli.output import print_table
+
+    layers = report["layers"]
+    if slowest_first:
+        layers = sorted(layers, key=lambda layer: -layer["latency_ms"])
+    print_table(
+        f"{report['name']} on {device}: {report['latency_ms']:.2f} ms, with {100 * level:g} % confidence "
+        f"between {report['lower_ms']:.2f} and {report['upper_ms']:.2f} ms",
+        ["layer call", "latency ms", "share %"],
+        [
+            [
+                layer["name"],
+                f"{layer['latency_ms']:.3f}",
+                f"{100 * layer['latency_ms'] / report['latency_ms']:.1f}",
+            ]
+            for layer in layers
+        ],
+    )
 
 
 def _explain(report: dict[str, Any], max_ms: float | None) -> None:

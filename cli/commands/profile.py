@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,10 @@ from cli.arguments import (
     SpaceOption,
     ThreadsOption,
 )
+
+if TYPE_CHECKING:
+    from latency_db.profiler import ProfileProgress
+    from predictors.evaluation import HeldOutReport
 
 
 def profile(
@@ -42,7 +46,6 @@ def profile(
     from cli.latency import database_path
     from cli.output import print_json, say
     from cli.profile_view import ProfileView
-    from cli.reports import heldout_line
     from latency_db.aiming import HIGHEST_OVER_BUDGET
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
@@ -93,8 +96,15 @@ def profile(
             }
         )
         return
+    _print_summary(state, predictor.heldout)
+    say(f"tables: {path}; predictor: {trained}")
+
+
+def _print_summary(state: ProfileProgress, heldout: HeldOutReport) -> None:
+    from cli.output import say
+    from cli.reports import heldout_line
+
     floor = "unknown" if state.noise_floor_percent is None else f"{state.noise_floor_percent:.1f} %"
     say(f"{state.genomes} networks, {state.rows} layer rows in {state.minutes:.1f} minutes")
-    say(heldout_line(predictor.heldout))
+    say(heldout_line(heldout))
     say(f"noise floor: the same network measured again differs by {floor} (median)")
-    say(f"tables: {path}; predictor: {trained}")

@@ -14,7 +14,7 @@ HANGS_S = 900
 LEAK_MB, PEAK_MB = 30, 1000
 
 
-def fuzz(folder, count, seed):
+def check_survives(folder, count, seed):
     command = [sys.executable, "-m", "tests.data.fuzz_process", str(folder), str(count), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_S, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -26,9 +26,9 @@ def fuzz(folder, count, seed):
 
 
 def test_a_few_mutilated_files(tmp_path):
-    fuzz(tmp_path, 200, seed=0)
+    check_survives(tmp_path, 200, seed=0)
 
 
 @pytest.mark.slow
 def test_thousands_of_mutilated_files(tmp_path):
-    fuzz(tmp_path, 2000, seed=10_000)
+    check_survives(tmp_path, 2000, seed=10_000)
