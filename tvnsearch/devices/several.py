@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -14,6 +15,9 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 PROCESSES = 3
+HALF_WIDTH_PERCENT = 1.0 * math.sqrt(PROCESSES)
+"""How well each process must know its median for all of them together to know it to 1 %."""
+
 AGREEMENT_PERCENT = 5.0
 """Processes that are farther apart than this were not all measured on an undisturbed machine."""
 
@@ -36,7 +40,7 @@ def measure_in_processes(
     rounds = []
     for number in range(PROCESSES):
         with Meter(device, classes) as meter:
-            rounds.append(meter.measure(genomes, max_seconds / PROCESSES))
+            rounds.append(meter.measure(genomes, max_seconds / PROCESSES, HALF_WIDTH_PERCENT))
         on_progress((number + 1) / PROCESSES)
     return [combined(measurements) for measurements in zip(*rounds, strict=True)]
 

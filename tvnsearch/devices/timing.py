@@ -192,7 +192,7 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
     elif half_width_percent > plan.half_width_percent:
         reason = (
             f"the median of {len(kept_ms)} samples is known to {half_width_percent:.1f} %, "
-            f"{plan.half_width_percent:g} % was asked for"
+            f"{plan.half_width_percent:.2g} % was asked for"
         )
     return Measurement(
         latency_ms=middle_ms,
