@@ -203,8 +203,19 @@ def _work(nodes: Iterable[Node]) -> list[object]:
         kind, activation = node.type, node.activation
         if kind != "activation":
             inner = "" if kind in _ENDS_WITH_ACTIVATION else activation
-            over_space, over_time = (node.kernel, node.stride), (node.kernel_frames, node.stride_frames)
-            work.append((kind, over_space, over_time, node.hidden, node.mode, node.out_shape[3], inner))
+            work.append(
+                (
+                    kind,
+                    node.kernel,
+                    node.stride,
+                    node.kernel_frames,
+                    node.stride_frames,
+                    node.hidden,
+                    node.mode,
+                    node.out_shape[3],
+                    inner,
+                )
+            )
         if kind in _ENDS_WITH_ACTIVATION and activation != "none":
             work.append(activation)
     return work
