@@ -96,7 +96,7 @@ class ProgressBar:
         if not err.is_terminal and now_s - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
             self._last_line_s = now_s
             elapsed_s = now_s - self._began_s
-            left = f", {elapsed_s / share - elapsed_s:.0f} s to go" if share > 0.01 else ""
+            left = f", {max(elapsed_s / share - elapsed_s, 0):.0f} s to go" if share > 0.01 else ""
             say(f"{self._description}: {100 * min(share, 1.0):.0f} %{left}  {note}")
 
     def __enter__(self) -> ProgressBar:

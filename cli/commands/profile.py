@@ -46,7 +46,6 @@ def profile(
     from cli.latency import database_path
     from cli.output import print_json, say
     from cli.profile_view import ProfileView
-    from latency_db.aiming import HIGHEST_OVER_BUDGET
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
@@ -62,16 +61,10 @@ def profile(
     path.parent.mkdir(parents=True, exist_ok=True)
     with LatencyStore(path) as store, Meter(found) as meter:
         held_minutes = store.minutes(meter.digest)
-        say(
-            f"profiling {meter.fingerprint.get('processor', device)}, {threads} thread(s), {backend}: whole "
-            f"networks of the space '{space}' are run and every layer call in them is stamped; half of them "
-            f"random, up to {HIGHEST_OVER_BUDGET * max_ms:g} ms, half near {max_ms:g} ms with the layer "
-            f"calls that the predictor is least sure of"
-        )
-        say(
-            f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest}); ends "
-            f"earlier if predictions no longer get better"
-        )
+        say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
+        if held_minutes < minutes:
+            processor = meter.fingerprint.get("processor", device)
+            _say_plan(f"{processor}, {threads} thread(s), {backend}", space, max_ms)
         with ProfileView() as view:
             learn = partial(learn_halves, seed=seed)
             state = run_profiler(store, meter, search_space, minutes, max_ms, seed, learn, view.update)
@@ -98,6 +91,18 @@ def profile(
         return
     _print_summary(state, predictor.heldout)
     say(f"tables: {path}; predictor: {trained}")
+
+
+def _say_plan(device: str, space: str, max_ms: float) -> None:
+    from cli.output import say
+    from latency_db.aiming import HIGHEST_OVER_BUDGET
+
+    say(
+        f"profiling {device}: whole networks of the space '{space}' are run and every layer call in them is "
+        f"stamped; half of them random, up to {HIGHEST_OVER_BUDGET * max_ms:g} ms, half near {max_ms:g} ms "
+        f"with the layer calls that the predictor is least sure of; ends earlier if predictions no longer "
+        f"get better"
+    )
 
 
 def _print_summary(state: ProfileProgress, heldout: HeldOutReport) -> None:
