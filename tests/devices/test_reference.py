@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from tvnsearch.devices import reference
-from tvnsearch.devices.reference import keep_best_ns, known_best_ns, reference_path
+from tvnsearch.devices.reference import (
+    KEPT_COPIES,
+    best_copy_ns,
+    keep_best_ns,
+    keep_copy_ns,
+    known_best_ns,
+    reference_path,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +33,26 @@ def test_a_reading_of_yesterday_is_forgotten(monkeypatch):
     assert known_best_ns("abc") is None
     keep_best_ns("abc", 900)
     assert known_best_ns("abc") == 900
+
+
+def test_the_usual_best_copy_is_that_of_the_tenth_process_of_a_hundred():
+    assert best_copy_ns("abc") is None
+    for number in range(101):
+        keep_copy_ns("abc", 1000 + number)
+    assert best_copy_ns("abc") == pytest.approx(1011, abs=1)
+    for _ in range(KEPT_COPIES):
+        keep_copy_ns("abc", 5000)
+    assert best_copy_ns("abc") == 5000
+
+
+def test_copies_and_the_yardstick_do_not_push_each_other_out(monkeypatch):
+    keep_best_ns("abc", 400)
+    keep_copy_ns("abc", 1000)
+    keep_best_ns("abc", 300)
+    assert (known_best_ns("abc"), best_copy_ns("abc")) == (300, 1000)
+    now_s = reference.time.time()
+    monkeypatch.setattr(reference.time, "time", lambda: now_s + 25 * 3600)
+    assert best_copy_ns("abc") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"best_ns": "fast"}'])

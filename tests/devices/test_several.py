@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.latency_db.fakes import measurement
-from tvnsearch.devices import measure_in_processes, open_device
-from tvnsearch.devices.several import PROCESSES, combined
+from tvnsearch.devices import measure_in_processes, open_device, several
+from tvnsearch.devices.measurement import Timing
+from tvnsearch.devices.several import MOST_PROCESSES, PROCESSES, combined
 from tvnsearch.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import SpatialConv
 
@@ -28,11 +29,60 @@ def test_one_process_that_is_not_trusted_is_enough():
     assert (together.trusted, together.reason) == (False, "too noisy")
 
 
+def test_slow_memory_is_a_reason_not_to_trust():
+    together = combined([measurement(10.0)] * 3, slowness=1.1)
+    assert not together.trusted
+    assert together.reason.startswith("memory ran at 91 % of its best speed")
+    assert combined([measurement(10.0)] * 3, slowness=1.03).trusted
+
+
+class FakeMeters:
+    """Each new meter times networks at the next of ``slownesses``: latencies and copies alike."""
+
+    def __init__(self, slownesses):
+        self.slownesses = list(slownesses)
+        self.started = 0
+
+    def __call__(self, device, classes):
+        self.started += 1
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def time(self, genomes, max_seconds, half_width_percent):
+        slowness = self.slownesses[self.started - 1]
+        return Timing([measurement(10.0 * slowness) for _ in genomes], round(1e6 * slowness), 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("slownesses", "started", "latency_ms", "trusted"),
+    [
+        ([1.0, 1.01, 1.02], 3, 10.1, True),
+        ([1.3, 1.0, 1.2, 1.02, 1.01], 5, 10.1, True),  # the slow ones do not count
+        ([1.3, 1.2, 1.1, 1.25, 1.0, 1.08], MOST_PROCESSES, 10.8, False),
+    ],
+)
+def test_processes_with_quick_memory_count(monkeypatch, slownesses, started, latency_ms, trusted):
+    meters = FakeMeters(slownesses)
+    monkeypatch.setattr(several, "Meter", meters)
+    shares = []
+    (result,) = measure_in_processes(open_device("cpu"), [None], 10, on_progress=shares.append)
+    assert meters.started == started
+    assert result.latency_ms == pytest.approx(latency_ms)
+    assert result.trusted == trusted
+    assert shares[-1] == 1.0
+
+
 def test_real_processes_measure_in_turn():
     network = Genome(InputSpec(32, 1), (Block((SpatialConv(16, 3, 2, "relu"),)),))
     shares = []
     small, same = measure_in_processes(open_device("cpu"), [network, network], 10, 0.9, shares.append)
-    assert shares == [pytest.approx((number + 1) / PROCESSES) for number in range(PROCESSES)]
+    assert PROCESSES <= len(shares) <= MOST_PROCESSES
+    assert shares[-1] == 1.0
     for result in (small, same):
         assert 0 < result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
         assert result.samples + result.disturbed >= PROCESSES

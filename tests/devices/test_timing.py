@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from tvnsearch.devices.memory_gauge import MemoryGauge
 from tvnsearch.devices.timing import (
     Interval,
     Plan,
@@ -134,6 +135,20 @@ def test_a_steady_machine_gives_a_trusted_figure_soon():
     assert result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
     assert result.disturbed == 0
     assert machine.now_s < 1
+
+
+def test_memory_is_gauged_now_and_then_between_samples():
+    machine = Machine()
+    gauge = MemoryGauge(machine.runner("copy", 2), machine.now)
+    plan = Plan(max_seconds=10, min_seconds=2)
+    (result,) = measure_in_rounds(
+        [machine.runner("a", 20)], machine.yardstick(), plan, machine.now, gauge.read_if_due
+    )
+    assert gauge.copy_ns == 2 * MS
+    assert 15 <= machine.log.count("copy") <= 21
+    assert result.latency_ms == pytest.approx(20)
+    after = [later for one, later in itertools.pairwise(machine.log) if one == "copy"]
+    assert set(after) == {"yardstick"}  # a sample's neighbours are yardstick readings, as ever
 
 
 def test_samples_are_spread_over_the_time_asked_for():

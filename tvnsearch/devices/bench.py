@@ -16,9 +16,10 @@ from tvnsearch.devices.clocks import Clock, HostClock, StampedPass
 from tvnsearch.devices.cuda_clock import CudaClock
 from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
 from tvnsearch.devices.fingerprint import fingerprint
-from tvnsearch.devices.measurement import LayerProfile, Measurement
+from tvnsearch.devices.measurement import LayerProfile, Timing
 from tvnsearch.devices.memory import require_memory
-from tvnsearch.devices.reference import keep_best_ns, known_best_ns
+from tvnsearch.devices.memory_gauge import MemoryGauge
+from tvnsearch.devices.reference import best_copy_ns, keep_best_ns, keep_copy_ns, known_best_ns
 from tvnsearch.devices.timing import (
     Interval,
     Plan,
@@ -53,6 +54,10 @@ YARDSTICK_SIZES = {"cpu": (320, 2**18), "cuda": (4096, 2**26)}
 """Rows of the square matrices, and values copied, of the yardstick on each device."""
 
 
+COPIED_VALUES = 2**22
+"""Values (of 4 bytes) that the gauge of memory copies."""
+
+
 class Bench:
     """This process, made ready to time networks on ``device``: use one in a process of its own."""
 
@@ -66,12 +71,13 @@ class Bench:
         self._clock: Clock = CudaClock() if device.name == "cuda" else HostClock(device.threads)
         self._prepare = load_backend(device.backend)
         timer = self._yardstick_timer()
+        self._time_copy = self._copy_timer()
         self._digest = fingerprint_digest(fingerprint(device))
         self._yardstick = Yardstick(timer, known_best_ns(self._digest))
         self._profiling_yardstick = Yardstick(timer)
 
-    def measure(self, genomes: Sequence[Genome], classes: int, plan: Plan) -> list[Measurement]:
-        """Time whole networks, interleaved.
+    def measure(self, genomes: Sequence[Genome], classes: int, plan: Plan) -> Timing:
+        """Time whole networks, interleaved, in their order.
 
         Raises:
             UserError: they do not fit in memory.
@@ -79,9 +85,13 @@ class Bench:
         require_memory(genomes, classes, self.device)
         with _no_garbage_collection():
             timers = [self._warm_timer(genome, classes) for genome in genomes]
-            measured = measure_in_rounds(timers, self._yardstick, plan)
+            if self.device.name != "cpu":
+                return Timing(measure_in_rounds(timers, self._yardstick, plan))
+            gauge = MemoryGauge(self._time_copy)
+            measured = measure_in_rounds(timers, self._yardstick, plan, read_gauge=gauge.read_if_due)
         keep_best_ns(self._digest, self._yardstick.usual_best_ns)
-        return measured
+        keep_copy_ns(self._digest, gauge.copy_ns)
+        return Timing(measured, gauge.copy_ns, best_copy_ns(self._digest))
 
     def profile(self, genome: Genome, classes: int, max_seconds: float) -> LayerProfile:
         """Time each layer call of a network while the whole of it runs.
@@ -163,6 +173,16 @@ class Bench:
             copied.copy_(values)
 
         return lambda: self._clock.time(kernel)
+
+    def _copy_timer(self) -> Callable[[], Interval]:
+        """A copy that fits in no cache: about 1 ms."""
+        values = torch.ones(COPIED_VALUES)  # zeros would all be the kernel's one page of them
+        copied = values.clone()
+
+        def copy() -> None:
+            copied.copy_(values)
+
+        return lambda: self._clock.time(copy)
 
 
 def _total_ns(taken: StampedPass) -> float:

@@ -26,6 +26,18 @@ class Measurement(Struct, frozen=True):
     reason: str = ""
 
 
+class Timing(Struct, frozen=True):
+    """Networks timed together in one process, and the median time of a copy in memory meanwhile.
+
+    ``best_copy_ns`` is what such a copy takes on this device at its best, as far as is known. Both are None
+    where memory is not watched (GPUs).
+    """
+
+    measurements: list[Measurement]
+    copy_ns: int | None = None
+    best_copy_ns: int | None = None
+
+
 class LayerProfile(Struct, frozen=True):
     """The latency of each layer call of a network, stamped while the whole network ran.
 

@@ -1,4 +1,8 @@
-"""One latency out of several processes: where a process lies in memory changes how fast its networks are."""
+"""One latency out of several processes.
+
+Where a process lies in memory changes how fast its networks are, and so does what else the host is doing in
+its minutes: of some processes those count whose memory was quickest.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,25 @@ from statistics import median
 from msgspec.structs import replace
 
 from tvnsearch.devices.device import Device
-from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.measurement import Measurement, Timing
 from tvnsearch.devices.meter import Meter
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 PROCESSES = 3
+"""So many count."""
+
+MOST_PROCESSES = 6
+"""So many are started at most until those that count had quick memory."""
+
 HALF_WIDTH_PERCENT = 1.0 * math.sqrt(PROCESSES)
 """How well each process must know its median for all of them together to know it to 1 %."""
 
 AGREEMENT_PERCENT = 5.0
 """Processes that are farther apart than this were not all measured on an undisturbed machine."""
+
+SLOW_MEMORY_PERCENT = 4.0
+"""Memory is quick when a copy takes at most this much longer than on the device at its best."""
 
 
 def measure_in_processes(
@@ -37,19 +49,24 @@ def measure_in_processes(
     Raises:
         UserError: a network does not fit in memory, or a worker died of one twice.
     """
-    rounds = []
-    for number in range(PROCESSES):
+    timings: list[Timing] = []
+    while len(timings) < MOST_PROCESSES and sum(map(_is_quick, timings)) < PROCESSES:
         with Meter(device, classes) as meter:
-            rounds.append(meter.measure(genomes, max_seconds / PROCESSES, HALF_WIDTH_PERCENT))
-        on_progress((number + 1) / PROCESSES)
-    return [combined(measurements) for measurements in zip(*rounds, strict=True)]
+            timings.append(meter.time(genomes, max_seconds / MOST_PROCESSES, HALF_WIDTH_PERCENT))
+        wanted = PROCESSES - sum(map(_is_quick, timings))
+        on_progress(len(timings) / min(len(timings) + wanted, MOST_PROCESSES))
+    counted = sorted(timings, key=_slowness)[:PROCESSES]
+    slowest = max(map(_slowness, counted))
+    rounds = (timing.measurements for timing in counted)
+    return [combined(measurements, slowest) for measurements in zip(*rounds, strict=True)]
 
 
-def combined(measurements: Sequence[Measurement]) -> Measurement:
+def combined(measurements: Sequence[Measurement], slowness: float = 1.0) -> Measurement:
     """What measurements of one network in several processes say together.
 
     Figures are medians over the processes; the interval spans all of their intervals. Trusted if each process
-    is, and they agree.
+    is, they agree, and memory was quick in all of them: ``slowness`` is how many times as long as at the
+    device's best a copy took where it took longest.
     """
     latencies_ms = [measurement.latency_ms for measurement in measurements]
     middle_ms = median(latencies_ms)
@@ -59,6 +76,11 @@ def combined(measurements: Sequence[Measurement]) -> Measurement:
         reason = (
             f"{len(measurements)} processes differ by {apart_percent:.1f} %, "
             f"at most {AGREEMENT_PERCENT:g} % is expected"
+        )
+    if not reason and slowness > 1 + SLOW_MEMORY_PERCENT / 100:
+        reason = (
+            f"memory ran at {100 / slowness:.0f} % of its best speed: other work on this host slows it; "
+            "measure again later"
         )
     return replace(
         measurements[0],
@@ -73,3 +95,13 @@ def combined(measurements: Sequence[Measurement]) -> Measurement:
         trusted=not reason,
         reason=reason,
     )
+
+
+def _slowness(timing: Timing) -> float:
+    if timing.copy_ns is None or timing.best_copy_ns is None:
+        return 1.0
+    return timing.copy_ns / timing.best_copy_ns
+
+
+def _is_quick(timing: Timing) -> bool:
+    return _slowness(timing) <= 1 + SLOW_MEMORY_PERCENT / 100

@@ -14,7 +14,7 @@ import msgspec
 from tvnsearch.devices.bench import Bench
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.fingerprint import fingerprint
-from tvnsearch.devices.measurement import LayerProfile, Measurement
+from tvnsearch.devices.measurement import LayerProfile, Timing
 from tvnsearch.devices.timing import Plan
 from tvnsearch.genome.genome import Genome
 from tvnsearch.workers import Progress, serve
@@ -31,7 +31,7 @@ def measure_task(
     classes: int,
     plan: dict[str, Any],
     progress: Progress,
-) -> list[Measurement]:
+) -> Timing:
     """``Bench.measure``; ``plan`` is a ``timing.Plan``."""
     decoded = msgspec.convert(genomes, list[Genome])
     return _bench(msgspec.convert(device, Device)).measure(decoded, classes, msgspec.convert(plan, Plan))

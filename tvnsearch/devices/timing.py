@@ -143,11 +143,12 @@ def measure_in_rounds(
     yardstick: Yardstick,
     plan: Plan,
     now: Callable[[], float] = time.monotonic,
+    read_gauge: Callable[[], bool] = lambda: False,
 ) -> list[Measurement]:
     """Measure each candidate, one sample a round, so that a slow phase meets all of them alike.
 
     Candidates whose confidence interval is narrow enough sit out. Every candidate is sampled at least once,
-    whatever ``plan.max_seconds``.
+    whatever ``plan.max_seconds``. ``read_gauge`` runs before each sample and says whether it did anything.
     """
     start = now()
     samples: list[list[Sample]] = [[] for _ in candidates]
@@ -157,6 +158,8 @@ def measure_in_rounds(
         for index in waiting:
             if samples[index] and now() - start >= plan.max_seconds:
                 break
+            if read_gauge():
+                yardstick.forget()
             samples[index].append(Sample(*yardstick.around(candidates[index])))
         elapsed_s = now() - start
         if elapsed_s >= plan.max_seconds:
