@@ -2,14 +2,14 @@
 
     python benchmarks/measurement_trust.py [--share 1.0] [--apart-minutes 10]
 
-Needs a machine that does nothing else; takes half an hour to three quarters of one (``--share 0.1``: a tenth of
+Needs a machine that does nothing else; takes half an hour or more (``--share 0.1``: a tenth of
 the networks).
 
 repeatability  60 random networks of 1 to 200 ms, measured, and again in new processes ten minutes later
 additivity     200 random networks: the sum of their layers' rows against the network's own latency, measured
-               unstamped before and after, with rows taken in context (what `tvnsearch profile` keeps) and, for
-               some, with each layer timed alone; also of those networks alone whose two measurements agree to
-               3 %, the machine being steady meanwhile
+               unstamped before and after, with rows taken in context (what `tvnsearch profile` keeps) and,
+               for some, with each layer timed alone; also of those networks alone whose two measurements
+               agree to 3 %, the machine being steady meanwhile
 disturbance    30 of the first networks again, with two busy processes on the same cores
 twins          40 pairs of networks with two blocks of one shape in either order
 yield          layer rows a minute, in context and alone
@@ -43,7 +43,7 @@ from tvnsearch.workers import PINNED_ALLOCATOR
 LOWEST_MS, HIGHEST_MS = 1.0, 200.0
 CLASSES = 100
 REPEATED, ADDED, ADDED_ALONE, DISTURBED, TWINS = 60, 200, 20, 30, 40
-MEASURE_SECONDS = 6.0
+MEASURE_SECONDS = 9.0
 ADDED_SECONDS = 0.8
 STEADY_PERCENT = 3.0
 TOGETHER = 10

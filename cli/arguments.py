@@ -54,3 +54,13 @@ def parse_count(text: str | None, option: str) -> int | None:
     if match is None or float(match[1]) == 0:
         raise UserError(f"expected {option} to be a number like 12M, 800k or 1500000, got '{text}'")
     return round(float(match[1]) * _UNITS[match[2].lower()])
+
+
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="The digest of another device in the same database (`tvnsearch db list`): what is known of it "
+        "is adapted, so that little profiling is enough.",
+    ),
+]

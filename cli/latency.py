@@ -7,6 +7,7 @@ from pathlib import Path
 from latency_db.store import LatencyStore, default_path
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor, predictor_path
+from predictors.transfer import Origin
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -38,6 +39,28 @@ def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> Late
     predictor = LatencyPredictor.load(path, level)
     predictor.require_device(meter.fingerprint)
     return predictor
+
+
+def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> Origin | None:
+    """What the device ``digest`` of the same database can lend to this one; None where none was named.
+
+    Raises:
+        UserError: the database does not hold that device, it is this one, or it was adapted itself.
+    """
+    if digest is None:
+        return None
+    if digest == own_digest:
+        raise UserError(
+            f"expected another device to start from, but {digest} is this one; "
+            f"`tvnsearch db list` names the devices that were profiled"
+        )
+    store.device(digest)
+    path = predictor_path(store.path, digest)
+    if path.is_file():
+        return LatencyPredictor.load(path).origin
+    from predictors.fit import fit_from_store
+
+    return fit_from_store(store, digest).origin
 
 
 def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> list[float]:

@@ -141,7 +141,7 @@ def _calibration(neutral: _Neutral, rows: Sequence[LutRow]) -> Calibration:
 
 
 def _require_seen(predictor: LatencyPredictor, calls: Sequence[LayerCall]) -> None:
-    seen = {kind.partition(":")[0] for kind in predictor.record.prior.rates_ms}
+    seen = {kind.partition(":")[0] for kind in predictor.record.prior.kinds}
     unseen = sorted({call.type for call in calls} - seen)
     if unseen:
         raise UserError(

@@ -8,6 +8,7 @@ from cli.output import out
 
 if TYPE_CHECKING:
     from predictors.evaluation import HeldOutReport
+    from predictors.predictor import LatencyPredictor
 
 
 def heldout_line(report: HeldOutReport) -> str:
@@ -18,6 +19,15 @@ def heldout_line(report: HeldOutReport) -> str:
         f"{100 * report.within_10_percent:.0f} % within 10 %, mean error {report.mape_percent:.1f} %, "
         f"rank correlation {report.spearman:.3f} (Spearman)"
     )
+
+
+def adaptation_line(predictor: LatencyPredictor, lent: str) -> str:
+    """Whether starting from the device ``lent`` paid."""
+    if predictor.adapted_from is None:
+        return (
+            f"starting from {lent} predicted held-out networks no better: the predictor starts from nothing"
+        )
+    return f"the predictor starts from {lent}, which predicted held-out networks better than from nothing"
 
 
 def print_summary(report: dict[str, Any]) -> None:

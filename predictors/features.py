@@ -72,6 +72,9 @@ WORK_NAMES = (
 )
 """The columns of :func:`call_work`: amounts of work that add up, in the units of their names."""
 
+MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for name in WORK_NAMES))
+"""What LightGBM is given of a call: the features, and how the prior sees it."""
+
 TRAFFIC_STEPS = 4
 """Steps of ``pass_traffic`` in a doubling: coarse enough for a mutated network to mostly keep its own."""
 
@@ -80,8 +83,8 @@ class CallInContext(NamedTuple):
     """A layer call at its place in a network: what its latency depends on.
 
     ``previous`` ran just before it, None for the first call; its output may still be in cache.
-    ``pass_traffic`` is the log2 of the bytes that a whole pass of the network moves, in quarters: in a
-    network that fits in the caches, a call finds its weights there from the pass before.
+    ``pass_traffic`` is that of the network: in one that fits in the caches, a call finds its weights there
+    from the pass before.
     """
 
     call: LayerCall
@@ -91,12 +94,21 @@ class CallInContext(NamedTuple):
 
 def in_context(network: Trace) -> list[CallInContext]:
     """The calls of a network in the order of execution."""
-    calls = network.calls
-    pass_traffic = round(TRAFFIC_STEPS * math.log2(network.bytes_moved))
+    return calls_in_context(network.calls, None, pass_traffic(network))
+
+
+def calls_in_context(
+    calls: Sequence[LayerCall], previous: LayerCall | None, traffic: int
+) -> list[CallInContext]:
+    """Calls that run one after the other, behind ``previous``, in a network of that ``pass_traffic``."""
     return [
-        CallInContext(call, previous, pass_traffic)
-        for call, previous in zip(calls, [None, *calls], strict=False)
+        CallInContext(call, before, traffic) for call, before in zip(calls, [previous, *calls], strict=False)
     ]
+
+
+def pass_traffic(network: Trace) -> int:
+    """The log2 of the bytes that a pass of the network moves, in quarters."""
+    return round(TRAFFIC_STEPS * math.log2(network.bytes_moved))
 
 
 def call_features(calls: Sequence[CallInContext]) -> FloatArray:
@@ -146,6 +158,11 @@ def call_features(calls: Sequence[CallInContext]) -> FloatArray:
         pass_traffic / TRAFFIC_STEPS,
     )
     return np.column_stack(columns)
+
+
+def model_row(calls: Sequence[CallInContext], prior_ms: FloatArray, prior_shares: FloatArray) -> FloatArray:
+    """A row of :data:`MODEL_COLUMNS` for each call, from what a prior says of it."""
+    return np.column_stack([call_features(calls), np.log(prior_ms), prior_shares])
 
 
 def call_work(calls: Sequence[LayerCall]) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -18,10 +19,9 @@ from predictors.booster import Booster, train_booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
 from predictors.evaluation import held_out_report
-from predictors.features import CATEGORICAL, CallInContext, in_context
+from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
 from predictors.predictor import (
     FORMAT,
-    MODEL_COLUMNS,
     LatencyPredictor,
     PredictorRecord,
     SumCorrection,
@@ -29,6 +29,7 @@ from predictors.predictor import (
     text_digest,
 )
 from predictors.prior import RooflinePrior, fit_prior
+from predictors.transfer import Origin, TransferredPrior, fit_transfer
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
@@ -42,22 +43,39 @@ SLOPES = (0.8, 1.25)
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
+Prior: TypeAlias = RooflinePrior | TransferredPrior
+
 LIBRARIES = ("tvnsearch", "lightgbm", "numpy")
 
 
-def fit_from_store(store: LatencyStore, digest: str, seed: int = 0) -> LatencyPredictor:
+def fit_from_store(
+    store: LatencyStore, digest: str, seed: int = 0, origin: Origin | None = None
+) -> LatencyPredictor:
     """Fit a predictor to all that ``store`` holds of the device ``digest``.
+
+    With an ``origin`` it is fitted from there as well as without, and the one stays that has the smaller mean
+    error on networks that it did not learn from.
 
     Raises:
         UserError: the store holds nothing of the device, or too little.
     """
-    return fit_predictor(store.profiles(digest), store.device(digest).fingerprint, seed)
+    profiles, fingerprint = store.profiles(digest), store.device(digest).fingerprint
+    predictor = fit_predictor(profiles, fingerprint, seed)
+    if origin is None:
+        return predictor
+    adapted = fit_predictor(profiles, fingerprint, seed, origin)
+    return min(predictor, adapted, key=lambda fitted: fitted.heldout.mape_percent)
 
 
 def fit_predictor(
-    profiles: Sequence[StoredProfile], fingerprint: Mapping[str, str], seed: int = 0
+    profiles: Sequence[StoredProfile],
+    fingerprint: Mapping[str, str],
+    seed: int = 0,
+    origin: Origin | None = None,
 ) -> LatencyPredictor:
     """Fit a predictor to profiled genomes of one device; the same for the same profiles and seed.
+
+    It starts from the roofline prior, or from what another device's predictor knows, the ``origin``.
 
     Networks without a single undisturbed sample are left out: they tell of the machine's other work. What the
     predictor holds of its own accuracy comes from folds by genome: the rows of a network are predicted by
@@ -75,9 +93,9 @@ def fit_predictor(
         )
     rows = TrainingRows.of(profiles)
     networks_ms = np.array([profile.network.latency_ms for profile in profiles])
-    held_out = _predict_held_out(rows, networks_ms, genome_ids, seed)
+    held_out = _predict_held_out(rows, networks_ms, genome_ids, seed, origin)
     everything = np.arange(len(rows.calls))
-    prior, model = fit_rows(rows, everything, seed)
+    prior, model = fit_rows(rows, everything, seed, origin)
     return LatencyPredictor(
         PredictorRecord(
             format=FORMAT,
@@ -144,24 +162,34 @@ class _HeldOut(Struct, frozen=True):
     correction: SumCorrection
 
 
-def fit_rows(rows: TrainingRows, chosen: NDArray[np.intp], seed: int) -> tuple[RooflinePrior, str]:
+def fit_rows(
+    rows: TrainingRows, chosen: NDArray[np.intp], seed: int, origin: Origin | None = None
+) -> tuple[Prior, str]:
     """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows."""
     calls = [rows.calls[row] for row in chosen]
     latencies_ms = rows.latencies_ms[chosen]
-    prior = fit_prior([context.call for context in calls], latencies_ms)
+    prior: Prior
+    if origin is None:
+        prior = fit_prior([context.call for context in calls], latencies_ms)
+    else:
+        prior = fit_transfer(origin, calls, latencies_ms)
     prior_ms, columns = model_columns(prior, calls)
     log_ratios = np.log(latencies_ms / prior_ms)
     return prior, train_booster(columns, log_ratios, rows.weights[chosen], MODEL_COLUMNS, CATEGORICAL, seed)
 
 
 def _predict_held_out(
-    rows: TrainingRows, networks_ms: FloatArray, genome_ids: Sequence[str], seed: int
+    rows: TrainingRows,
+    networks_ms: FloatArray,
+    genome_ids: Sequence[str],
+    seed: int,
+    origin: Origin | None,
 ) -> _HeldOut:
     rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))
     row_genomes = np.array(genome_ids)[rows.networks]
     folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows.calls, groups=row_genomes))
     for learnt, tested in folds:
-        prior, model = fit_rows(rows, learnt, seed)
+        prior, model = fit_rows(rows, learnt, seed, origin)
         prior_ms, columns = model_columns(prior, [rows.calls[row] for row in tested])
         rows_prior_ms[tested] = prior_ms
         rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))

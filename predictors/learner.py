@@ -9,10 +9,9 @@ import numpy as np
 from latency_db import StoredProfile
 from latency_db.aiming import CallEstimates
 from predictors.booster import Booster
-from predictors.features import in_context
-from predictors.fit import TrainingRows, fit_rows
-from predictors.predictor import MODEL_COLUMNS, model_columns
-from predictors.prior import RooflinePrior
+from predictors.features import MODEL_COLUMNS, in_context
+from predictors.fit import Prior, TrainingRows, fit_rows
+from predictors.predictor import model_columns
 from tvnsearch.genome.trace import Trace
 
 MIN_NETWORKS = 8
@@ -39,7 +38,7 @@ class Halves:
     their logarithms the doubt.
     """
 
-    def __init__(self, halves: Sequence[tuple[RooflinePrior, Booster]]) -> None:
+    def __init__(self, halves: Sequence[tuple[Prior, Booster]]) -> None:
         self._halves = halves
 
     def estimate(self, network: Trace) -> CallEstimates:

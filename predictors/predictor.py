@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -16,15 +16,11 @@ from msgspec import Struct
 from predictors.calibration import DEFAULT_LEVEL, Calibration
 from predictors.call_table import FloatArray
 from predictors.evaluation import HeldOutReport
-from predictors.features import (
-    FEATURE_NAMES,
-    WORK_NAMES,
-    CallInContext,
-    call_features,
-    in_context,
-)
+from predictors.features import MODEL_COLUMNS, WORK_NAMES, CallInContext, in_context, model_row
+from predictors.memo import LatencyMemo
 from predictors.prior import RooflinePrior
 from predictors.recalibration import Recalibration
+from predictors.transfer import Origin, TransferredPrior
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -34,12 +30,7 @@ from tvnsearch.search.protocols import LatencyEstimate
 if TYPE_CHECKING:
     from predictors.booster import Booster
 
-FORMAT = 2
-MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for name in WORK_NAMES))
-"""What LightGBM is given of a call: the features, and how the prior sees it."""
-
-MEMO_CALLS = 2**20
-"""Once more layer calls than these are remembered, all are forgotten: about 0.5 GB."""
+FORMAT = 3
 
 
 def predictor_path(store_path: Path, digest: str) -> Path:
@@ -84,7 +75,7 @@ class PredictorRecord(Struct, frozen=True, forbid_unknown_fields=True):
     heldout_prior: HeldOutReport
     correction: SumCorrection
     calibration: Calibration
-    prior: RooflinePrior
+    prior: RooflinePrior | TransferredPrior
     model_digest: str
     model: str
 
@@ -99,7 +90,7 @@ class LatencyPredictor:
         self.record = record
         self.level = level
         self._bounds = Recalibration(record.calibration, level)
-        self._known_ms: dict[CallInContext, float] = {}
+        self._memo = LatencyMemo(self._predict_calls)
 
     @classmethod
     def load(cls, path: Path, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
@@ -134,6 +125,28 @@ class LatencyPredictor:
         unfinished.replace(path)
 
     @property
+    def adapted_from(self) -> str | None:
+        """The digest of the device that it started from, None where it started from nothing."""
+        prior = self.record.prior
+        return prior.origin.digest if isinstance(prior, TransferredPrior) else None
+
+    @property
+    def origin(self) -> Origin:
+        """What another device's predictor can start from.
+
+        Raises:
+            UserError: this one itself started from another.
+        """
+        digest = fingerprint_digest(self.record.fingerprint)
+        prior = self.record.prior
+        if isinstance(prior, TransferredPrior):
+            raise UserError(
+                f"expected a device that was profiled by itself, but {digest} was adapted from "
+                f"{prior.origin.digest}; name that one"
+            )
+        return Origin(digest, prior, self.record.model, self.record.model_digest)
+
+    @property
     def heldout(self) -> HeldOutReport:
         """Its accuracy on networks that it did not learn from."""
         return self.record.heldout
@@ -162,8 +175,8 @@ class LatencyPredictor:
         """Predict each genome's latency and its bounds, in the order given."""
         if not genomes:
             return []
-        networks = [in_context(trace(genome, classes)) for genome in genomes]
-        predicted_ms = self.record.correction.apply(self._sums_ms(networks))
+        sums_ms = self._memo.networks_ms([trace(genome, classes) for genome in genomes])
+        predicted_ms = self.record.correction.apply(sums_ms)
         stretch = np.exp(self._bounds.half_widths(predicted_ms))
         return [
             LatencyEstimate(latency_ms, lower_ms, upper_ms)
@@ -185,7 +198,7 @@ class LatencyPredictor:
     def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:
         """Predict each layer call, in the order of execution; they add up to the genome's estimate."""
         network_trace = trace(genome, classes)
-        calls_ms = self._calls_ms(in_context(network_trace))
+        calls_ms = self._memo.calls_ms(in_context(network_trace))
         sum_ms = sum(calls_ms)
         factor = float(self.record.correction.apply(np.array([sum_ms]))[0]) / sum_ms
         return [
@@ -195,30 +208,8 @@ class LatencyPredictor:
 
     def never_profiled(self, genome: Genome) -> list[str]:
         """The types of its layer calls that no profiled network had: their milliseconds are a mere guess."""
-        profiled = {kind.partition(":")[0] for kind in self.record.prior.rates_ms}
+        profiled = {kind.partition(":")[0] for kind in self.record.prior.kinds}
         return sorted({call.type for call in trace(genome).calls} - profiled)
-
-    def _sums_ms(self, networks: Sequence[Sequence[CallInContext]]) -> FloatArray:
-        calls_ms = self._calls_ms([call for network in networks for call in network])
-        owners = np.repeat(np.arange(len(networks)), [len(network) for network in networks])
-        return np.asarray(np.bincount(owners, weights=calls_ms), dtype=np.float64)
-
-    def _calls_ms(self, calls: Sequence[CallInContext]) -> list[float]:
-        if len(self._known_ms) > MEMO_CALLS:
-            self._known_ms.clear()
-        known_ms = [self._known_ms.get(call) for call in calls]
-        # Hashing a call is most of what looking it up costs, so new calls are numbered on the way.
-        numbers: dict[CallInContext, int] = {}
-        places = [
-            (place, numbers.setdefault(calls[place], len(numbers)))
-            for place, call_ms in enumerate(known_ms)
-            if call_ms is None
-        ]
-        new_ms = self._predict_calls(list(numbers)).tolist() if numbers else []
-        self._known_ms.update(zip(numbers, new_ms, strict=True))
-        for place, number in places:
-            known_ms[place] = new_ms[number]
-        return cast(list[float], known_ms)
 
     def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
         prior_ms, columns = model_columns(self.record.prior, calls)
@@ -232,10 +223,12 @@ class LatencyPredictor:
         return Booster(self.record.model, len(self.record.columns))
 
 
-def model_columns(prior: RooflinePrior, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
+def model_columns(
+    prior: RooflinePrior | TransferredPrior, calls: Sequence[CallInContext]
+) -> tuple[FloatArray, FloatArray]:
     """The prior in ms for each call, and a row of :data:`MODEL_COLUMNS` for each."""
-    prior_ms, prior_shares = prior.predict_shares([context.call for context in calls])
-    return prior_ms, np.column_stack([call_features(calls), np.log(prior_ms), prior_shares])
+    prior_ms, prior_shares = prior.in_context(calls)
+    return prior_ms, model_row(calls, prior_ms, prior_shares)
 
 
 def text_digest(text: str) -> str:
@@ -250,9 +243,13 @@ def _require_sound(record: PredictorRecord, path: Path) -> None:
             f"{record.versions.get('tvnsearch', 'unknown')} fitted it with other features; "
             f"run `tvnsearch fit` to write it anew"
         )
-    rates_complete = all(len(rates) == len(WORK_NAMES) for rates in record.prior.rates_ms.values())
+    origin = record.prior.origin if isinstance(record.prior, TransferredPrior) else None
+    roofline = origin.prior if origin else record.prior
+    assert isinstance(roofline, RooflinePrior)
+    complete = all(len(rates) == len(WORK_NAMES) for rates in roofline.rates_ms.values())
+    complete &= origin is None or text_digest(origin.model) == origin.model_digest
     calibrated = len(record.calibration.predicted_ms) == len(record.calibration.log_errors) > 0
-    if text_digest(record.model) != record.model_digest or not (rates_complete and calibrated):
+    if text_digest(record.model) != record.model_digest or not (complete and calibrated):
         raise UserError(
             f"expected a latency predictor at {path}, but it was damaged or edited after it was written; "
             f"run `tvnsearch fit` to write it anew"

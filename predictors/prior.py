@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from predictors.call_table import FloatArray
-from predictors.features import WORK_NAMES, call_work
+from predictors.features import WORK_NAMES, CallInContext, call_work
 from tvnsearch.genome.calls import LayerCall
 
 POOLED = "pooled"
@@ -31,15 +31,24 @@ SMALLEST_RELATIVE_ERROR = 0.1
 _CONVOLUTIONS = frozenset({"spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv"})
 
 
-class RooflinePrior(Struct, frozen=True):
+class RooflinePrior(Struct, frozen=True, tag="roofline"):
     """Rates by kind of call, in ms per unit of each of ``WORK_NAMES``; predicts ``floor_ms`` at least."""
 
     rates_ms: dict[str, tuple[float, ...]]
     floor_ms: float
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of calls that it was fitted to."""
+        return frozenset(self.rates_ms) - {POOLED}
+
     def predict(self, calls: Sequence[LayerCall]) -> FloatArray:
         """Milliseconds for each call, all of them positive."""
         return self.predict_shares(calls)[0]
+
+    def in_context(self, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
+        """As :meth:`predict_shares`; what ran before a call makes no difference to it."""
+        return self.predict_shares([context.call for context in calls])
 
     def predict_shares(self, calls: Sequence[LayerCall]) -> tuple[FloatArray, FloatArray]:
         """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``."""

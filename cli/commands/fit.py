@@ -8,6 +8,7 @@ from cli.arguments import (
     DbOption,
     DeviceOption,
     DtypeOption,
+    FromOption,
     JsonOption,
     SeedOption,
     ThreadsOption,
@@ -21,13 +22,14 @@ def fit(
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
     seed: SeedOption = 0,
+    origin: FromOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again from this device's tables."""
-    from cli.latency import database_path
+    from cli.latency import database_path, open_origin
     from cli.output import print_json, say
-    from cli.reports import heldout_line
+    from cli.reports import adaptation_line, heldout_line
     from latency_db.store import LatencyStore
     from predictors import predictor_path
     from predictors.fit import fit_from_store
@@ -36,9 +38,12 @@ def fit(
 
     path = database_path(db)
     with LatencyStore(path) as store, Meter(open_device(device, threads, backend, dtype, batch)) as meter:
-        predictor = fit_from_store(store, meter.digest, seed=seed)
+        lent = open_origin(store, origin, meter.digest)
+        predictor = fit_from_store(store, meter.digest, seed, lent)
         predictor.save(predictor_path(path, meter.digest))
     if as_json:
-        print_json({"heldout": predictor.heldout})
+        print_json({"heldout": predictor.heldout, "adapted_from": predictor.adapted_from})
         return
     say(heldout_line(predictor.heldout))
+    if lent:
+        say(adaptation_line(predictor, lent.digest))

@@ -13,6 +13,7 @@ from cli.arguments import (
     DbOption,
     DeviceOption,
     DtypeOption,
+    FromOption,
     JsonOption,
     SeedOption,
     SpaceOption,
@@ -39,13 +40,15 @@ def profile(
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
     seed: SeedOption = 0,
+    origin: FromOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
-    from cli.latency import database_path
+    from cli.latency import database_path, open_origin
     from cli.output import print_json, say
     from cli.profile_view import ProfileView
+    from cli.reports import adaptation_line
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
@@ -60,6 +63,7 @@ def profile(
     path = database_path(db)
     path.parent.mkdir(parents=True, exist_ok=True)
     with LatencyStore(path) as store, Meter(found) as meter:
+        lent = open_origin(store, origin, meter.digest)
         held_minutes = store.minutes(meter.digest)
         say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
         if held_minutes < minutes:
@@ -71,9 +75,9 @@ def profile(
         if state.levelled_off:
             say("twice as many networks made predictions hardly better: profiling ends here")
         trained = predictor_path(path, meter.digest)
-        if held_minutes < state.minutes or not trained.is_file():
-            say("training the latency predictor")
-            predictor = fit_from_store(store, meter.digest, seed=seed)
+        if lent or held_minutes < state.minutes or not trained.is_file():
+            say("training the latency predictor" + (f", from {origin} and from nothing" if lent else ""))
+            predictor = fit_from_store(store, meter.digest, seed, lent)
             predictor.save(trained)
         else:
             predictor = LatencyPredictor.load(trained)
@@ -86,10 +90,13 @@ def profile(
                 "levelled_off": state.levelled_off,
                 "noise_floor_percent": state.noise_floor_percent,
                 "heldout": predictor.heldout,
+                "adapted_from": predictor.adapted_from,
             }
         )
         return
     _print_summary(state, predictor.heldout)
+    if lent:
+        say(adaptation_line(predictor, lent.digest))
     say(f"tables: {path}; predictor: {trained}")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.latency_db.fakes import measurement
 from tvnsearch.devices import measure_in_processes, open_device, several
@@ -25,15 +26,23 @@ def test_processes_that_differ_are_not_trusted():
 
 
 def test_one_process_that_is_not_trusted_is_enough():
-    together = combined([measurement(10.0), measurement(10.0, trusted=False), measurement(10.0)])
+    few = replace(measurement(10.0, trusted=False), samples=8)
+    together = combined([measurement(10.0), few, measurement(10.0)])
     assert (together.trusted, together.reason) == (False, "too noisy")
 
 
+def test_a_median_that_is_known_to_3_percent_is_enough():
+    wide = replace(measurement(10.0, trusted=False), ci_low_ms=9.75)
+    assert combined([wide, measurement(10.0), measurement(10.0)]).trusted
+    wider = replace(wide, ci_low_ms=9.65)
+    assert not combined([wider, measurement(10.0), measurement(10.0)]).trusted
+
+
 def test_slow_memory_is_a_reason_not_to_trust():
-    together = combined([measurement(10.0)] * 3, slowness=1.1)
+    together = combined([measurement(10.0)] * 3, slowness=1.2)
     assert not together.trusted
-    assert together.reason.startswith("memory ran at 91 % of its best speed")
-    assert combined([measurement(10.0)] * 3, slowness=1.03).trusted
+    assert together.reason.startswith("memory ran at 83 % of its best speed")
+    assert combined([measurement(10.0)] * 3, slowness=1.09).trusted
 
 
 class FakeMeters:
@@ -63,7 +72,8 @@ class FakeMeters:
     [
         ([1.0, 1.01, 1.02], 3, 10.1, True),
         ([1.3, 1.0, 1.2, 1.02, 1.01], 5, 10.1, True),  # the slow ones do not count
-        ([1.3, 1.2, 1.1, 1.25, 1.0, 1.08], MOST_PROCESSES, 10.8, False),
+        ([1.3, 1.2, 1.12, 1.25, 1.1, 1.08], MOST_PROCESSES, 11.0, False),
+        ([1.3, 1.2, 1.1, 1.25, 1.05, 1.08], MOST_PROCESSES, 10.8, True),
     ],
 )
 def test_processes_with_quick_memory_count(monkeypatch, slownesses, started, latency_ms, trusted):

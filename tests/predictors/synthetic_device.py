@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
-from latency_db import StoredProfile
-from tvnsearch.devices.measurement import Measurement
+from latency_db import LatencyStore, StoredProfile
+from tvnsearch.devices.device import fingerprint_digest
+from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
@@ -41,6 +43,16 @@ def random_genomes(count: int, seed: int, space: str = "digits") -> list[Genome]
 
 def measured(latency_ms: float, samples: int = 9) -> Measurement:
     return Measurement(*[latency_ms] * 6, samples, 0, True)
+
+
+def store_profiles(store: LatencyStore, fingerprint: dict[str, str], known: Sequence[StoredProfile]) -> str:
+    """Put profiles into a latency database as those of a device; its digest."""
+    session = store.start_session(fingerprint, "{}", 0, 50.0)
+    for index, profile in enumerate(known):
+        spreads_ms = (0.0,) * len(profile.latencies_ms)
+        layers = LayerProfile(profile.latencies_ms, spreads_ms, 9, 0, profile.network)
+        store.add_profile(session, index, profile.genome, CLASSES, layers, 1.0)
+    return fingerprint_digest(fingerprint)
 
 
 def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") -> list[StoredProfile]:

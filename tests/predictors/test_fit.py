@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,8 @@ from tests.predictors.synthetic_device import (
     network_ms,
     profiles,
     random_genomes,
+    store_profiles,
 )
-from tvnsearch.devices.device import fingerprint_digest
-from tvnsearch.devices.measurement import LayerProfile
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.identity import genome_id
@@ -79,9 +79,9 @@ def test_no_row_of_a_tested_network_is_learnt_from(monkeypatch: pytest.MonkeyPat
     learnt_calls: list[set[int]] = []
     original = fitting.fit_rows
 
-    def spy(rows: fitting.TrainingRows, chosen: np.ndarray, seed: int) -> object:
+    def spy(rows: fitting.TrainingRows, chosen: np.ndarray, *rest: Any) -> object:
         learnt_calls.append(set(rows.networks[chosen].tolist()))
-        return original(rows, chosen, seed)
+        return original(rows, chosen, *rest)
 
     monkeypatch.setattr(fitting, "fit_rows", spy)
     predictor = fit_predictor(stored, FINGERPRINT, seed=0)
@@ -144,13 +144,8 @@ def test_fits_from_a_store(tmp_path: Path) -> None:
     stored = profiles(12, seed=1)
     path = tmp_path / "latency.sqlite"
     fingerprint = dict.fromkeys(("device", "processor", "threads", "backend", "torch"), "here")
-    digest = fingerprint_digest(fingerprint)
     with LatencyStore(path) as store:
-        session = store.start_session(fingerprint, "{}", 0, 50.0)
-        for index, profile in enumerate(stored):
-            spreads_ms = (0.0,) * len(profile.latencies_ms)
-            layers = LayerProfile(profile.latencies_ms, spreads_ms, 9, 0, profile.network)
-            store.add_profile(session, index, profile.genome, CLASSES, layers, 1.0)
+        digest = store_profiles(store, fingerprint, stored)
         predictor = fit_from_store(store, digest)
         with pytest.raises(UserError, match="another device"):
             fit_from_store(store, "0" * 12)

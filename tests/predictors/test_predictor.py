@@ -54,7 +54,8 @@ def test_what_is_remembered_is_what_is_predicted_anew(predictor: LatencyPredicto
 def test_a_full_memory_changes_nothing(predictor: LatencyPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
     genomes = random_genomes(20, seed=12)
     expected = predictor.estimate(genomes, CLASSES)
-    monkeypatch.setattr("predictors.predictor.MEMO_CALLS", 30)
+    monkeypatch.setattr("predictors.memo.MEMO_CALLS", 30)
+    monkeypatch.setattr("predictors.memo.MEMO_BLOCKS", 3)
     forgetful = LatencyPredictor(predictor.record)
     assert [forgetful.estimate([genome], CLASSES)[0] for genome in genomes] == expected
     assert forgetful.estimate(genomes, CLASSES) == expected

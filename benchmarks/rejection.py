@@ -1,0 +1,219 @@
+"""What the predictor rejects, along evolution: feasible networks lost, hopeless ones let through.
+
+    python benchmarks/rejection.py --db FILE [--budgets 20,50,100] [--judged 5000] [--sampled 150] [--seed 1]
+
+FILE is a database that `tvnsearch profile` filled on this machine. For each budget in ms a tournament
+evolution (the paper's: 200 members, 50 compared) judges --judged children as a search does: those whose lower
+bound is over the budget are rejected, the others would be measured. Fitness is the logarithm of
+multiply-adds, which drives evolution against the budget; a child joins if it is predicted to keep it. Every
+50th child that joins is measured and counts in the bounds from then on, as in a search.
+
+Truth is a stratified sample of the judged children, dense around the budget, each measured for real; what a
+stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
+effective sample size. Needs a machine that does nothing else; five minutes a budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from scipy.stats import beta
+
+from cli.latency import load_predictor
+from predictors import LatencyPredictor
+from tvnsearch.devices import Meter, open_device
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Genome, genome_id, trace
+from tvnsearch.genome.mutation import mutate
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import SearchSpace, load_space
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
+from tvnsearch.search.protocols import LatencyEstimate
+
+POPULATION, TOURNAMENT = 200, 50
+LEARN_EVERY = 50
+MEASURE_SECONDS = 1.5
+TOGETHER = 10
+HOPELESS = 1.1
+"""Over the budget by this factor, a network must be rejected."""
+
+EDGES = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+"""Strata end at these ratios of predicted latency and budget."""
+
+FAR_SHARE = 0.25
+"""A stratum that does not touch 0.7 to 1.5 gets this share of what one near the budget gets."""
+
+
+class Judged(Struct, frozen=True):
+    """A child, and what was expected of it when it was judged."""
+
+    genome: Genome
+    estimate: LatencyEstimate
+
+
+def main() -> None:
+    """Evolve, sample, measure and count at each budget."""
+    parser = argparse.ArgumentParser(description="What the predictor rejects along evolution.")
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--budgets", default="20,50,100")
+    parser.add_argument("--judged", type=int, default=5000)
+    parser.add_argument("--sampled", type=int, default=150)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    space = load_space("paper")
+    figures: dict[str, float | None] = {"judged": arguments.judged}
+    with Meter(open_device("cpu"), CLASSES) as meter:
+        for text in arguments.budgets.split(","):
+            max_ms = float(text)
+            rng = random.Random(f"{arguments.seed}/{text}")
+            predictor = load_predictor(arguments.db, meter)
+            judged = _evolve(space, predictor, meter, max_ms, arguments.judged, rng)
+            chosen, weights = _sample(judged, max_ms, arguments.sampled, rng)
+            measured_ms = _measured(meter, [child.genome for child in chosen])
+            found = _count(chosen, weights, measured_ms, max_ms)
+            rejected = [child.estimate.lower_ms > max_ms for child in judged]
+            found["rejected_percent"] = 100 * float(np.mean(rejected))
+            _say(max_ms, found)
+            figures |= {f"at_{text}_ms_{name}": value for name, value in found.items()}
+    print(json.dumps(figures))
+
+
+def _evolve(
+    space: SearchSpace,
+    predictor: LatencyPredictor,
+    meter: Meter,
+    max_ms: float,
+    wanted: int,
+    rng: random.Random,
+) -> list[Judged]:
+    """All children that were judged, in their order."""
+    population: list[Genome] = []
+    while len(population) < POPULATION:
+        genome = sample_genome(space, rng)
+        if predictor.estimate([genome])[0].latency_ms <= max_ms:
+            population.append(genome)
+    fitness = {genome_id(genome): math.log(trace(genome).macs) for genome in population}
+
+    def fitness_of(genome: Genome) -> float:
+        return fitness[genome_id(genome)]
+
+    judged: list[Judged] = []
+    joined = 0
+    while len(judged) < wanted:
+        contest = rng.sample(population, TOURNAMENT)
+        child = mutate(max(contest, key=fitness_of), space, rng)
+        if genome_id(child) in fitness:
+            continue
+        [estimate] = predictor.estimate([child])
+        judged.append(Judged(child, estimate))
+        if estimate.latency_ms > max_ms:
+            continue
+        fitness[genome_id(child)] = math.log(trace(child).macs)
+        population.remove(min(contest, key=fitness_of))
+        population.append(child)
+        joined += 1
+        if joined % LEARN_EVERY == 0:
+            [measured_ms] = _measured(meter, [child])
+            if not math.isnan(measured_ms) and (said := predictor.observe(child, measured_ms)):
+                print(f"  {said}")
+    return judged
+
+
+def _sample(
+    judged: Sequence[Judged], max_ms: float, wanted: int, rng: random.Random
+) -> tuple[list[Judged], list[float]]:
+    """Children of every stratum, and how many each of them stands for."""
+    strata: list[list[Judged]] = [[] for _ in range(len(EDGES) + 1)]
+    for child in judged:
+        strata[int(np.searchsorted(EDGES, child.estimate.latency_ms / max_ms))].append(child)
+    near = [0.7 <= edge <= 1.5 for edge in EDGES]
+    priorities = [
+        1.0 if (place < len(EDGES) and near[place]) or (place > 0 and near[place - 1]) else FAR_SHARE
+        for place in range(len(strata))
+    ]
+    counts = [0] * len(strata)
+    for _ in range(min(wanted, len(judged))):
+        open_strata = [place for place in range(len(strata)) if counts[place] < len(strata[place])]
+        counts[min(open_strata, key=lambda place: counts[place] / priorities[place])] += 1
+    chosen, weights = [], []
+    for stratum, count in zip(strata, counts, strict=True):
+        chosen += rng.sample(stratum, count)
+        weights += [len(stratum) / count] * count
+    return chosen, weights
+
+
+def _measured(meter: Meter, genomes: Sequence[Genome]) -> list[float]:
+    """Milliseconds, interleaved; NaN for what does not run or was never undisturbed."""
+    found: list[float] = []
+    for start in range(0, len(genomes), TOGETHER):
+        few = genomes[start : start + TOGETHER]
+        try:
+            measured = meter.measure(few, MEASURE_SECONDS)
+        except UserError as error:
+            print(f"  left out: {error}")
+            found += [math.nan] * len(few)
+            continue
+        found += [one.latency_ms if one.samples else math.nan for one in measured]
+    return found
+
+
+def _count(
+    chosen: Sequence[Judged], weights: Sequence[float], measured_ms: Sequence[float], max_ms: float
+) -> dict[str, float | None]:
+    known = ~np.isnan(measured_ms)
+    weight = np.array(weights)[known]
+    latency_ms = np.array(measured_ms)[known]
+    rejected = np.array([child.estimate.lower_ms > max_ms for child in chosen])[known]
+    feasible, hopeless = latency_ms <= max_ms, latency_ms > HOPELESS * max_ms
+    sent_percent = 100 * float(weight[~rejected].sum() / weight.sum())
+    feasible_percent = 100 * float(weight[feasible].sum() / weight.sum())
+    return {
+        "sampled": float(known.sum()),
+        "feasible_sampled": float(feasible.sum()),
+        "hopeless_sampled": float(hopeless.sum()),
+        "feasible_rejected_percent": _share_percent(rejected[feasible], weight[feasible]),
+        "feasible_rejected_upper_percent": _upper_percent(rejected[feasible], weight[feasible]),
+        "hopeless_rejected_percent": _share_percent(rejected[hopeless], weight[hopeless]),
+        "sent_to_measurement_percent": sent_percent,
+        "feasible_percent": feasible_percent,
+        "sent_beyond_feasible_percent": sent_percent - feasible_percent,
+    }
+
+
+def _share_percent(hits: np.ndarray, weight: np.ndarray) -> float | None:
+    return 100 * float(np.average(hits, weights=weight)) if len(hits) else None
+
+
+def _upper_percent(hits: np.ndarray, weight: np.ndarray) -> float | None:
+    if not len(hits):
+        return None
+    count = float(weight.sum() ** 2 / (weight**2).sum())
+    found = float(np.average(hits, weights=weight)) * count
+    return 100 * float(beta.ppf(0.95, found + 1, max(count - found, 1e-9)))
+
+
+def _say(max_ms: float, found: dict[str, float | None]) -> None:
+    def percent(name: str) -> str:
+        value = found[name]
+        return "unknown" if value is None else f"{value:.2f} %"
+
+    print(
+        f"{max_ms:g} ms: of {found['feasible_sampled']:.0f} feasible sampled, "
+        f"{percent('feasible_rejected_percent')} rejected "
+        f"(at most {percent('feasible_rejected_upper_percent')}); of {found['hopeless_sampled']:.0f} over by "
+        f"10 %, {percent('hopeless_rejected_percent')} rejected; "
+        f"{percent('sent_to_measurement_percent')} sent to measurement, "
+        f"{percent('feasible_percent')} feasible",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
