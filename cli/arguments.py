@@ -37,6 +37,12 @@ MaxGflopsOption = Annotated[
 MaxMbOption = Annotated[
     float | None, typer.Option("--max-mb", help="Most megabytes of weights as deployed, in the run's dtype.")
 ]
+WorkersOption = Annotated[int, typer.Option("--workers", help="Networks to train at once.")]
+ExecutorOption = Annotated[
+    str,
+    typer.Option("--executor", help="Where they train: local (processes), or ray (a cluster)."),
+]
+AddressOption = Annotated[str, typer.Option("--address", help="Of the Ray cluster; auto is this machine's.")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from cli.arguments import (
+    AddressOption,
     BackendOption,
     BatchOption,
     DbOption,
     DeviceOption,
     DtypeOption,
+    ExecutorOption,
     JsonOption,
     MaxGflopsOption,
     MaxMbOption,
@@ -20,6 +22,7 @@ from cli.arguments import (
     SeedOption,
     SpaceOption,
     ThreadsOption,
+    WorkersOption,
     parse_count,
 )
 
@@ -58,12 +61,16 @@ def evolve(
     batch: BatchOption = 1,
     seed: SeedOption = 0,
     db: DbOption = None,
+    workers: WorkersOption = 1,
+    executor: ExecutorOption = "local",
+    address: AddressOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.search import Request, carry_out, start
+    from cli.request import Request, check_same_request, draft
+    from tvnsearch.search.executors import Workforce
 
     request = Request(
         max_ms=max_ms,
@@ -85,8 +92,15 @@ def evolve(
         batch=batch,
         seed=seed,
         db=None if db is None else str(db),
+        workforce=Workforce(workers, executor, address),
     )
-    report = carry_out(start(request, run))
+    if run is None or not check_same_request(request, run):
+        draft(request)  # mistakes are told before anything heavy is loaded
+
+    from cli.planning import start
+    from cli.search import carry_out
+
+    report = carry_out(start(request, run), request.workforce)
     if as_json:
         print_json(report)
         return

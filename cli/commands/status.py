@@ -9,7 +9,7 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.search import run_report
+    from cli.run_report import run_report
 
     report = run_report(run)
     if as_json:

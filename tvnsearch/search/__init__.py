@@ -16,6 +16,7 @@ from tvnsearch.search.protocols import (
     LatencyModel,
     MeasurementFailed,
     TrainingFailed,
+    TrainingRequest,
 )
 from tvnsearch.search.run_folder import journal_path, weights_path
 from tvnsearch.search.status import RunSummary, summarise
@@ -37,6 +38,7 @@ __all__ = [
     "SearchEvent",
     "SearchPlan",
     "TrainingFailed",
+    "TrainingRequest",
     "Verdict",
     "Winner",
     "check_reachable",

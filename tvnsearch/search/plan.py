@@ -62,17 +62,22 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def scale_to_minutes(
-    plan: SearchPlan, minutes: float, seconds_per_iteration: float, seconds_per_candidate: float = 0.0
+    plan: SearchPlan,
+    minutes: float,
+    seconds_per_iteration: float,
+    seconds_per_candidate: float = 0.0,
+    workers: int = 1,
 ) -> SearchPlan:
     """Shrink a plan to the time there is; a plan that fits only gets its ``minutes``.
 
-    A training is taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations.
+    ``workers`` networks train at once, each as fast as was timed with all of them at work. A training is
+    taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations.
     First fewer networks are trained, down to ``FEWEST_TRAININGS``, then all of them for the same shorter
     time: equal seconds, not equal iterations, because one slow network would otherwise use up the time of
     ten. A third of the trainings go to the random pool at most, and the tournament keeps its share of the
     population.
     """
-    seconds = minutes * 60
+    seconds = minutes * 60 * workers
     whole_training = plan.iterations * seconds_per_iteration
     fitting = int(seconds / (whole_training + seconds_per_candidate))
     if fitting >= plan.trainings:

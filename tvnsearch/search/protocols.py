@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.executors.executor import RemoteWorker
 
 TrainingProgress = Callable[[dict[str, Any]], None]
 """Called while a network trains, with plain JSON data; the search hands it on and reads nothing in it."""
@@ -36,6 +37,20 @@ class Fitness(Struct, frozen=True, gc=False):
     mean_average_precision: float | None
     seconds: float
     iterations: int
+
+
+class TrainingRequest(Struct, frozen=True):
+    """A network to train: individual ``number`` of a run, mutated from ``parent`` (None: drawn at random).
+
+    ``seed`` decides every random choice, and ``weights`` is the file for its weights (safetensors). The files
+    of the individual and of its parent are left alone until the training has ended.
+    """
+
+    number: int
+    parent: int | None
+    genome: Genome
+    seed: int
+    weights: Path
 
 
 class MeasuredGenome(NamedTuple):
@@ -78,14 +93,17 @@ class LatencyModel(Protocol):
 
 
 class FitnessFunction(Protocol):
-    """Trains one network and scores it."""
+    """Trains one network and scores it; with several workers, called from several threads at once."""
 
     def __call__(
-        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
-        """Train from ``seed``, write the weights to ``weights_path`` (safetensors) and give the fitness.
+        """Have ``worker`` train the network and write its weights, and give the fitness.
+
+        Called again with another worker if this one dies.
 
         Raises:
             TrainingFailed: the network has no fitness; the search notes the reason and goes on.
+            WorkerDiedError: the worker died.
         """
         ...
