@@ -67,6 +67,10 @@ class SleepingLatency:
         latencies_ms = [traced.macs / 40e6 + traced.bytes_moved / 10e6 for traced in traces]
         return [LatencyEstimate(ms, 0.9 * ms, 1.1 * ms) for ms in latencies_ms]
 
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """No budget here is of another device."""
+        raise NotImplementedError(device)
+
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
         """As a search with this predictor does."""
         if self._predictor is not None:

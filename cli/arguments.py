@@ -48,6 +48,40 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
+MaxMsOption = Annotated[
+    str,
+    typer.Option(
+        "--max-ms",
+        metavar="MS",
+        help="The latency budget in milliseconds; of several devices: cpu=50,nvidia-h200=10.",
+    ),
+]
+
+
+def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
+    """Read ``50`` or ``cpu=50,nvidia-h200=10``: ms on ``device``, which is measured, and on others.
+
+    Raises:
+        UserError: it is neither, or says nothing of the device that is measured.
+    """
+    limits: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = part.rpartition("=")
+        try:
+            limits[name.strip() if equals else device] = float(number)
+        except ValueError:
+            raise UserError(
+                f"expected --max-ms to be milliseconds like 50, or those of devices like "
+                f"cpu=50,nvidia-h200=10, got '{text}'"
+            ) from None
+    if device not in limits or len(limits) != len(text.split(",")):
+        raise UserError(
+            f"expected --max-ms to say once what holds on {device}, where networks are measured, got "
+            f"'{text}'; write {device}=50 in it"
+        )
+    return limits.pop(device), limits
+
+
 def parse_count(text: str | None, option: str) -> int | None:
     """Read ``12M``, ``800k`` or ``1500000``.
 

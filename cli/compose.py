@@ -5,13 +5,14 @@ This is the Python facade as well: what the commands do can be done from here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
+from cli.elsewhere import predictor_elsewhere
 from cli.latency import database_path, load_predictor
 from predictors.predictor import LatencyPredictor
 from tvnsearch.data.cache import ClipCache
@@ -44,22 +45,29 @@ TRAINING_MODULE = "tvnsearch.training.task"
 
 
 class DeviceLatency:
-    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager."""
+    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
-    def __init__(self, predictor: LatencyPredictor, meter: Meter) -> None:
+    ``elsewhere`` predicts for other devices of the budget, by the names that it gives them.
+    """
+
+    def __init__(
+        self, predictor: LatencyPredictor, meter: Meter, elsewhere: Mapping[str, LatencyPredictor]
+    ) -> None:
         self._predictor = predictor
         self._meter = meter
+        self._elsewhere = elsewhere
 
     @classmethod
-    def open(cls, device: Device, db: Path, classes: int) -> DeviceLatency:
-        """Start a meter on ``device`` and load the predictor that was trained for it.
+    def open(cls, device: Device, db: Path, classes: int, elsewhere: Iterable[str] = ()) -> DeviceLatency:
+        """Start a meter on ``device`` and load its predictor, and those of devices ``elsewhere``.
 
         Raises:
-            UserError: there is no such predictor.
+            UserError: there is no such predictor, or no such device.
         """
         meter = Meter(device, classes)
         try:
-            return cls(load_predictor(db, meter), meter)
+            predictor = load_predictor(db, meter)
+            return cls(predictor, meter, {name: predictor_elsewhere(db, name, device) for name in elsewhere})
         except BaseException:
             meter.close()
             raise
@@ -72,6 +80,10 @@ class DeviceLatency:
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies, in milliseconds."""
         return self._predictor.estimate(genomes, self._meter.classes)
+
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict latencies on another device, in milliseconds."""
+        return self._elsewhere[device].estimate(genomes, self._meter.classes)
 
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
         """Let measurements count in the bounds of later estimates; a sentence where they have drifted."""

@@ -52,7 +52,8 @@ def start(request: Request, run: Path | None) -> Path:
     device = requested_device(request)
     cache, source = requested_clips(request)
     classes = len(cache.dataset.classes)
-    with DeviceLatency.open(device, database_path(optional_path(request.db)), classes) as latency:
+    db = database_path(optional_path(request.db))
+    with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms) as latency:
         plan = replace(
             plan,
             classes=classes,

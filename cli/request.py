@@ -22,6 +22,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """What the user asked a search for; kept in the journal, so that a resume needs nothing else."""
 
     max_ms: float
+    elsewhere_max_ms: dict[str, float] = {}
     max_params: int | None
     max_gflops: float | None = None
     max_mb: float | None = None
@@ -61,8 +62,16 @@ def draft(request: Request) -> SearchPlan:
             f"expected a latency database at {request.db}, but there is none; "
             f"run `tvnsearch profile --device {device.name} --db {request.db}` first"
         )
+    budget = Budget(
+        request.max_ms,
+        request.max_params,
+        request.max_gflops,
+        request.max_mb,
+        device.dtype,
+        request.elsewhere_max_ms,
+    )
     return SearchPlan(
-        budget=Budget(request.max_ms, request.max_params, request.max_gflops, request.max_mb, device.dtype),
+        budget=budget,
         space=load_space(request.space),
         classes=1,
         device=request.device,

@@ -38,6 +38,16 @@ def final_scores(run: Path) -> FinalScores | None:
     return msgspec.json.decode(path.read_bytes(), type=FinalScores) if path.is_file() else None
 
 
+def measured_device(run: Path) -> str:
+    """The device that the networks of a run were measured on.
+
+    Raises:
+        UserError: there is no run in that folder.
+    """
+    with Journal.read(run) as journal:
+        return journal.plan.device
+
+
 def run_report(run: Path) -> dict[str, Any]:
     """How a run stands, as plain data: counts, the winner and its scores on unseen clips, its files.
 
@@ -48,6 +58,7 @@ def run_report(run: Path) -> dict[str, Any]:
     with Journal.read(run) as journal:
         plan = journal.plan
     report["max_ms"] = plan.budget.max_ms
+    report["elsewhere_max_ms"] = plan.budget.elsewhere_max_ms
     report["max_params"] = plan.budget.max_params
     report["max_gflops"] = plan.budget.max_gflops
     report["max_mb"] = plan.budget.max_mb

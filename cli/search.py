@@ -41,7 +41,8 @@ def _search(journal: Journal, workforce: Workforce) -> None:
     cache, source = requested_clips(request)
     prepare(cache)
     db = database_path(optional_path(request.db))
-    with DeviceLatency.open(requested_device(request), db, plan.classes) as latency:
+    device = requested_device(request)
+    with DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms) as latency:
         if latency.digest != plan.device_digest:
             raise UserError(
                 f"expected the device {plan.device_digest} that the run {run} was begun on, "

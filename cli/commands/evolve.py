@@ -18,17 +18,19 @@ from cli.arguments import (
     JsonOption,
     MaxGflopsOption,
     MaxMbOption,
+    MaxMsOption,
     MaxParamsOption,
     SeedOption,
     SpaceOption,
     ThreadsOption,
     WorkersOption,
     parse_count,
+    parse_max_ms,
 )
 
 
 def evolve(
-    max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
+    max_ms: MaxMsOption,
     max_params: MaxParamsOption = None,
     max_gflops: MaxGflopsOption = None,
     max_mb: MaxMbOption = None,
@@ -72,8 +74,10 @@ def evolve(
     from cli.request import Request, check_same_request, draft
     from tvnsearch.search.executors import Workforce
 
+    here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, device)
     request = Request(
-        max_ms=max_ms,
+        max_ms=here_max_ms,
+        elsewhere_max_ms=elsewhere_max_ms,
         max_params=parse_count(max_params, "--max-params"),
         max_gflops=max_gflops,
         max_mb=max_mb,

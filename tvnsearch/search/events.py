@@ -20,6 +20,7 @@ class Counts(Struct, frozen=True):
     rejected_gflops: int
     rejected_mb: int
     rejected_predicted: int
+    rejected_elsewhere: int
     duplicates: int
     rejected_measured: int
     trained: int
@@ -39,6 +40,7 @@ def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) ->
         rejected_gflops=verdicts["rejected_gflops"],
         rejected_mb=verdicts["rejected_mb"],
         rejected_predicted=verdicts["rejected_predicted"],
+        rejected_elsewhere=verdicts["rejected_elsewhere"],
         duplicates=verdicts["duplicate"],
         rejected_measured=verdicts["rejected_measured"],
         trained=trained,

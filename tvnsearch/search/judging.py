@@ -18,7 +18,7 @@ from tvnsearch.search.budget import given_options
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
-from tvnsearch.search.individual import Candidate, Verdict
+from tvnsearch.search.individual import Candidate
 from tvnsearch.search.journal import Journal, Streak
 from tvnsearch.search.protocols import LatencyModel, MeasuredGenome
 from tvnsearch.search.standing import Standing
@@ -110,10 +110,11 @@ class Judge:
 
     def _judge(self, number: int, proposal: Proposal, screening: Screening) -> Candidate:
         if screening.rejection is not None:
-            return Candidate(number, proposal.parent, proposal.genome, "", screening.rejection)
+            verdict = screening.verdict(screening.rejection)
+            return Candidate(number, proposal.parent, proposal.genome, "", verdict)
         identity = genome_id(proposal.genome)
         if identity in self._measured_ids:
-            verdict = Verdict("duplicate", screening.params, screening.macs, screening.estimate)
+            verdict = screening.verdict("duplicate")
         else:
             with self._executor.standing_still():
                 verdict = self._gate.confirm(proposal.genome, screening)

@@ -69,10 +69,14 @@ class MeasurementFailed(Exception):  # noqa: N818 - said of the network, no erro
 
 
 class LatencyModel(Protocol):
-    """The latency of networks on the one device that is searched for."""
+    """The latency of networks on the device that is measured, and predictions for others."""
 
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict each genome's latency, in the order given; fast, and the same until :meth:`learn`."""
+        ...
+
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict each genome's latency on another device of the budget; always the same."""
         ...
 
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
@@ -27,7 +27,8 @@ CREATE TABLE candidates (
     estimate TEXT,
     genome_id TEXT,
     genome TEXT,
-    measurement TEXT
+    measurement TEXT,
+    elsewhere TEXT
 );
 CREATE INDEX candidates_by_verdict ON candidates (verdict);
 CREATE TABLE trainings (

@@ -10,10 +10,14 @@ from msgspec.structs import replace
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.individual import Individual, rank
 from tvnsearch.search.journal import Journal
+from tvnsearch.search.protocols import LatencyEstimate
 
 
 class NetworkSummary(Struct, frozen=True):
-    """A trained network of a run: its latency and confidence interval, its size, its validation scores."""
+    """A trained network of a run: its latency and confidence interval, its size, its validation scores.
+
+    ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
+    """
 
     number: int
     genome: Genome
@@ -27,6 +31,7 @@ class NetworkSummary(Struct, frozen=True):
     top1: float | None
     top5: float | None
     mean_average_precision: float | None
+    predicted_elsewhere: dict[str, LatencyEstimate]
 
 
 class RunSummary(Struct, frozen=True):
@@ -43,6 +48,7 @@ class RunSummary(Struct, frozen=True):
     rejected_gflops: int
     rejected_mb: int
     rejected_predicted: int
+    rejected_elsewhere: int
     duplicates: int
     rejected_measured: int
     trained: int
@@ -74,6 +80,7 @@ def summarise(run: Path) -> RunSummary:
             rejected_gflops=counts["rejected_gflops"],
             rejected_mb=counts["rejected_mb"],
             rejected_predicted=counts["rejected_predicted"],
+            rejected_elsewhere=counts["rejected_elsewhere"],
             duplicates=counts["duplicate"],
             rejected_measured=counts["rejected_measured"],
             trained=len(individuals),
@@ -100,4 +107,5 @@ def network_summary(individual: Individual) -> NetworkSummary:
         top1=individual.fitness.top1,
         top5=individual.fitness.top5,
         mean_average_precision=individual.fitness.mean_average_precision,
+        predicted_elsewhere=individual.elsewhere,
     )
