@@ -7,14 +7,13 @@ from typing import Any
 
 from cli.clips import prepare, requested_clips
 from cli.compose import DeviceLatency, TrainedFitness, database_path
-from cli.output import ProgressBar, say
 from cli.planning import open_workers
 from cli.request import optional_path, request_of, requested_device
 from cli.run_report import run_report
+from cli.search_view import SearchView
 from cli.winning import hand_over
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
-from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Workforce
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.plan import SearchPlan
@@ -50,10 +49,8 @@ def _search(journal: Journal, workforce: Workforce) -> None:
             )
         fitness = TrainedFitness(source, _recipe(plan), request.device)
         with open_workers(request, workforce) as executor:
-            with ProgressBar("evolve") as bar:
-                winner = run_search(
-                    journal, latency, fitness, executor, lambda event: _show(event, plan, bar)
-                )
+            with SearchView(plan.budget.max_ms, plan.minutes) as view:
+                winner = run_search(journal, latency, fitness, executor, view.show)
             if winner is None:
                 raise UserError(
                     f"expected a trained network that keeps {request.max_ms:g} ms, but the run {run} found "
@@ -64,19 +61,3 @@ def _search(journal: Journal, workforce: Workforce) -> None:
 
 def _recipe(plan: SearchPlan) -> Recipe:
     return Recipe(iterations=plan.iterations, max_seconds=plan.seconds_per_training)
-
-
-def _show(event: SearchEvent, plan: SearchPlan, bar: ProgressBar) -> None:
-    counts = event.counts
-    done = (counts.trained + counts.failed) / event.trainings
-    if plan.minutes is not None:
-        done = max(done, event.elapsed_seconds / (plan.minutes * 60))
-    best = "-" if event.best_fitness is None else f"{event.best_fitness:.3f}"
-    bar.update(
-        done,
-        f"sampled {counts.sampled}, rejected by counts {counts.rejected_counted}, predictor "
-        f"{counts.rejected_predicted}, measurement {counts.rejected_measured}; trained {counts.trained}, "
-        f"best {best}",
-    )
-    if event.text and event.kind in ("trained", "failed", "noted"):
-        say(f"{event.text} ({counts.trained} trained, best {best})")

@@ -260,9 +260,9 @@ def test_the_time_to_go_shrinks_with_the_plan(tmp_path: Path) -> None:
     events: list[SearchEvent] = []
     with Journal.create(tmp_path / "run", make_plan(trainings=5)) as journal:
         run_search(journal, FakeLatency(), SlowFitness(clock, 10.0), in_process(), events.append, clock)
-    etas = [event.eta_seconds for event in events if event.kind == "trained"]
+    etas = [event.workload.eta_seconds for event in events if event.kind == "trained"]
     assert etas == [40.0, 30.0, 20.0, 10.0, 0.0]
-    assert events[0].eta_seconds is None
+    assert events[0].workload.eta_seconds is None
 
 
 def test_a_plan_without_time_for_anything_has_no_winner(tmp_path: Path) -> None:

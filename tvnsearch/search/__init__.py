@@ -1,8 +1,9 @@
 """Search under a budget by any of several strategies, journaled decision by decision. Imports no torch."""
 
+from tvnsearch.search.board import Board, Counts
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.engine import run_search
-from tvnsearch.search.events import Counts, SearchEvent
+from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate
 from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner
@@ -22,6 +23,7 @@ from tvnsearch.search.run_folder import journal_path, weights_path
 from tvnsearch.search.status import RunSummary, summarise
 
 __all__ = [
+    "Board",
     "Budget",
     "BudgetGate",
     "Candidate",

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 from msgspec import Struct
 
@@ -70,13 +71,6 @@ class _Trained(Struct, frozen=True):
     seconds: float
 
 
-class _Training(Struct, frozen=True):
-    """A training that has begun, and when."""
-
-    candidate: Candidate
-    began: float
-
-
 class _Search:
     def __init__(
         self,
@@ -93,12 +87,12 @@ class _Search:
         self._fitness = fitness
         self._executor = executor
         self._clock = clock
-        self._standing = Standing(journal, on_event, clock)
+        self._standing = Standing(journal, executor.workers, on_event, clock)
         self._strategy = make_strategy(journal.plan)
         self._ready = journal.pending()
         self._strategy.restore(journal.individuals(), [proposal_of(candidate) for candidate in self._ready])
         self._judge = Judge(journal, self._standing, self._strategy, latency, executor)
-        self._in_training: dict[Future[_Trained], _Training] = {}
+        self._in_training: dict[Future[_Trained], Candidate] = {}
 
     def run(self) -> None:
         """Judge and train until the plan is done, its time is up, or nothing new is left."""
@@ -145,15 +139,14 @@ class _Search:
                 self._ready.append(accepted)
         elif self._in_training:
             self._executor.wait(self._in_training, WAIT_SECONDS)
+            self._standing.hear_now_and_then()
         else:
             return False
         return True
 
     def _begin(self, candidate: Candidate) -> None:
-        self._standing.emit("training", f"training individual {candidate.number}", candidate.number)
-        began = self._clock()
-        future = self._executor.submit(self._train, candidate)
-        self._in_training[future] = _Training(candidate, began)
+        self._standing.record_begun(candidate.number)
+        self._in_training[self._executor.submit(self._train, candidate)] = candidate
 
     def _train(self, worker: RemoteWorker, candidate: Candidate) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
@@ -166,32 +159,34 @@ class _Search:
             weights=weights_path(self._journal.run, number),
         )
         began = self._clock()
-        fitness = self._fitness(
-            worker, request, lambda training: self._standing.emit("training", "", number, training)
-        )
+        fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
         if not math.isfinite(fitness.value):
             raise TrainingFailed(f"its fitness is {fitness.value}")
         return _Trained(fitness, self._clock() - began)
 
+    def _hear(self, number: int, training: dict[str, Any]) -> None:
+        self._standing.hear_now_and_then()
+        self._standing.emit("training", "", number, training)
+
     def _take_in_trained(self) -> None:
         for future in [future for future in self._in_training if future.done()]:
-            training = self._in_training.pop(future)
+            candidate = self._in_training.pop(future)
             try:
                 trained = future.result()
             except (TrainingFailed, WorkerDiedError) as error:
-                self._take_in_failed(training, str(error))
+                self._take_in_failed(candidate, str(error))
                 continue
-            individual = individual_of(training.candidate, trained.fitness)
+            individual = individual_of(candidate, trained.fitness)
             self._standing.record_trained(individual, trained.seconds)
             self._strategy.tell(individual)
             self._keep_weights()
             number, value = individual.number, individual.fitness.value
             self._standing.emit("trained", f"individual {number} has fitness {value:.4g}", number)
 
-    def _take_in_failed(self, training: _Training, reason: str) -> None:
-        number = training.candidate.number
-        self._standing.record_failed(number, reason, self._clock() - training.began)
-        self._strategy.drop(proposal_of(training.candidate))
+    def _take_in_failed(self, candidate: Candidate, reason: str) -> None:
+        number = candidate.number
+        self._standing.record_failed(number, reason)
+        self._strategy.drop(proposal_of(candidate))
         self._keep_weights()
         self._standing.emit("failed", f"individual {number} could not be trained: {reason}", number)
 
@@ -209,7 +204,7 @@ class _Search:
         kept = {member.number for member in self._strategy.members}
         if self._standing.best is not None:
             kept.add(self._standing.best.number)
-        for candidate in [*self._ready, *(training.candidate for training in self._in_training.values())]:
+        for candidate in [*self._ready, *self._in_training.values()]:
             kept.add(candidate.number)
             if candidate.parent is not None:
                 kept.add(candidate.parent)

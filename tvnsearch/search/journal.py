@@ -15,6 +15,7 @@ from msgspec import Struct
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.search import run_folder
+from tvnsearch.search.board import Workload
 from tvnsearch.search.individual import Candidate, Individual, VerdictKind, Winner, individual_of
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness
@@ -144,6 +145,11 @@ class Journal:
                 "INSERT INTO lines (seconds, text) VALUES (?, ?)", (elapsed_seconds, text)
             )
 
+    def record_workload(self, workload: Workload, elapsed_seconds: float) -> None:
+        """Note what the workers do; it takes the place of what was noted before."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute("UPDATE workload SET json = ?", (to_json(workload),))
+
     def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
         """Add the winner of all trainings so far."""
         with self._transaction(elapsed_seconds):
@@ -259,6 +265,19 @@ class Journal:
                 "(SELECT genome_id FROM candidates WHERE verdict = 'accepted')"
             )
         )
+
+    def measured_under_bound(self) -> tuple[int, int]:
+        """How many candidates were measured, and how many of them under the lower bound of their estimate."""
+        measured, under = self._connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(json_extract(measurement, '$.latency_ms') < "
+            "json_extract(estimate, '$.lower_ms')), 0) FROM candidates WHERE measurement IS NOT NULL"
+        ).fetchone()
+        return measured, under
+
+    def workload(self) -> Workload | None:
+        """What the workers were last heard to do; None before the first training."""
+        [text] = self._connection.execute("SELECT json FROM workload").fetchone()
+        return None if text is None else msgspec.json.decode(text, type=Workload)
 
     def winner_is_final(self) -> bool:
         """Whether the winner was chosen after the last training."""

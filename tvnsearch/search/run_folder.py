@@ -17,6 +17,7 @@ SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
 CREATE TABLE clock (seconds REAL NOT NULL);
+CREATE TABLE workload (json TEXT);
 CREATE TABLE candidates (
     number INTEGER PRIMARY KEY,
     parent INTEGER,
@@ -103,6 +104,7 @@ def write_new_journal(run: Path, plan_json: str) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("INSERT INTO plan VALUES (?)", (plan_json,))
         connection.execute("INSERT INTO clock VALUES (0.0)")
+        connection.execute("INSERT INTO workload VALUES (NULL)")
         connection.commit()
     finally:
         connection.close()
