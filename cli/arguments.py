@@ -43,6 +43,15 @@ ExecutorOption = Annotated[
     typer.Option("--executor", help="Where they train: local (processes), or ray (a cluster)."),
 ]
 AddressOption = Annotated[str, typer.Option("--address", help="Of the Ray cluster; auto is this machine's.")]
+ResumeWorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Networks to train at once; else as it began.")
+]
+ResumeExecutorOption = Annotated[
+    str | None, typer.Option("--executor", help="local or ray; else as it began.")
+]
+ResumeAddressOption = Annotated[
+    str | None, typer.Option("--address", help="Of the Ray cluster; else as it began.")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from cli.latency import database_path, require_database
+from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space
@@ -57,11 +59,9 @@ def draft(request: Request) -> SearchPlan:
     """
     check_strategy(request.strategy)
     device = requested_device(request)
-    if request.db is not None and not Path(request.db).is_file():
-        raise UserError(
-            f"expected a latency database at {request.db}, but there is none; "
-            f"run `tvnsearch profile --device {device.name} --db {request.db}` first"
-        )
+    require_database(database_path(optional_path(request.db)), device.name)
+    if request.data is not None:
+        parse_address(request.data)
     budget = Budget(
         request.max_ms,
         request.max_params,

@@ -17,8 +17,8 @@ from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import genome_to_json
 from tvnsearch.search.executors import Executor
-from tvnsearch.search.individual import Winner
-from tvnsearch.search.run_folder import weights_path
+from tvnsearch.search.individual import Finalist, Individual, Winner
+from tvnsearch.search.run_folder import finalist_weights_path, weights_path
 from tvnsearch.training.recipe import Recipe
 
 
@@ -34,19 +34,44 @@ def hand_over(
 
     Where the search was cut to the user's minutes the winner is trained longer first.
     """
-    number, genome = winner.individual.number, winner.individual.genome
+    number = winner.individual.number
     scores = final_scores(run)
     if scores is not None and scores.number == number:
         return
-    folder = winner_folder(run)
-    folder.mkdir(exist_ok=True)
-    weights = folder / "weights.safetensors"
-    seconds = winner.individual.fitness.seconds
+    winner_folder(run).mkdir(exist_ok=True)
     if request.minutes is None:
-        shutil.copyfile(weights_path(run, number), weights)
+        shutil.copyfile(weights_path(run, number), _weights(run))
+        seconds = winner.individual.fitness.seconds
     else:
         seconds = _train_longer(run, winner, request, request.minutes, fitness, executor)
-    test = executor.submit(fitness.evaluate, genome, weights, "test").result()
+    _write_files(run, winner.individual, seconds, dataset, fitness, executor)
+
+
+def hand_over_finalist(
+    run: Path, finalist: Finalist, dataset: Dataset, fitness: TrainedFitness, executor: Executor
+) -> None:
+    """Write the winner's folder with a finalist in it, trained at full length."""
+    winner_folder(run).mkdir(exist_ok=True)
+    shutil.copyfile(finalist_weights_path(run, finalist.individual.number), _weights(run))
+    _write_files(run, finalist.individual, finalist.fitness.seconds, dataset, fitness, executor)
+
+
+def _weights(run: Path) -> Path:
+    return winner_folder(run) / "weights.safetensors"
+
+
+def _write_files(
+    run: Path,
+    individual: Individual,
+    training_seconds: float,
+    dataset: Dataset,
+    fitness: TrainedFitness,
+    executor: Executor,
+) -> None:
+    """Score the weights in the winner's folder on unseen clips, and write all that goes with them."""
+    folder, genome = winner_folder(run), individual.genome
+    (folder / "scores.json").unlink(missing_ok=True)
+    test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
     (folder / "genome.json").write_text(genome_to_json(genome))
     card = ModelCard(dataset.classes, dataset.multi_label)
     (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
@@ -56,13 +81,13 @@ def hand_over(
         say(f"no ONNX file: {missing}")
         relative_error = None
     final = FinalScores(
-        number=number,
+        number=individual.number,
         clips=test.clips,
         chance=dataset.chance,
         top1=test.top1,
         top5=test.top5,
         mean_average_precision=test.mean_average_precision,
-        training_seconds=seconds,
+        training_seconds=training_seconds,
         max_relative_error=relative_error,
     )
     part = folder / "scores.json.part"
@@ -74,7 +99,7 @@ def _train_longer(
     run: Path, winner: Winner, request: Request, minutes: float, fitness: TrainedFitness, executor: Executor
 ) -> float:
     """Train the winner for its share of the user's minutes; the seconds that it took."""
-    weights = winner_folder(run) / "weights.safetensors"
+    weights = _weights(run)
     recipe = Recipe(
         iterations=ITERATIONS_WITHOUT_END, max_seconds=minutes * 60 * FINAL_SHARE, seed=request.seed
     )

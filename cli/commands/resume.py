@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from cli.arguments import JsonOption, RunArgument
+from cli.arguments import (
+    JsonOption,
+    ResumeAddressOption,
+    ResumeExecutorOption,
+    ResumeWorkersOption,
+    RunArgument,
+)
 
 
 def resume(
     run: RunArgument,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Networks to train at once; else as it began.")
-    ] = None,
-    executor: Annotated[
-        str | None, typer.Option("--executor", help="local or ray; else as it began.")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option("--address", help="Of the Ray cluster; else as it began.")
-    ] = None,
+    workers: ResumeWorkersOption = None,
+    executor: ResumeExecutorOption = None,
+    address: ResumeAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run where it stopped, by the plan that it began with."""

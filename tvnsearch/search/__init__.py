@@ -5,8 +5,9 @@ from tvnsearch.search.budget import Budget
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.feasibility import check_reachable
+from tvnsearch.search.finalists import run_finalists
 from tvnsearch.search.gate import BudgetGate
-from tvnsearch.search.individual import Candidate, Individual, Verdict, Winner
+from tvnsearch.search.individual import Candidate, Finalist, Individual, Verdict, Winner
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.picking import Pick, pick
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
@@ -28,6 +29,7 @@ __all__ = [
     "BudgetGate",
     "Candidate",
     "Counts",
+    "Finalist",
     "Fitness",
     "FitnessFunction",
     "Individual",
@@ -46,6 +48,7 @@ __all__ = [
     "check_reachable",
     "journal_path",
     "pick",
+    "run_finalists",
     "run_search",
     "scale_to_minutes",
     "summarise",

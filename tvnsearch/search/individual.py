@@ -83,6 +83,14 @@ class Winner(Struct, frozen=True):
     measurement: Measurement
 
 
+class Finalist(Struct, frozen=True):
+    """An individual that keeps the budget freshly measured, with its ``fitness`` after a whole training."""
+
+    individual: Individual
+    measurement: Measurement
+    fitness: Fitness
+
+
 def rank(individual: Individual) -> tuple[float, int]:
     """A key by which the best individual is the largest; of equally fit ones the first found is better."""
     return individual.fitness.value, -individual.number

@@ -17,6 +17,12 @@ SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
 CREATE TABLE clock (seconds REAL NOT NULL);
+CREATE TABLE finals (
+    number INTEGER PRIMARY KEY REFERENCES candidates (number),
+    measurement TEXT NOT NULL,
+    is_trained INTEGER NOT NULL DEFAULT 0,
+    fitness TEXT
+);
 CREATE TABLE workload (json TEXT);
 CREATE TABLE candidates (
     number INTEGER PRIMARY KEY,
@@ -53,6 +59,11 @@ def journal_path(run: Path) -> Path:
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"
+
+
+def finalist_weights_path(run: Path, number: int) -> Path:
+    """The weights of an individual after a whole training."""
+    return run / "finalists" / f"{number}.safetensors"
 
 
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:
