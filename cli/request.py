@@ -59,9 +59,6 @@ def draft(request: Request) -> SearchPlan:
     """
     check_strategy(request.strategy)
     device = requested_device(request)
-    require_database(database_path(optional_path(request.db)), device.name)
-    if request.data is not None:
-        parse_address(request.data)
     budget = Budget(
         request.max_ms,
         request.max_params,
@@ -70,7 +67,7 @@ def draft(request: Request) -> SearchPlan:
         device.dtype,
         request.elsewhere_max_ms,
     )
-    return SearchPlan(
+    plan = SearchPlan(
         budget=budget,
         space=load_space(request.space),
         classes=1,
@@ -86,6 +83,10 @@ def draft(request: Request) -> SearchPlan:
         seed=request.seed,
         setup=msgspec.to_builtins(request),
     )
+    require_database(database_path(optional_path(request.db)), device.name)
+    if request.data is not None:
+        parse_address(request.data)
+    return plan
 
 
 def check_same_request(request: Request, run: Path) -> bool:
