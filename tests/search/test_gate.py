@@ -95,7 +95,7 @@ def test_another_device_is_predicted_after_this_one_and_its_whole_interval_has_t
     budget = Budget(max_ms, elsewhere_max_ms={"slow": slow_ms, "slower": slower_ms})
     latency = FakeLatency(fails=False)
     verdict = BudgetGate(budget, CLASSES, latency).judge(genome)
-    slow, slower = 1.25 * 4 * true_ms(genome), 1.25 * 6 * true_ms(genome)
+    slow, slower = (1.25 * (letters * true_ms(genome)) for letters in (4, 6))
     if verdict.kind == "rejected_predicted":
         assert verdict.elsewhere == {}
     elif slow > slow_ms:
