@@ -66,9 +66,16 @@ class Journal(JournalFile):
             )
 
     def record_workload(self, workload: Workload, elapsed_seconds: float) -> None:
-        """Note what the workers do; it takes the place of what was noted before."""
-        with self._transaction(elapsed_seconds):
-            self._connection.execute("UPDATE workload SET json = ?", (to_json(workload),))
+        """Note what the workers do; it takes the place of what was noted before.
+
+        Nothing is decided by it, so that no write waits for the disk: a loss of power may lose it.
+        """
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self._transaction(elapsed_seconds):
+                self._connection.execute("UPDATE workload SET json = ?", (to_json(workload),))
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
 
     def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
         """Add the winner of all trainings so far."""
