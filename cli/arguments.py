@@ -37,9 +37,58 @@ MaxGflopsOption = Annotated[
 MaxMbOption = Annotated[
     float | None, typer.Option("--max-mb", help="Most megabytes of weights as deployed, in the run's dtype.")
 ]
+WorkersOption = Annotated[int, typer.Option("--workers", help="Networks to train at once.")]
+ExecutorOption = Annotated[
+    str,
+    typer.Option("--executor", help="Where they train: local (processes), or ray (a cluster)."),
+]
+AddressOption = Annotated[str, typer.Option("--address", help="Of the Ray cluster; auto is this machine's.")]
+ResumeWorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Networks to train at once; else as it began.")
+]
+ResumeExecutorOption = Annotated[
+    str | None, typer.Option("--executor", help="local or ray; else as it began.")
+]
+ResumeAddressOption = Annotated[
+    str | None, typer.Option("--address", help="Of the Ray cluster; else as it began.")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+
+
+MaxMsOption = Annotated[
+    str,
+    typer.Option(
+        "--max-ms",
+        metavar="MS",
+        help="The latency budget in milliseconds; of several devices: cpu=50,nvidia-h200=10.",
+    ),
+]
+
+
+def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
+    """Read ``50`` or ``cpu=50,nvidia-h200=10``: ms on ``device``, which is measured, and on others.
+
+    Raises:
+        UserError: it is neither, or says nothing of the device that is measured.
+    """
+    limits: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, number = part.rpartition("=")
+        try:
+            limits[name.strip() if equals else device] = float(number)
+        except ValueError:
+            raise UserError(
+                f"expected --max-ms to be milliseconds like 50, or those of devices like "
+                f"cpu=50,nvidia-h200=10, got '{text}'"
+            ) from None
+    if device not in limits or len(limits) != len(text.split(",")):
+        raise UserError(
+            f"expected --max-ms to say once what holds on {device}, where networks are measured, got "
+            f"'{text}'; write {device}=50 in it"
+        )
+    return limits.pop(device), limits
 
 
 def parse_count(text: str | None, option: str) -> int | None:

@@ -5,14 +5,14 @@ This is the Python facade as well: what the commands do can be done from here.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
+from cli.elsewhere import predictor_elsewhere
 from cli.latency import database_path, load_predictor
 from predictors.predictor import LatencyPredictor
 from tvnsearch.data.cache import ClipCache
@@ -22,6 +22,7 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import (
     Fitness,
     LatencyEstimate,
@@ -29,12 +30,13 @@ from tvnsearch.search.protocols import (
     MeasurementFailed,
     TrainingFailed,
     TrainingProgress,
+    TrainingRequest,
 )
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
-from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedError
+from tvnsearch.workers import Progress, WorkerFailedError
 
 MEASURE_SECONDS = 4.0
 """The longest that a search measures one candidate."""
@@ -43,22 +45,29 @@ TRAINING_MODULE = "tvnsearch.training.task"
 
 
 class DeviceLatency:
-    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager."""
+    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
-    def __init__(self, predictor: LatencyPredictor, meter: Meter) -> None:
+    ``elsewhere`` predicts for other devices of the budget, by the names that it gives them.
+    """
+
+    def __init__(
+        self, predictor: LatencyPredictor, meter: Meter, elsewhere: Mapping[str, LatencyPredictor]
+    ) -> None:
         self._predictor = predictor
         self._meter = meter
+        self._elsewhere = elsewhere
 
     @classmethod
-    def open(cls, device: Device, db: Path, classes: int) -> DeviceLatency:
-        """Start a meter on ``device`` and load the predictor that was trained for it.
+    def open(cls, device: Device, db: Path, classes: int, elsewhere: Iterable[str] = ()) -> DeviceLatency:
+        """Start a meter on ``device`` and load its predictor, and those of devices ``elsewhere``.
 
         Raises:
-            UserError: there is no such predictor.
+            UserError: there is no such predictor, or no such device.
         """
         meter = Meter(device, classes)
         try:
-            return cls(load_predictor(db, meter), meter)
+            predictor = load_predictor(db, meter)
+            return cls(predictor, meter, {name: predictor_elsewhere(db, name, device) for name in elsewhere})
         except BaseException:
             meter.close()
             raise
@@ -71,6 +80,10 @@ class DeviceLatency:
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies, in milliseconds."""
         return self._predictor.estimate(genomes, self._meter.classes)
+
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict latencies on another device, in milliseconds."""
+        return self._elsewhere[device].estimate(genomes, self._meter.classes)
 
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
         """Let measurements count in the bounds of later estimates; a sentence where they have drifted."""
@@ -106,24 +119,24 @@ class DeviceLatency:
 
 
 class TrainedFitness:
-    """The search's fitness function: trains in a worker process on all cores; a context manager."""
+    """The search's fitness function: has a worker of :data:`TRAINING_MODULE` train by one recipe."""
 
     def __init__(self, data: DataSource, recipe: Recipe, training_device: str = "cpu") -> None:
         self._data = data
         self._recipe = recipe
         self._training_device = training_device
-        self._worker = _training_worker()
 
     def __call__(
-        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
-        """Train ``genome`` by the recipe and score it on the validation split.
+        """Train a network by the recipe and score it on the validation split.
 
         Raises:
-            TrainingFailed: it diverged, did not fit in memory, or its process died.
+            TrainingFailed: it diverged or did not fit in memory.
+            WorkerDiedError: the worker died.
         """
-        recipe = msgspec.structs.replace(self._recipe, seed=seed)
-        result = self.train(genome, recipe, weights_path, on_progress)
+        recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
+        result = self.train(worker, request.genome, recipe, request.weights, on_progress)
         if result.failed is not None:
             raise TrainingFailed(result.failed)
         return Fitness(
@@ -136,64 +149,52 @@ class TrainedFitness:
         )
 
     def train(
-        self, genome: Genome, recipe: Recipe, weights_path: Path, on_progress: Progress | None = None
+        self,
+        worker: RemoteWorker,
+        genome: Genome,
+        recipe: Recipe,
+        weights: Path,
+        on_progress: Progress | None = None,
     ) -> TrainingResult:
-        """Train ``genome`` by any recipe and keep its weights.
+        """Train ``genome`` by any recipe and write its weights to the file ``weights``.
 
         Raises:
-            TrainingFailed: its process died.
+            TrainingFailed: it could not be trained.
+            WorkerDiedError: the worker died.
         """
         params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
-        answer = self._call("train", genome, weights_path, params, on_progress)
+        answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 
-    def evaluate(self, genome: Genome, weights_path: Path, split: str) -> Scores:
+    def evaluate(self, worker: RemoteWorker, genome: Genome, weights: Path, split: str) -> Scores:
         """Score trained weights on a split: ``train``, ``validation`` or ``test``.
 
         Raises:
-            TrainingFailed: the process died.
+            TrainingFailed: it could not be scored.
+            WorkerDiedError: the worker died.
         """
         params = {"split": split, "device": self._training_device}
-        return msgspec.convert(self._call("evaluate", genome, weights_path, params), Scores)
-
-    def close(self) -> None:
-        """End the training process."""
-        self._worker.close()
-
-    def __enter__(self) -> TrainedFitness:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        return msgspec.convert(self._call(worker, "evaluate", genome, weights, params), Scores)
 
     def _call(
         self,
+        worker: RemoteWorker,
         method: str,
         genome: Genome,
-        weights_path: Path,
+        weights: Path,
         params: dict[str, Any],
         on_progress: Progress | None = None,
     ) -> Any:
         request = {
             "genome": msgspec.to_builtins(genome),
             "data": msgspec.to_builtins(self._data),
-            "weights": str(weights_path),
+            "weights": str(weights),
             **params,
         }
         try:
-            return self._worker.call(method, request, on_progress)
-        except WorkerDiedError as error:
-            self._worker.close()
-            self._worker = _training_worker()
-            raise TrainingFailed(str(error)) from None
+            return worker.call(method, request, on_progress)
         except WorkerFailedError as error:
             raise TrainingFailed(str(error)) from None
-
-
-def _training_worker() -> Worker:
-    return Worker(TRAINING_MODULE, threads=os.cpu_count() or 1)
 
 
 def open_clips(data: str | Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:

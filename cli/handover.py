@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from cli.run_report import winner_folder
 from tvnsearch.data.decode import decode_clip
 from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD, take_frames, to_network_input
 from tvnsearch.data.video import BrokenClip
@@ -51,11 +52,6 @@ class Classification(Struct, frozen=True):
     video: str
     labels: list[Label]
     milliseconds: float
-
-
-def winner_folder(run: Path) -> Path:
-    """Where the winner's files lie."""
-    return run / "winner"
 
 
 def load_winner(run: Path) -> TrainedModel:

@@ -27,8 +27,7 @@ def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> Late
         UserError: this device was not profiled in ``db``, or another one was.
     """
     path, name = predictor_path(db, meter.digest), meter.device.name
-    if not db.is_file():
-        raise _no_database(db, name)
+    require_database(db, name)
     with LatencyStore(db) as store:
         store.device(meter.digest)
     if not path.is_file():
@@ -70,8 +69,7 @@ def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> l
         UserError: there is no predictor of the device, or it never saw one of the types of calls.
     """
     try:
-        if not db.is_file():
-            raise _no_database(db, device.name)
+        require_database(db, device.name)
         with Meter(device) as meter:
             predictor = load_predictor(db, meter)
     except (OSError, WorkerDiedError, WorkerFailedError) as error:
@@ -84,8 +82,14 @@ def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> l
     return [layer.latency_ms for layer in predictor.layers(genome, classes)]
 
 
-def _no_database(db: Path, device: str) -> UserError:
-    return UserError(
-        f"expected a latency database at {db}, but there is none; "
-        f"run `tvnsearch profile --device {device}` first"
-    )
+def require_database(db: Path, device: str) -> None:
+    """Make sure that there is a latency database.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not db.is_file():
+        raise UserError(
+            f"expected a latency database at {db}, but there is none; "
+            f"run `tvnsearch profile --device {device}` first"
+        )

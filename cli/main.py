@@ -13,6 +13,7 @@ from cli.commands import (
     doctor,
     evolve,
     export,
+    finalists,
     fit,
     lut,
     measure,
@@ -50,6 +51,7 @@ for command in (
     resume.resume,
     status.status,
     pick.pick,
+    finalists.finalists,
     classify.classify,
     export.export,
 ):

@@ -43,6 +43,10 @@ def print_summary(report: dict[str, Any]) -> None:
             f"latency {winner['latency_ms']:.2f} ms measured, 95 % interval {winner['ci_low_ms']:.2f} to "
             f"{winner['ci_high_ms']:.2f} ms; budget {report['max_ms']:g} ms"
         )
+        lines += [
+            f"{predicted_line(device, estimate)}; budget {report['elsewhere_max_ms'][device]:g} ms"
+            for device, estimate in winner["predicted_elsewhere"].items()
+        ]
         limit = report["max_params"]
         lines.append(
             f"size    {winner['params']:,} parameters"
@@ -53,14 +57,23 @@ def print_summary(report: dict[str, Any]) -> None:
     lines.append(
         f"genomes {report['sampled']:,} sampled; rejected: {report['rejected_params']:,} by parameters, "
         f"{report['rejected_gflops']:,} by GFLOPs, {report['rejected_mb']:,} by megabytes, "
-        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_measured']:,} by real "
-        f"measurement; {report['duplicates']:,} duplicates, which saved {report['hours_saved']:.2f} hours of "
-        f"training; {report['trained']:,} trained, {report['failed']:,} failed"
+        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_elsewhere']:,} by predictions "
+        f"for other devices, {report['rejected_measured']:,} by real measurement; {report['duplicates']:,} "
+        f"duplicates, which saved {report['hours_saved']:.2f} hours of training; {report['trained']:,} "
+        f"trained, {report['failed']:,} failed"
     )
     if winner is not None:
         lines += [f"file    {path}" for path in winner.get("files", [])]
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def predicted_line(device: str, estimate: dict[str, float]) -> str:
+    """A latency on a device that nothing was measured on."""
+    return (
+        f"latency {estimate['latency_ms']:.2f} ms predicted for {device}, not measured, bounds "
+        f"{estimate['lower_ms']:.2f} to {estimate['upper_ms']:.2f} ms"
+    )
 
 
 def _scores_line(winner: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 from tvnsearch.errors import UserError
 from tvnsearch.workers import serve
@@ -32,5 +33,35 @@ def sleep(*, seconds, progress):
     time.sleep(seconds)
 
 
+def die_once(*, mark, progress):
+    """Dies where it is called first; ``mark`` is a file that remembers."""
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return os.getpid()
+    os._exit(7)
+
+
+def tick(*, file, seconds, progress):
+    """Adds its number to a file every few milliseconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with Path(file).open("a") as ticks:
+            ticks.write(f"{os.getpid()}\n")
+        progress({"pid": os.getpid()})
+        time.sleep(0.005)
+    return os.getpid()
+
+
 if __name__ == "__main__":
-    serve({"echo": echo, "refuse": refuse, "fail": fail, "die": die, "sleep": sleep})
+    serve(
+        {
+            "echo": echo,
+            "refuse": refuse,
+            "fail": fail,
+            "die": die,
+            "die_once": die_once,
+            "sleep": sleep,
+            "tick": tick,
+        }
+    )

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -50,11 +52,39 @@ def test_a_dying_worker_is_noticed() -> None:
             worker.call("echo", {"value": 1})
 
 
-def test_no_worker_outlives_a_killed_driver() -> None:
+def test_a_worker_stands_still_and_goes_on(tmp_path: Path) -> None:
+    ticks = tmp_path / "ticks"
+    ticks.touch()
+
+    def grows() -> bool:
+        before = ticks.stat().st_size
+        time.sleep(0.1)
+        return ticks.stat().st_size > before
+
+    with Worker(MODULE, threads=1) as worker, ThreadPoolExecutor(1) as threads:
+        done = threads.submit(worker.call, "tick", {"file": str(ticks), "seconds": 60})
+        while not grows():
+            pass
+        worker.pause()
+        grows()  # the signal is on its way
+        assert not grows()
+        worker.resume()
+        grows()
+        assert grows()
+        worker.pause()
+        worker.close()
+        with pytest.raises(WorkerDiedError):
+            done.result()
+
+
+@pytest.mark.parametrize("pause", ["", "worker.pause()"])
+def test_no_worker_outlives_a_killed_driver(pause: str) -> None:
     code = (
         "from tvnsearch.workers import Worker\n"
         f"worker = Worker('{MODULE}', 1)\n"
-        "print(worker.call('echo', {'value': 0})['pid'], flush=True)\n"
+        "pid = worker.call('echo', {'value': 0})['pid']\n"
+        f"{pause}\n"
+        "print(pid, flush=True)\n"
         "worker.call('sleep', {'seconds': 60})\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -10,6 +10,7 @@ A worker ends when its input closes, so none outlives the process that started i
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import signal
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +27,8 @@ import msgspec
 from tvnsearch.errors import UserError
 
 Progress = Callable[[dict[str, Any]], None]
+
+PR_SET_PDEATHSIG = 1
 
 PINNED_ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -100,10 +104,17 @@ class Worker:
                 raise WorkerFailedError(answer["error"])
         raise self._death()
 
+    def pause(self) -> None:
+        """Make the process stand still, with all that it has started, until :meth:`resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the process go on where it stood still."""
+        self._signal(signal.SIGCONT)
+
     def close(self) -> None:
-        """End the process; work in progress is dropped."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
+        """End the process, also one that stands still; work in progress is dropped."""
+        self._signal(signal.SIGKILL)
         self._process.wait()
         self._error_reader.join()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
@@ -120,6 +131,12 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and its children; one that has ended hears nothing."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def _keep_errors(self) -> None:
         assert self._process.stderr
@@ -139,6 +156,7 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
     Each method is called with the request's params as keywords and ``progress``, a function that sends a
     dictionary to the caller while the method runs. Whatever else the process prints goes to standard error.
     """
+    _go_on_when_the_driver_ends()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -164,3 +182,9 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
             answer({"error": str(error), "user_error": True})
         except Exception as error:  # the driver decides what a failure means; the worker stays ready
             answer({"error": f"{type(error).__name__}: {error}", "user_error": False})
+
+
+def _go_on_when_the_driver_ends() -> None:
+    """A process that stands still cannot see its input close: where Linux can, it is woken for that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGCONT))

@@ -8,24 +8,29 @@ from typing import Annotated
 import typer
 
 from cli.arguments import (
+    AddressOption,
     BackendOption,
     BatchOption,
     DbOption,
     DeviceOption,
     DtypeOption,
+    ExecutorOption,
     JsonOption,
     MaxGflopsOption,
     MaxMbOption,
+    MaxMsOption,
     MaxParamsOption,
     SeedOption,
     SpaceOption,
     ThreadsOption,
+    WorkersOption,
     parse_count,
+    parse_max_ms,
 )
 
 
 def evolve(
-    max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
+    max_ms: MaxMsOption,
     max_params: MaxParamsOption = None,
     max_gflops: MaxGflopsOption = None,
     max_mb: MaxMbOption = None,
@@ -58,15 +63,21 @@ def evolve(
     batch: BatchOption = 1,
     seed: SeedOption = 0,
     db: DbOption = None,
+    workers: WorkersOption = 1,
+    executor: ExecutorOption = "local",
+    address: AddressOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.search import Request, carry_out, start
+    from cli.request import Request, check_same_request, draft
+    from tvnsearch.search.executors import Workforce
 
+    here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, device)
     request = Request(
-        max_ms=max_ms,
+        max_ms=here_max_ms,
+        elsewhere_max_ms=elsewhere_max_ms,
         max_params=parse_count(max_params, "--max-params"),
         max_gflops=max_gflops,
         max_mb=max_mb,
@@ -85,8 +96,15 @@ def evolve(
         batch=batch,
         seed=seed,
         db=None if db is None else str(db),
+        workforce=Workforce(workers, executor, address),
     )
-    report = carry_out(start(request, run))
+    if run is None or not check_same_request(request, run):
+        draft(request)  # mistakes are told before anything heavy is loaded
+
+    from cli.planning import start
+    from cli.search import carry_out
+
+    report = carry_out(start(request, run), request.workforce)
     if as_json:
         print_json(report)
         return

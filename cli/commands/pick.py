@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from msgspec import to_builtins
 
-import typer
-
-from cli.arguments import JsonOption, MaxGflopsOption, MaxMbOption, MaxParamsOption, RunArgument, parse_count
+from cli.arguments import (
+    JsonOption,
+    MaxGflopsOption,
+    MaxMbOption,
+    MaxMsOption,
+    MaxParamsOption,
+    RunArgument,
+    parse_count,
+    parse_max_ms,
+)
 
 
 def pick(
     run: RunArgument,
-    max_ms: Annotated[float, typer.Option("--max-ms", help="The latency budget in milliseconds.")],
+    max_ms: MaxMsOption,
     max_params: MaxParamsOption = None,
     max_gflops: MaxGflopsOption = None,
     max_mb: MaxMbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pick the fittest trained network of a run that keeps another budget, as it was really measured."""
-    from cli.output import count, print_json, print_table
+    from cli.output import count, out, print_json, print_table
+    from cli.reports import predicted_line
+    from cli.run_report import measured_device
     from tvnsearch.search.budget import Budget
     from tvnsearch.search.picking import pick as pick_from
 
-    budget = Budget(max_ms, parse_count(max_params, "--max-params"), max_gflops, max_mb)
+    here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, measured_device(run))
+    budget = Budget(
+        here_max_ms,
+        parse_count(max_params, "--max-params"),
+        max_gflops,
+        max_mb,
+        elsewhere_max_ms=elsewhere_max_ms,
+    )
     answer = pick_from(run, budget)
     if as_json:
         print_json(answer)
         return
     picked = answer.picked
     print_table(
-        f"the fittest of {answer.keeping} that keep {max_ms:g} ms, of {answer.trained} trained in {run}",
+        f"the fittest of {answer.keeping} that keep {max_ms} ms, of {answer.trained} trained in {run}",
         ["individual", "ms", "95 % interval", "parameters", "GFLOPs", "fitness", "top-1", "weights"],
         [
             [
@@ -44,3 +60,7 @@ def pick(
             ]
         ],
     )
+    for device, estimate in picked.predicted_elsewhere.items():
+        out.print(
+            predicted_line(device, to_builtins(estimate)), highlight=False, markup=False, soft_wrap=True
+        )

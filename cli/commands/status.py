@@ -8,11 +8,21 @@ from cli.arguments import JsonOption, RunArgument
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
     from cli.output import print_json
-    from cli.reports import print_summary
-    from cli.search import run_report
+    from cli.run_report import run_report
 
     report = run_report(run)
     if as_json:
         print_json(report)
         return
+
+    from cli.output import out
+    from cli.reports import print_summary
+    from cli.search_view import board_lines, front_table
+    from tvnsearch.search.status import read_board
+
+    board = read_board(run)
+    for line in board_lines(board):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if board.front:
+        out.print(front_table(board.front, report["max_ms"]))
     print_summary(report)

@@ -108,7 +108,7 @@ def found(world: World, profiled: Any) -> Any:
     assert interrupted.returncode == 130, errors
     assert "Traceback" not in errors
     assert len(trained) >= 2
-    report = world.json(*SEARCH)
+    report = world.json(*SEARCH, "--workers", 2)
     kept = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
     assert kept[: len(trained)] == trained
     return report
@@ -168,6 +168,12 @@ def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) ->
     assert "chance is 12.5 %" in shown
 
 
+def test_two_workers_went_on_where_one_was_interrupted(found: Any) -> None:
+    assert found["workers"] == 2
+    assert found["in_training"] == []
+    assert max(point["fitness"] for point in found["front"]) == found["best_fitness"]
+
+
 def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> None:
     assert world.json("show", "run")["params"] > 0
     clip = next((world.folder / "clips" / "test" / "1-up").iterdir())
@@ -192,3 +198,16 @@ def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
     if len(os.sched_getaffinity(0)) > 1:
         assert "tvnsearch profile" in world.run(*another_device, code=2)
     assert world.json("status", "run") == found
+
+
+def test_finalists_are_trained_anew_and_the_best_is_handed_over(world: World, found: Any) -> None:
+    report = world.json("finalists", "run", "--count", 2)
+    finalists = report["finalists"]
+    assert 1 <= len(finalists) <= 2
+    assert all(one["ci_high_ms"] <= 30 for one in finalists)
+    assert finalists[0]["fitness"] == max(one["fitness"] for one in finalists)
+    assert report["winner"]["number"] == finalists[0]["number"]
+    assert report["winner"]["ci_high_ms"] == finalists[0]["ci_high_ms"]
+    weights = (world.folder / finalists[0]["weights"]).read_bytes()
+    assert (world.folder / "run" / "winner" / "weights.safetensors").read_bytes() == weights
+    assert world.json("finalists", "run", "--count", 2)["finalists"] == finalists

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.test_commands import refused, run_json
 from tests.cli.test_commands import run as command
-from tests.search.fakes import FakeFitness, FakeLatency, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.search import Budget, Journal, pick, run_search
 
 
@@ -17,7 +17,7 @@ from tvnsearch.search import Budget, Journal, pick, run_search
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "run"
     with Journal.create(run, make_plan()) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
     return run
 
 

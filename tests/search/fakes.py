@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +22,9 @@ from tvnsearch.search import (
     TrainingFailed,
     journal_path,
 )
-from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
+from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
+from tvnsearch.workers import Progress
 
 CLASSES = 20
 
@@ -71,6 +73,11 @@ class FakeLatency:
             estimates.append(LatencyEstimate(predicted_ms, lower_ms, upper_ms))
         return estimates
 
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """A device takes as many times as long as its name has letters."""
+        latencies_ms = [len(device) * true_ms(genome) for genome in genomes]
+        return [LatencyEstimate(ms, 0.8 * ms, 1.25 * ms) for ms in latencies_ms]
+
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
         """Each lesson widens the bounds a little, so that what is rejected depends on what was learnt."""
         self.learnt += [genome_id(genome) for genome, _ in measured]
@@ -94,20 +101,40 @@ class FakeFitness:
         self._fails = fails
 
     def __call__(
-        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
+        genome, identity = request.genome, genome_id(request.genome)
         self._hook("train", genome)
-        self.trained.append(int(weights_path.stem))
+        self.trained.append(request.number)
         on_progress({"share": 0.5})
         time.sleep(self._seconds)
-        weights_path.write_bytes(b"weights of " + genome_id(genome).encode())
-        identity = genome_id(genome)
+        request.weights.write_bytes(b"weights of " + identity.encode())
         if self._fails and identity.endswith("0"):
             raise TrainingFailed("the loss is NaN")
         if self._fails and identity.endswith("1"):
             return fitness(float("nan"))
         kinds = len({(call.type, call.kernel, call.out_shape) for call in trace(genome, CLASSES).calls})
-        return fitness(kinds + Random(f"{identity} {seed}").random())
+        return fitness(kinds + Random(f"{identity} {request.seed}").random())
+
+
+class NoProcess:
+    """A worker for fitness functions that train in the thread that they are called in."""
+
+    def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        return None
+
+    def resume(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+def in_process() -> SerialExecutor:
+    return SerialExecutor(NoProcess)
 
 
 def fitness(value: float) -> Fitness:

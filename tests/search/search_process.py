@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.search.fakes import FakeFitness, FakeLatency, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Journal, journal_path, run_search
 
@@ -23,7 +23,7 @@ def main(run: Path, starts: Path) -> None:
     with journal:
         sys.stdout.write("running\n")
         sys.stdout.flush()
-        run_search(journal, FakeLatency(), FakeFitness(hook, seconds=0.004), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(hook, seconds=0.004), in_process(), lambda event: None)
 
 
 if __name__ == "__main__":

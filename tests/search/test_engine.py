@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, make_plan, measurement, true_ms
+from tests.search.fakes import (
+    FakeFitness,
+    FakeLatency,
+    decisions,
+    in_process,
+    make_plan,
+    measurement,
+    true_ms,
+)
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
@@ -18,11 +26,12 @@ from tvnsearch.search import (
     SearchEvent,
     SearchPlan,
     Winner,
-    engine,
+    judging,
     run_search,
     weights_path,
 )
-from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
+from tvnsearch.search.executors import RemoteWorker
+from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
 
 ONE = IntRange(1, 1)
 FEW_NETWORKS = SearchSpace(
@@ -57,10 +66,10 @@ class SlowFitness(FakeFitness):
         self._slow_seconds = seconds
 
     def __call__(
-        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
         self._slow_clock.seconds += self._slow_seconds
-        return super().__call__(genome, seed, weights_path, on_progress)
+        return super().__call__(worker, request, on_progress)
 
 
 def search(
@@ -75,6 +84,7 @@ def search(
             journal,
             latency or FakeLatency(),
             fitness or FakeFitness(),
+            in_process(),
             (lambda event: None) if events is None else events.append,
         )
 
@@ -123,7 +133,7 @@ def test_nothing_is_measured_or_trained_twice_but_the_winner(tmp_path: Path) -> 
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PATIENCE_CANDIDATES", 500)
+    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 500)
     fitness = FakeFitness(fails=False)
     winner = search(
         tmp_path / "run",
@@ -173,10 +183,10 @@ def test_weights_of_the_population_and_the_best_are_kept_and_no_others(tmp_path:
 
     class Watching(FakeFitness):
         def __call__(
-            self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
         ) -> Fitness:
             kept_counts.append(len(list((run / "weights").iterdir())))
-            return super().__call__(genome, seed, weights_path, on_progress)
+            return super().__call__(worker, request, on_progress)
 
     winner = search(run, make_plan(trainings=80), fitness=Watching(fails=False))
     assert winner is not None
@@ -221,7 +231,7 @@ def test_no_training_starts_that_would_end_after_the_time(tmp_path: Path) -> Non
     clock = Clock()
     fitness = SlowFitness(clock, seconds=50.0)
     with Journal.create(tmp_path / "run", make_plan(minutes=4.0)) as journal:
-        winner = run_search(journal, FakeLatency(), fitness, lambda event: None, clock)
+        winner = run_search(journal, FakeLatency(), fitness, in_process(), lambda event: None, clock)
         assert len(fitness.trained) == 4
         assert winner is not None
         assert journal.elapsed_seconds == 200.0
@@ -237,11 +247,11 @@ def test_time_counts_over_resumes(tmp_path: Path) -> None:
 
     fitness = SlowFitness(clock, seconds=50.0)
     with Journal.create(run, make_plan(minutes=4.0)) as journal, pytest.raises(KeyboardInterrupt):
-        run_search(journal, FakeLatency(interrupt), fitness, lambda event: None, clock)
+        run_search(journal, FakeLatency(interrupt), fitness, in_process(), lambda event: None, clock)
     clock.seconds += 1e6  # nobody worked on the run
     again = SlowFitness(clock, seconds=50.0)
     with Journal.open(run) as journal:
-        run_search(journal, FakeLatency(), again, lambda event: None, clock)
+        run_search(journal, FakeLatency(), again, in_process(), lambda event: None, clock)
     assert len(fitness.trained) + len(again.trained) == 4
 
 
@@ -249,10 +259,10 @@ def test_the_time_to_go_shrinks_with_the_plan(tmp_path: Path) -> None:
     clock = Clock()
     events: list[SearchEvent] = []
     with Journal.create(tmp_path / "run", make_plan(trainings=5)) as journal:
-        run_search(journal, FakeLatency(), SlowFitness(clock, 10.0), events.append, clock)
-    etas = [event.eta_seconds for event in events if event.kind == "trained"]
+        run_search(journal, FakeLatency(), SlowFitness(clock, 10.0), in_process(), events.append, clock)
+    etas = [event.workload.eta_seconds for event in events if event.kind == "trained"]
     assert etas == [40.0, 30.0, 20.0, 10.0, 0.0]
-    assert events[0].eta_seconds is None
+    assert events[0].workload.eta_seconds is None
 
 
 def test_a_plan_without_time_for_anything_has_no_winner(tmp_path: Path) -> None:
@@ -265,7 +275,7 @@ def test_a_plan_without_time_for_anything_has_no_winner(tmp_path: Path) -> None:
 
     with Journal.create(tmp_path / "run", make_plan(minutes=1.0)) as journal:
         fitness = FakeFitness()
-        assert run_search(journal, SlowLatency(), fitness, lambda event: None, clock) is None
+        assert run_search(journal, SlowLatency(), fitness, in_process(), lambda event: None, clock) is None
         assert not fitness.trained
 
 
@@ -293,8 +303,8 @@ def test_a_device_slower_than_every_prediction_ends_in_a_sentence(tmp_path: Path
 def test_a_budget_that_only_a_freak_keeps_ends_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "PATIENCE_CANDIDATES", 200)
-    monkeypatch.setattr(engine, "HOPELESS_CANDIDATES", 400)
+    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 200)
+    monkeypatch.setattr(judging, "HOPELESS_CANDIDATES", 400)
     with pytest.raises(UserError, match="none of 400 did; raise --max-ms, or search"):
         search(tmp_path / "run", make_plan(budget=Budget(0.095)))
     with Journal.read(tmp_path / "run") as journal:

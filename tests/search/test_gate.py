@@ -85,3 +85,31 @@ def test_a_network_that_cannot_be_run_is_rejected_with_the_reason() -> None:
     assert verdicts
     assert all(verdict.kind == "rejected_measured" for verdict in verdicts)
     assert all(verdict.reason == "out of memory" and verdict.measurement is None for verdict in verdicts)
+
+
+@given(st.integers(0, 10**6), st.floats(0.05, 20.0), st.floats(0.5, 60.0), st.floats(0.5, 60.0))
+def test_another_device_is_predicted_after_this_one_and_its_whole_interval_has_to_keep_the_budget(
+    seed: int, max_ms: float, slow_ms: float, slower_ms: float
+) -> None:
+    genome = sample_genome(SPACE, random.Random(seed))
+    budget = Budget(max_ms, elsewhere_max_ms={"slow": slow_ms, "slower": slower_ms})
+    latency = FakeLatency(fails=False)
+    verdict = BudgetGate(budget, CLASSES, latency).judge(genome)
+    slow, slower = (1.25 * (letters * true_ms(genome)) for letters in (4, 6))
+    if verdict.kind == "rejected_predicted":
+        assert verdict.elsewhere == {}
+    elif slow > slow_ms:
+        assert (verdict.kind, list(verdict.elsewhere), latency.measured) == (
+            "rejected_elsewhere",
+            ["slow"],
+            [],
+        )
+    elif slower > slower_ms:
+        assert (verdict.kind, latency.measured) == ("rejected_elsewhere", [])
+    else:
+        assert verdict.kind in ("accepted", "rejected_measured")
+        assert {name: estimate.upper_ms for name, estimate in verdict.elsewhere.items()} == {
+            "slow": slow,
+            "slower": slower,
+        }
+        assert latency.measured

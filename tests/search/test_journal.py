@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, fitness, make_plan, measurement
+from tests.search.fakes import FakeFitness, FakeLatency, fitness, in_process, make_plan, measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id
 from tvnsearch.genome.sampling import sample_genome
@@ -142,7 +142,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(journal_path(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UserError, match=r"expected a journal of version 1 in .*, but it is of version 99"):
+    with pytest.raises(UserError, match=r"expected a journal of version 2 in .*, but it is of version 99"):
         Journal.open(tmp_path)
 
 
@@ -161,7 +161,7 @@ def test_the_journal_of_a_long_run_stays_small(tmp_path: Path) -> None:
     """Genomes rejected on paper are not kept: thousands of them come to one that is trained."""
     run = tmp_path / "run"
     with Journal.create(run, make_plan(trainings=20)) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
         counts = journal.verdict_counts()
     connection = sqlite3.connect(journal_path(run))
     [[kept]] = connection.execute("SELECT COUNT(*) FROM candidates WHERE genome IS NOT NULL")

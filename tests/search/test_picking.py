@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, make_plan, measurement
+from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, make_plan, measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
 from tvnsearch.search import Budget, Individual, Journal, Winner, pick, run_search, weights_path
@@ -15,7 +15,7 @@ from tvnsearch.search.budget import gflops, weights_mb
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("picking") / "run"
     with Journal.create(run, make_plan(strategy="pareto")) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
     return run
 
 
@@ -77,7 +77,7 @@ def test_a_run_without_trained_networks_is_a_sentence(tmp_path: Path) -> None:
 def test_a_fresh_measurement_of_the_winner_counts_more_than_the_one_it_was_chosen_by(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Journal.create(run, make_plan(trainings=15)) as journal:
-        winner = run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
         assert winner is not None
         journal.record_winner(Winner(winner.individual, measurement(1.99)), 0.0)
     assert pick(run, Budget(3.0)).picked.latency_ms == 1.99
@@ -89,7 +89,7 @@ def test_megabytes_are_in_the_dtype_of_the_run(tmp_path: Path) -> None:
     with Journal.create(
         run, make_plan(trainings=5, budget=Budget(2.0, 100_000, dtype="bfloat16"))
     ) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(fails=False), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
     fittest = trace(known(run)[0].genome, CLASSES)
     answer = pick(run, Budget(2.0, max_mb=weights_mb(fittest, "bfloat16")))
     assert answer.picked.number == known(run)[0].number

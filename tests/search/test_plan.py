@@ -54,12 +54,12 @@ def test_a_budget_of_nothing_is_refused(limits: dict[str, Any], sentence: str) -
         Budget(**limits)
 
 
-@given(st.floats(0.5, 10_000), st.floats(1e-4, 10), st.floats(0, 10))
+@given(st.floats(0.5, 10_000), st.floats(1e-4, 10), st.floats(0, 10), st.integers(1, 16))
 def test_a_scaled_plan_is_no_larger_and_fits_its_time(
-    minutes: float, seconds_per_iteration: float, seconds_per_candidate: float
+    minutes: float, seconds_per_iteration: float, seconds_per_candidate: float, workers: int
 ) -> None:
     plan = make_plan(population=200, tournament=50, trainings=1000)
-    scaled = scale_to_minutes(plan, minutes, seconds_per_iteration, seconds_per_candidate)
+    scaled = scale_to_minutes(plan, minutes, seconds_per_iteration, seconds_per_candidate, workers)
     assert scaled.minutes == minutes
     assert scaled.trainings <= plan.trainings
     assert scaled.iterations == plan.iterations
@@ -68,7 +68,7 @@ def test_a_scaled_plan_is_no_larger_and_fits_its_time(
         assert scaled == msgspec.structs.replace(plan, minutes=minutes)
         return
     assert scaled.population <= scaled.trainings // 3
-    seconds = scaled.trainings * (scaled.seconds_per_training + seconds_per_candidate)
+    seconds = scaled.trainings * (scaled.seconds_per_training / workers + seconds_per_candidate)
     assert scaled.seconds_per_training == 1.0 or seconds <= minutes * 60 * 1.001
 
 

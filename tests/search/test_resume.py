@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
-from tvnsearch.search import Journal, engine, run_search, summarise, weights_path
+from tvnsearch.search import Journal, judging, run_search, summarise, weights_path
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("undisturbed") / "run"
     with Journal.create(run, make_plan()) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
     return run
 
 
@@ -106,7 +106,7 @@ def test_search_stopped_in_any_step_decides_as_an_undisturbed_one(
         latency, fitness = FakeLatency(hook), FakeFitness(hook)
         with Journal.open(run) as journal:
             try:
-                run_search(journal, latency, fitness, lambda event: None)
+                run_search(journal, latency, fitness, in_process(), lambda event: None)
             except failure:
                 assert stop is not None
         measured += latency.measured
@@ -123,21 +123,21 @@ def test_search_stopped_in_any_step_decides_as_an_undisturbed_one(
 def test_batches_do_not_show_in_the_decisions(
     undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "FIRST_BATCH", 1)
-    monkeypatch.setattr(engine, "LARGEST_BATCH", 1)
+    monkeypatch.setattr(judging, "FIRST_BATCH", 1)
+    monkeypatch.setattr(judging, "LARGEST_BATCH", 1)
     with Journal.create(tmp_path / "run", make_plan()) as journal:
-        run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
     assert decisions(tmp_path / "run") == decisions(undisturbed)
 
 
 def test_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Journal.create(run, make_plan(trainings=15)) as journal:
-        winner = run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
     before = decisions(run)
     latency, fitness = FakeLatency(), FakeFitness()
     with Journal.open(run) as journal:
-        assert run_search(journal, latency, fitness, lambda event: None) == winner
+        assert run_search(journal, latency, fitness, in_process(), lambda event: None) == winner
     assert decisions(run) == before
     assert not latency.measured
     assert not fitness.trained
@@ -147,7 +147,7 @@ def test_weights_of_an_unfinished_training_go_when_the_run_goes_on(tmp_path: Pat
     run = tmp_path / "run"
     with Journal.create(run, make_plan(trainings=1)) as journal:
         weights_path(run, 999).write_bytes(b"half")
-        run_search(journal, FakeLatency(), FakeFitness(fails=False), lambda event: None)
+        run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
     assert not weights_path(run, 999).exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, fitness, make_plan, measurement
+from tests.search.fakes import FakeFitness, FakeLatency, fitness, in_process, make_plan, measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
@@ -27,7 +27,7 @@ def test_a_finished_run_gives_the_fixed_keys(tmp_path: Path) -> None:
     run = tmp_path / "run"
     budget = Budget(max_ms=2.0, max_params=100_000, max_gflops=0.02, max_mb=0.2)
     with Journal.create(run, make_plan(budget=budget)) as journal:
-        winner = run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+        winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
         counts = journal.verdict_counts()
         failed = len(journal.failures())
     assert winner is not None

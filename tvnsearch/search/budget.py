@@ -31,8 +31,10 @@ WITH_NORM = frozenset(
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits on the latency on the device and, where given, on what counting a network gives.
 
-    ``max_params`` bounds the learnable parameters, ``max_gflops`` the floating-point operations of one clip
-    (two a multiply-accumulate, in billions), ``max_mb`` the weights as deployed in ``dtype`` (in 10^6 bytes).
+    ``max_ms`` is of the device that is measured; ``elsewhere_max_ms`` of others by name, which are only
+    predicted. ``max_params`` bounds the learnable parameters, ``max_gflops`` the floating-point operations of
+    one clip (two a multiply-accumulate, in billions), ``max_mb`` the weights as deployed in ``dtype`` (in
+    10^6 bytes).
     """
 
     max_ms: float
@@ -40,10 +42,12 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     max_gflops: float | None = None
     max_mb: float | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
+    elsewhere_max_ms: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         counted = [(limit.option, limit.maximum, limit.unit) for limit in counted_limits(self)]
-        for option, maximum, unit in [("--max-ms", self.max_ms, "ms"), *counted]:
+        predicted = [(f"--max-ms {name}=", max_ms, "ms") for name, max_ms in self.elsewhere_max_ms.items()]
+        for option, maximum, unit in [("--max-ms", self.max_ms, "ms"), *predicted, *counted]:
             if not maximum > 0:
                 raise UserError(f"expected a budget over 0 {unit}, but got {maximum}; give a larger {option}")
 
@@ -78,8 +82,9 @@ def given_options(budget: Budget) -> str:
 
 
 def written_limit(option: str, maximum: float) -> str:
-    """A limit as a user would give it: ``--max-params 12,000,000``."""
-    return f"{option} {maximum:,}" if isinstance(maximum, int) else f"{option} {maximum:g}"
+    """A limit as a user would give it: ``--max-params 12,000,000``, ``--max-ms nvidia-h200=10``."""
+    value = f"{maximum:,}" if isinstance(maximum, int) else f"{maximum:g}"
+    return option + value if option.endswith("=") else f"{option} {value}"
 
 
 def written_cost(cost: float, unit: str) -> str:

@@ -67,7 +67,10 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
 
 
 def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
-    """All limits, the cheapest to look at first; latencies are predicted lower bounds."""
+    """All limits, the cheapest to look at first, as predictions decide on them.
+
+    That is by the lower bound on the device that is measured, and by the upper one on the others.
+    """
 
     def counts(limit: CountedLimit) -> Costs:
         return lambda genomes: [limit.count(trace(genome, plan.classes)) for genome in genomes]
@@ -75,10 +78,17 @@ def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
     def lower_ms(genomes: Sequence[Genome]) -> list[float]:
         return [estimate.lower_ms for estimate in latency.estimate(genomes)]
 
+    def elsewhere_ms(device: str) -> Costs:
+        return lambda genomes: [estimate.upper_ms for estimate in latency.estimate_elsewhere(device, genomes)]
+
     counted = counted_limits(plan.budget)
     return [
         *[_Limit(limit.option, limit.maximum, limit.unit, counts(limit)) for limit in counted],
         _Limit("--max-ms", plan.budget.max_ms, "ms", lower_ms),
+        *[
+            _Limit(f"--max-ms {device}=", max_ms, "ms", elsewhere_ms(device))
+            for device, max_ms in plan.budget.elsewhere_max_ms.items()
+        ],
     ]
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import Trace, trace
 from tvnsearch.search.budget import Budget, CountedRejection, counted_limits
-from tvnsearch.search.individual import Verdict
+from tvnsearch.search.individual import Verdict, VerdictKind
 from tvnsearch.search.protocols import LatencyEstimate, LatencyModel, MeasurementFailed
 
 
@@ -19,19 +19,26 @@ class Screening(Struct, frozen=True, gc=False):
 
     params: int
     macs: int
-    estimate: LatencyEstimate | None
-    rejection: Verdict | None
+    estimate: LatencyEstimate | None = None
+    elsewhere: dict[str, LatencyEstimate] = {}
+    rejection: VerdictKind | None = None
+
+    def verdict(self, kind: VerdictKind) -> Verdict:
+        """The verdict ``kind`` on what is known so far."""
+        return Verdict(kind, self.params, self.macs, self.estimate, elsewhere=self.elsewhere)
 
 
 class BudgetGate:
-    """Judges genomes against a budget: counts, then the predicted latency, then a real measurement.
+    """Judges genomes against a budget: counts, then predicted latencies, then a real measurement.
 
-    A prediction rejects only when even its lower bound is over the budget; a measurement rejects unless its
-    whole confidence interval keeps it, for the budget is a promise.
+    On the device that is measured a prediction rejects only when even its lower bound is over the budget, and
+    a measurement unless its whole confidence interval keeps it, for the budget is a promise. On devices that
+    are only predicted the whole predicted interval has to keep it.
     """
 
     def __init__(self, budget: Budget, classes: int, latency: LatencyModel) -> None:
         self._max_ms = budget.max_ms
+        self._elsewhere_max_ms = budget.elsewhere_max_ms
         self._counted_limits = counted_limits(budget)
         self._classes = classes
         self._latency = latency
@@ -39,31 +46,24 @@ class BudgetGate:
     def judge(self, genome: Genome) -> Verdict:
         """Judge one genome all the way."""
         [screening] = self.screen([genome])
-        return screening.rejection or self.confirm(genome, screening)
+        if screening.rejection is not None:
+            return screening.verdict(screening.rejection)
+        return self.confirm(genome, screening)
 
     def screen(self, genomes: Sequence[Genome]) -> list[Screening]:
-        """Judge many genomes, in their order, by counts and prediction; one call predicts them all."""
+        """Judge many genomes, in their order, by counts and predictions, one call for each device."""
         traces = [trace(genome, self._classes) for genome in genomes]
-        over = [self._counted_over(traced) for traced in traces]
-        estimates = iter(
-            self._latency.estimate(
-                [genome for genome, kind in zip(genomes, over, strict=True) if kind is None]
-            )
-        )
-        screenings = []
-        for traced, kind in zip(traces, over, strict=True):
-            estimate = None if kind else next(estimates)
-            rejection = None
-            if kind is not None:
-                rejection = Verdict(kind, traced.params, traced.macs)
-            elif estimate is not None and estimate.lower_ms > self._max_ms:
-                rejection = Verdict("rejected_predicted", traced.params, traced.macs, estimate)
-            screenings.append(Screening(traced.params, traced.macs, estimate, rejection))
+        screenings = [
+            Screening(traced.params, traced.macs, rejection=self._counted_over(traced)) for traced in traces
+        ]
+        self._predict(genomes, screenings)
+        for device, max_ms in self._elsewhere_max_ms.items():
+            self._predict_elsewhere(device, max_ms, genomes, screenings)
         return screenings
 
     def confirm(self, genome: Genome, screening: Screening) -> Verdict:
         """Measure a genome that its screening let through."""
-        measured_over = Verdict("rejected_measured", screening.params, screening.macs, screening.estimate)
+        measured_over = screening.verdict("rejected_measured")
         try:
             measurement = self._latency.measure(genome)
         except MeasurementFailed as error:
@@ -71,6 +71,27 @@ class BudgetGate:
         if measurement.ci_high_ms > self._max_ms:
             return replace(measured_over, measurement=measurement)
         return replace(measured_over, kind="accepted", measurement=measurement)
+
+    def _predict(self, genomes: Sequence[Genome], screenings: list[Screening]) -> None:
+        """Screen what is left by its prediction for the device that is measured."""
+        places = [place for place, screening in enumerate(screenings) if screening.rejection is None]
+        estimates = self._latency.estimate([genomes[place] for place in places])
+        for place, estimate in zip(places, estimates, strict=True):
+            rejection: VerdictKind | None = "rejected_predicted" if estimate.lower_ms > self._max_ms else None
+            screenings[place] = replace(screenings[place], estimate=estimate, rejection=rejection)
+
+    def _predict_elsewhere(
+        self, device: str, max_ms: float, genomes: Sequence[Genome], screenings: list[Screening]
+    ) -> None:
+        """Screen what is left by its prediction for another device."""
+        places = [place for place, screening in enumerate(screenings) if screening.rejection is None]
+        estimates = self._latency.estimate_elsewhere(device, [genomes[place] for place in places])
+        for place, estimate in zip(places, estimates, strict=True):
+            known = screenings[place]
+            rejection: VerdictKind | None = "rejected_elsewhere" if estimate.upper_ms > max_ms else None
+            screenings[place] = replace(
+                known, elsewhere={**known.elsewhere, device: estimate}, rejection=rejection
+            )
 
     def _counted_over(self, traced: Trace) -> CountedRejection | None:
         """The first limit that the network's counts are over."""

@@ -11,13 +11,16 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.search.budget import CountedRejection
 from tvnsearch.search.protocols import Fitness, LatencyEstimate
 
-VerdictKind = Literal[CountedRejection, "rejected_predicted", "duplicate", "rejected_measured", "accepted"]
+VerdictKind = Literal[
+    CountedRejection, "rejected_predicted", "rejected_elsewhere", "duplicate", "rejected_measured", "accepted"
+]
 
 
 class Verdict(Struct, frozen=True):
     """What became of a candidate, and what that was decided on; what was not needed was not looked at (None).
 
-    ``reason`` is set where a candidate could not be measured at all.
+    ``elsewhere`` holds predictions for devices that are not measured, by their names. ``reason`` is set where
+    a candidate could not be measured at all.
     """
 
     kind: VerdictKind
@@ -26,6 +29,7 @@ class Verdict(Struct, frozen=True):
     estimate: LatencyEstimate | None = None
     measurement: Measurement | None = None
     reason: str = ""
+    elsewhere: dict[str, LatencyEstimate] = {}
 
 
 class Candidate(Struct, frozen=True):
@@ -42,7 +46,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Individual(Struct, frozen=True):
-    """An accepted candidate that was trained."""
+    """An accepted candidate that was trained; measured on one device, and ``elsewhere`` only predicted."""
 
     number: int
     parent: int | None
@@ -52,6 +56,7 @@ class Individual(Struct, frozen=True):
     macs: int
     measurement: Measurement
     fitness: Fitness
+    elsewhere: dict[str, LatencyEstimate] = {}
 
 
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:
@@ -67,6 +72,7 @@ def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:
         macs=verdict.macs,
         measurement=verdict.measurement,
         fitness=fitness,
+        elsewhere=verdict.elsewhere,
     )
 
 
@@ -75,6 +81,14 @@ class Winner(Struct, frozen=True):
 
     individual: Individual
     measurement: Measurement
+
+
+class Finalist(Struct, frozen=True):
+    """An individual that keeps the budget freshly measured, with its ``fitness`` after a whole training."""
+
+    individual: Individual
+    measurement: Measurement
+    fitness: Fitness
 
 
 def rank(individual: Individual) -> tuple[float, int]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Sequence
 from typing import get_args
 
 import msgspec
 from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
-from tvnsearch.errors import UserError
-from tvnsearch.search import run_folder
-from tvnsearch.search.individual import Candidate, Individual, VerdictKind, Winner, individual_of
-from tvnsearch.search.plan import SearchPlan
+from tvnsearch.search.board import Workload
+from tvnsearch.search.individual import Candidate, Finalist, Individual, VerdictKind, Winner, individual_of
+from tvnsearch.search.journal_file import JournalFile
 from tvnsearch.search.protocols import Fitness
 from tvnsearch.search.rows import candidate_from_row, candidate_to_row, to_json
 
@@ -33,92 +28,18 @@ class Streak(Struct, frozen=True):
     measured_over: int
 
 
-class Journal:
+class Journal(JournalFile):
     """The decisions of one run, append-only; a transaction for every measurement and every training.
 
-    Made by :meth:`create` (a new run), :meth:`open` (to go on with one) or :meth:`read` (beside a running
-    one); a context manager. Of a genome that counting or predicting rejected only the figures are kept: the
-    genome itself follows from the seed, its number and the individuals before it.
+    Of a genome that counting or predicting rejected only the figures are kept: the genome itself follows from
+    the seed, its number and the individuals before it.
     """
-
-    def __init__(self, run: Path, connection: sqlite3.Connection, lock: int | None) -> None:
-        self.run = run
-        self._connection = connection
-        self._lock = lock
-        [text] = connection.execute("SELECT json FROM plan").fetchone()
-        try:
-            self.plan = msgspec.json.decode(text, type=SearchPlan)
-        except msgspec.DecodeError as error:
-            self.close()
-            raise UserError(
-                f"expected the plan of a search in {run}, but it cannot be read ({error}); go on with the "
-                "tvnsearch that wrote it, or begin a new run in another folder"
-            ) from None
-
-    @classmethod
-    def create(cls, run: Path, plan: SearchPlan) -> Journal:
-        """Begin a run in the folder ``run``, for this process alone.
-
-        Raises:
-            UserError: the folder holds a run already, or it cannot be made.
-        """
-        try:
-            (run / "weights").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
-                "another folder"
-            ) from None
-        lock = run_folder.lock_run(run)
-        if run_folder.journal_path(run).exists():
-            run_folder.unlock_run(lock)
-            raise UserError(
-                f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
-                f"{run}`, or give another folder"
-            )
-        run_folder.write_new_journal(run, msgspec.json.encode(plan).decode())
-        return cls(run, run_folder.connect(run, writable=True), lock)
-
-    @classmethod
-    def open(cls, run: Path) -> Journal:
-        """Go on with the run in the folder ``run``, for this process alone.
-
-        Raises:
-            UserError: there is no run that this version can read, or another process is writing it.
-        """
-        run_folder.connect(run, writable=False).close()
-        lock = run_folder.lock_run(run)
-        return cls(run, run_folder.connect(run, writable=True), lock)
-
-    @classmethod
-    def read(cls, run: Path) -> Journal:
-        """Look at the run in the folder ``run``, which another process may be writing.
-
-        Raises:
-            UserError: there is no run that this version can read.
-        """
-        return cls(run, run_folder.connect(run, writable=False), None)
-
-    def close(self) -> None:
-        """Let go of the file and, if this process writes it, of the run."""
-        self._connection.close()
-        if self._lock is not None:
-            run_folder.unlock_run(self._lock)
-            self._lock = None
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def record_candidates(self, candidates: Sequence[Candidate], elapsed_seconds: float) -> None:
         """Add judged candidates, all or none of them; ``elapsed_seconds`` is the run's time so far."""
         with self._transaction(elapsed_seconds):
             self._connection.executemany(
-                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 map(candidate_to_row, candidates),
             )
 
@@ -144,12 +65,39 @@ class Journal:
                 "INSERT INTO lines (seconds, text) VALUES (?, ?)", (elapsed_seconds, text)
             )
 
+    def record_workload(self, workload: Workload, elapsed_seconds: float) -> None:
+        """Note what the workers do; it takes the place of what was noted before.
+
+        Nothing is decided by it, so that no write waits for the disk: a loss of power may lose it.
+        """
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self._transaction(elapsed_seconds):
+                self._connection.execute("UPDATE workload SET json = ?", (to_json(workload),))
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
+
     def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
         """Add the winner of all trainings so far."""
         with self._transaction(elapsed_seconds):
             self._connection.execute(
                 "INSERT INTO winners (number, measurement, trainings) SELECT ?, ?, COUNT(*) FROM trainings",
                 (winner.individual.number, to_json(winner.measurement)),
+            )
+
+    def record_final_measurement(self, number: int, measurement: Measurement) -> None:
+        """Add a fresh measurement of one of the fittest individuals."""
+        with self._transaction(self.elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO finals (number, measurement) VALUES (?, ?)", (number, to_json(measurement))
+            )
+
+    def record_final_training(self, number: int, fitness: Fitness | None) -> None:
+        """Add the fitness of a finalist after a whole training; None where that failed."""
+        with self._transaction(self.elapsed_seconds):
+            self._connection.execute(
+                "UPDATE finals SET is_trained = 1, fitness = ? WHERE number = ?",
+                (None if fitness is None else to_json(fitness), number),
             )
 
     @property
@@ -247,9 +195,36 @@ class Journal:
         )
 
     def fresh_measurements(self) -> dict[int, Measurement]:
-        """The latest measurement of each individual that ever won, by its number."""
-        rows = self._connection.execute("SELECT number, measurement FROM winners ORDER BY sequence")
+        """The latest measurement of each individual that was measured again, by its number."""
+        rows = self._connection.execute(
+            "SELECT number, measurement FROM (SELECT 0 AS sequence, number, measurement FROM finals "
+            "UNION ALL SELECT sequence, number, measurement FROM winners) ORDER BY sequence"
+        )
         return {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+
+    def final_measurements(self) -> dict[int, Measurement]:
+        """The fresh measurements of the fittest individuals, by their numbers."""
+        rows = self._connection.execute("SELECT number, measurement FROM finals")
+        return {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+
+    def final_trainings(self) -> set[int]:
+        """The numbers of the finalists whose whole training has ended, well or not."""
+        return {number for [number] in self._connection.execute("SELECT number FROM finals WHERE is_trained")}
+
+    def finalists(self) -> list[Finalist]:
+        """The finalists that were trained at full length."""
+        rows = self._connection.execute(
+            "SELECT candidates.*, trainings.fitness, finals.measurement, finals.fitness FROM finals "
+            "JOIN candidates USING (number) JOIN trainings USING (number) WHERE finals.fitness IS NOT NULL"
+        )
+        return [
+            Finalist(
+                individual_of(candidate_from_row(row), msgspec.json.decode(row[-3], type=Fitness)),
+                msgspec.json.decode(row[-2], type=Measurement),
+                msgspec.json.decode(row[-1], type=Fitness),
+            )
+            for row in rows
+        ]
 
     def trainings_saved(self) -> int:
         """How many candidates were duplicates of networks that had been given to training already."""
@@ -259,6 +234,19 @@ class Journal:
                 "(SELECT genome_id FROM candidates WHERE verdict = 'accepted')"
             )
         )
+
+    def measured_under_bound(self) -> tuple[int, int]:
+        """How many candidates were measured, and how many of them under the lower bound of their estimate."""
+        measured, under = self._connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(json_extract(measurement, '$.latency_ms') < "
+            "json_extract(estimate, '$.lower_ms')), 0) FROM candidates WHERE measurement IS NOT NULL"
+        ).fetchone()
+        return measured, under
+
+    def workload(self) -> Workload | None:
+        """What the workers were last heard to do; None before the first training."""
+        [text] = self._connection.execute("SELECT json FROM workload").fetchone()
+        return None if text is None else msgspec.json.decode(text, type=Workload)
 
     def winner_is_final(self) -> bool:
         """Whether the winner was chosen after the last training."""
@@ -274,18 +262,3 @@ class Journal:
 
     def _last(self, condition: str) -> int:
         return int(self._value(f"SELECT COALESCE(MAX(number), -1) FROM candidates WHERE {condition}"))
-
-    def _value(self, query: str, *parameters: int) -> float:
-        value: float = self._connection.execute(query, parameters).fetchone()[0]
-        return value
-
-    @contextmanager
-    def _transaction(self, elapsed_seconds: float) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")

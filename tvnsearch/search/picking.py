@@ -35,6 +35,8 @@ class Pick(Struct, frozen=True):
 def pick(run: Path, budget: Budget) -> Pick:
     """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
 
+    On devices that were not measured the predicted interval has to keep it, as the search predicted it.
+
     Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
 
     Raises:
@@ -47,7 +49,14 @@ def pick(run: Path, budget: Budget) -> Pick:
             for individual in journal.individuals()
         ]
         classes = journal.plan.classes
-        budget = replace(budget, dtype=journal.plan.budget.dtype)
+        known = journal.plan.budget
+        budget = replace(budget, dtype=known.dtype)
+    if unknown := budget.elsewhere_max_ms.keys() - known.elsewhere_max_ms.keys():
+        raise UserError(
+            f"expected devices that the run {run} predicted latencies for "
+            f"({', '.join(known.elsewhere_max_ms) or 'none'}), but got {', '.join(sorted(unknown))}; "
+            "search under such a budget with `tvnsearch evolve`"
+        )
     keeping = [individual for individual in trained if _keeps(individual, budget, classes)]
     if not keeping:
         raise _none_keeps(run, trained, budget, classes)
@@ -65,8 +74,13 @@ def pick(run: Path, budget: Budget) -> Pick:
 
 def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:
     traced = trace(individual.genome, classes)
-    return individual.measurement.ci_high_ms <= budget.max_ms and all(
-        limit.count(traced) <= limit.maximum for limit in counted_limits(budget)
+    return (
+        individual.measurement.ci_high_ms <= budget.max_ms
+        and all(
+            individual.elsewhere[device].upper_ms <= max_ms
+            for device, max_ms in budget.elsewhere_max_ms.items()
+        )
+        and all(limit.count(traced) <= limit.maximum for limit in counted_limits(budget))
     )
 
 
@@ -80,11 +94,16 @@ def _none_keeps(run: Path, trained: Sequence[Individual], budget: Budget, classe
     limits = counted_limits(budget)
     asked = [
         written_limit("--max-ms", budget.max_ms),
+        *[written_limit(f"--max-ms {device}=", max_ms) for device, max_ms in budget.elsewhere_max_ms.items()],
         *[written_limit(limit.option, limit.maximum) for limit in limits],
     ]
     fastest_ms = min(individual.measurement.ci_high_ms for individual in trained)
     least = [
         written_cost(fastest_ms, "ms"),
+        *[
+            written_cost(min(individual.elsewhere[device].upper_ms for individual in trained), "ms")
+            for device in budget.elsewhere_max_ms
+        ],
         *[written_cost(min(map(limit.count, traces)), limit.unit) for limit in limits],
     ]
     return UserError(

@@ -62,19 +62,25 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def scale_to_minutes(
-    plan: SearchPlan, minutes: float, seconds_per_iteration: float, seconds_per_candidate: float = 0.0
+    plan: SearchPlan,
+    minutes: float,
+    seconds_per_iteration: float,
+    seconds_per_candidate: float = 0.0,
+    workers: int = 1,
 ) -> SearchPlan:
     """Shrink a plan to the time there is; a plan that fits only gets its ``minutes``.
 
-    A training is taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations.
-    First fewer networks are trained, down to ``FEWEST_TRAININGS``, then all of them for the same shorter
-    time: equal seconds, not equal iterations, because one slow network would otherwise use up the time of
-    ten. A third of the trainings go to the random pool at most, and the tournament keeps its share of the
-    population.
+    ``workers`` networks train at once, each as fast as was timed with all of them at work. A training is
+    taken to cost ``seconds_per_candidate`` (measuring, evaluating) besides its iterations, while all workers
+    stand still. First fewer networks are trained, down to ``FEWEST_TRAININGS``, then all of them for the same
+    shorter time: equal seconds, not equal iterations, because one slow network would otherwise use up the
+    time of ten. A third of the trainings go to the random pool at most, and the tournament keeps its share of
+    the population.
     """
-    seconds = minutes * 60
+    seconds = minutes * 60 * workers
+    seconds_beside = seconds_per_candidate * workers
     whole_training = plan.iterations * seconds_per_iteration
-    fitting = int(seconds / (whole_training + seconds_per_candidate))
+    fitting = int(seconds / (whole_training + seconds_beside))
     if fitting >= plan.trainings:
         return msgspec.structs.replace(plan, minutes=minutes)
     trainings = min(plan.trainings, max(fitting, FEWEST_TRAININGS))
@@ -85,5 +91,5 @@ def scale_to_minutes(
         trainings=trainings,
         population=population,
         tournament=max(min(2, population), population * plan.tournament // plan.population),
-        seconds_per_training=max(seconds / trainings - seconds_per_candidate, SHORTEST_TRAINING_SECONDS),
+        seconds_per_training=max(seconds / trainings - seconds_beside, SHORTEST_TRAINING_SECONDS),
     )

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.executors.executor import RemoteWorker
 
 TrainingProgress = Callable[[dict[str, Any]], None]
 """Called while a network trains, with plain JSON data; the search hands it on and reads nothing in it."""
@@ -38,6 +39,20 @@ class Fitness(Struct, frozen=True, gc=False):
     iterations: int
 
 
+class TrainingRequest(Struct, frozen=True):
+    """A network to train: individual ``number`` of a run, mutated from ``parent`` (None: drawn at random).
+
+    ``seed`` decides every random choice, and ``weights`` is the file for its weights (safetensors). The files
+    of the individual and of its parent are left alone until the training has ended.
+    """
+
+    number: int
+    parent: int | None
+    genome: Genome
+    seed: int
+    weights: Path
+
+
 class MeasuredGenome(NamedTuple):
     """A genome that was run on the device, and what that took."""
 
@@ -54,10 +69,14 @@ class MeasurementFailed(Exception):  # noqa: N818 - said of the network, no erro
 
 
 class LatencyModel(Protocol):
-    """The latency of networks on the one device that is searched for."""
+    """The latency of networks on the device that is measured, and predictions for others."""
 
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict each genome's latency, in the order given; fast, and the same until :meth:`learn`."""
+        ...
+
+    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict each genome's latency on another device of the budget; always the same."""
         ...
 
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
@@ -78,14 +97,17 @@ class LatencyModel(Protocol):
 
 
 class FitnessFunction(Protocol):
-    """Trains one network and scores it."""
+    """Trains one network and scores it; with several workers, called from several threads at once."""
 
     def __call__(
-        self, genome: Genome, seed: int, weights_path: Path, on_progress: TrainingProgress
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
-        """Train from ``seed``, write the weights to ``weights_path`` (safetensors) and give the fitness.
+        """Have ``worker`` train the network and write its weights, and give the fitness.
+
+        Called again with another worker if this one dies.
 
         Raises:
             TrainingFailed: the network has no fitness; the search notes the reason and goes on.
+            WorkerDiedError: the worker died.
         """
         ...

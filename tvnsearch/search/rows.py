@@ -33,12 +33,13 @@ def candidate_to_row(candidate: Candidate) -> tuple[Any, ...]:
         candidate.genome_id or None,
         to_json(candidate.genome) if candidate.genome_id else None,
         None if verdict.measurement is None else to_json(verdict.measurement),
+        msgspec.json.encode(verdict.elsewhere).decode() if verdict.elsewhere else None,
     )
 
 
 def candidate_from_row(row: Sequence[Any]) -> Candidate:
     """The candidate in a row of table ``candidates``, whose genome was kept; further columns are ignored."""
-    number, parent, kind, reason, params, macs, estimate, genome_id, genome, measurement = row[:10]
+    number, parent, kind, reason, params, macs, estimate, genome_id, genome, measurement, elsewhere = row[:11]
     return Candidate(
         number=number,
         parent=parent,
@@ -51,5 +52,8 @@ def candidate_from_row(row: Sequence[Any]) -> Candidate:
             estimate=None if estimate is None else msgspec.json.decode(estimate, type=LatencyEstimate),
             measurement=None if measurement is None else msgspec.json.decode(measurement, type=Measurement),
             reason=reason,
+            elsewhere={}
+            if elsewhere is None
+            else msgspec.json.decode(elsewhere, type=dict[str, LatencyEstimate]),
         ),
     )

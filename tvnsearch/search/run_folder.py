@@ -12,11 +12,18 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
 CREATE TABLE clock (seconds REAL NOT NULL);
+CREATE TABLE finals (
+    number INTEGER PRIMARY KEY REFERENCES candidates (number),
+    measurement TEXT NOT NULL,
+    is_trained INTEGER NOT NULL DEFAULT 0,
+    fitness TEXT
+);
+CREATE TABLE workload (json TEXT);
 CREATE TABLE candidates (
     number INTEGER PRIMARY KEY,
     parent INTEGER,
@@ -27,7 +34,8 @@ CREATE TABLE candidates (
     estimate TEXT,
     genome_id TEXT,
     genome TEXT,
-    measurement TEXT
+    measurement TEXT,
+    elsewhere TEXT
 );
 CREATE INDEX candidates_by_verdict ON candidates (verdict);
 CREATE TABLE trainings (
@@ -51,6 +59,11 @@ def journal_path(run: Path) -> Path:
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"
+
+
+def finalist_weights_path(run: Path, number: int) -> Path:
+    """The weights of an individual after a whole training."""
+    return run / "finalists" / f"{number}.safetensors"
 
 
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:
@@ -102,6 +115,7 @@ def write_new_journal(run: Path, plan_json: str) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("INSERT INTO plan VALUES (?)", (plan_json,))
         connection.execute("INSERT INTO clock VALUES (0.0)")
+        connection.execute("INSERT INTO workload VALUES (NULL)")
         connection.commit()
     finally:
         connection.close()

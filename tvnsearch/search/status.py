@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.board import Board, FrontPoint, Workload, counts_of, front_of
 from tvnsearch.search.individual import Individual, rank
 from tvnsearch.search.journal import Journal
+from tvnsearch.search.protocols import LatencyEstimate
 
 
 class NetworkSummary(Struct, frozen=True):
-    """A trained network of a run: its latency and confidence interval, its size, its validation scores."""
+    """A trained network of a run: its latency and confidence interval, its size, its validation scores.
+
+    ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
+    """
 
     number: int
     genome: Genome
@@ -27,13 +32,15 @@ class NetworkSummary(Struct, frozen=True):
     top1: float | None
     top5: float | None
     mean_average_precision: float | None
+    predicted_elsewhere: dict[str, LatencyEstimate]
 
 
 class RunSummary(Struct, frozen=True):
     """What a run has come to so far; ``winner`` is None until the search has ended.
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
-    of all trainings.
+    of all trainings. ``front``, ``wrong_rejection_share``, ``in_training`` and ``busy_share`` are as in
+    :class:`Board`; what the workers do is as they were last heard, which may be before a kill.
     """
 
     run: str
@@ -43,12 +50,20 @@ class RunSummary(Struct, frozen=True):
     rejected_gflops: int
     rejected_mb: int
     rejected_predicted: int
+    rejected_elsewhere: int
     duplicates: int
     rejected_measured: int
     trained: int
     failed: int
+    trainings: int
     best_fitness: float | None
+    front: tuple[FrontPoint, ...]
+    wrong_rejection_share: float | None
+    workers: int
+    in_training: tuple[int, ...]
+    busy_share: float
     hours: float
+    hours_left: float | None
     hours_saved: float
 
 
@@ -59,29 +74,52 @@ def summarise(run: Path) -> RunSummary:
         UserError: there is no run that this version can read.
     """
     with Journal.read(run) as journal:
-        counts = journal.verdict_counts()
-        individuals = journal.individuals()
+        board = _board(journal)
         winner = journal.winner()
         training_seconds = journal.training_seconds()
         seconds_saved = journal.trainings_saved() * sum(training_seconds) / max(1, len(training_seconds))
-        return RunSummary(
-            run=str(run),
-            winner=None
-            if winner is None
-            else network_summary(replace(winner.individual, measurement=winner.measurement)),
-            sampled=sum(counts.values()),
-            rejected_params=counts["rejected_params"],
-            rejected_gflops=counts["rejected_gflops"],
-            rejected_mb=counts["rejected_mb"],
-            rejected_predicted=counts["rejected_predicted"],
-            duplicates=counts["duplicate"],
-            rejected_measured=counts["rejected_measured"],
-            trained=len(individuals),
-            failed=len(journal.failures()),
-            best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
-            hours=journal.elapsed_seconds / 3600,
-            hours_saved=seconds_saved / 3600,
-        )
+    workload = board.workload
+    return RunSummary(
+        run=str(run),
+        winner=None
+        if winner is None
+        else network_summary(replace(winner.individual, measurement=winner.measurement)),
+        **to_builtins(board.counts),
+        trainings=board.trainings,
+        best_fitness=board.best_fitness,
+        front=board.front,
+        wrong_rejection_share=board.wrong_rejection_share,
+        workers=workload.workers,
+        in_training=workload.training,
+        busy_share=workload.busy_share,
+        hours=board.elapsed_seconds / 3600,
+        hours_left=None if workload.eta_seconds is None else workload.eta_seconds / 3600,
+        hours_saved=seconds_saved / 3600,
+    )
+
+
+def read_board(run: Path) -> Board:
+    """The figures that a running search shows, as its journal has them.
+
+    Raises:
+        UserError: there is no run that this version can read.
+    """
+    with Journal.read(run) as journal:
+        return _board(journal)
+
+
+def _board(journal: Journal) -> Board:
+    individuals = journal.individuals()
+    measured, under_bound = journal.measured_under_bound()
+    return Board(
+        counts=counts_of(journal.verdict_counts(), len(individuals), len(journal.failures())),
+        trainings=journal.plan.trainings,
+        best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
+        front=front_of(individuals),
+        wrong_rejection_share=under_bound / measured if measured else None,
+        workload=journal.workload() or Workload(0, (), 0.0, None),
+        elapsed_seconds=journal.elapsed_seconds,
+    )
 
 
 def network_summary(individual: Individual) -> NetworkSummary:
@@ -100,4 +138,5 @@ def network_summary(individual: Individual) -> NetworkSummary:
         top1=individual.fitness.top1,
         top5=individual.fitness.top5,
         mean_average_precision=individual.fitness.mean_average_precision,
+        predicted_elsewhere=individual.elsewhere,
     )

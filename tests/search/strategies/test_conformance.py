@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, make_individual, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_individual, make_plan
 from tests.search.strategies.driving import OUTCOMES, Outcome, evolve, numbers
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
@@ -139,7 +139,7 @@ class TestEveryStrategy:
     ) -> None:
         plan = make_plan(strategy=name, trainings=30)
         with Journal.create(tmp_path / "whole", plan) as journal:
-            run_search(journal, FakeLatency(), FakeFitness(), lambda event: None)
+            run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
             assert journal.failures()
             members = {individual.number for individual in journal.individuals()}
         kept = {int(path.stem) for path in (tmp_path / "whole" / "weights").iterdir()}
@@ -158,7 +158,11 @@ class TestEveryStrategy:
             with Journal.open(tmp_path / "run") as journal:
                 try:
                     winner = run_search(
-                        journal, FakeLatency(interrupt), FakeFitness(interrupt), lambda event: None
+                        journal,
+                        FakeLatency(interrupt),
+                        FakeFitness(interrupt),
+                        in_process(),
+                        lambda event: None,
                     )
                     break
                 except KeyboardInterrupt:

@@ -1,0 +1,52 @@
+"""What a run measures and trains on: its device, its clips, its workers, as the journal says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from cli.clips import prepare, requested_clips
+from cli.compose import DeviceLatency, TrainedFitness, database_path
+from cli.planning import open_workers
+from cli.request import Request, optional_path, request_of, requested_device
+from tvnsearch.data.dataset import Dataset
+from tvnsearch.errors import UserError
+from tvnsearch.search.executors import Executor, Workforce
+from tvnsearch.search.journal import Journal
+from tvnsearch.training.recipe import Recipe
+
+
+class Bench(NamedTuple):
+    """All that a run needs besides its journal."""
+
+    request: Request
+    dataset: Dataset
+    latency: DeviceLatency
+    fitness: TrainedFitness
+    executor: Executor
+
+
+@contextmanager
+def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: float | None) -> Iterator[Bench]:
+    """Set up what ``journal``'s run was begun with; trainings end after ``seconds_per_training``, if given.
+
+    Raises:
+        UserError: the device has changed since the run began, or the clips are not there.
+    """
+    plan = journal.plan
+    request = request_of(plan)
+    device = requested_device(request)
+    cache, source = requested_clips(request)
+    prepare(cache)
+    db = database_path(optional_path(request.db))
+    with DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms) as latency:
+        if latency.digest != plan.device_digest:
+            raise UserError(
+                f"expected the device {plan.device_digest} that the run {journal.run} was begun on, "
+                f"but this is {latency.digest}; go on there, or begin a new run"
+            )
+        recipe = Recipe(iterations=plan.iterations, max_seconds=seconds_per_training)
+        fitness = TrainedFitness(source, recipe, request.device)
+        with open_workers(request, workforce) as executor:
+            yield Bench(request, cache.dataset, latency, fitness, executor)

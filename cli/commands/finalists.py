@@ -1,0 +1,55 @@
+"""`tvnsearch finalists`: the best networks of a run, trained at full length and measured again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.arguments import (
+    JsonOption,
+    ResumeAddressOption,
+    ResumeExecutorOption,
+    ResumeWorkersOption,
+    RunArgument,
+)
+
+
+def finalists(
+    run: RunArgument,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many of the best to train.")] = 3,
+    workers: ResumeWorkersOption = None,
+    executor: ResumeExecutorOption = None,
+    address: ResumeAddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the best networks of a run at full length, measure them again, and hand over the best."""
+    from cli.output import count as counted
+    from cli.output import print_json, print_table
+    from cli.reports import print_summary
+    from cli.request import workforce_to_resume
+
+    workforce = workforce_to_resume(run, workers, executor, address)
+
+    from cli.finals import hold_finals
+
+    report = hold_finals(run, count, workforce)
+    if as_json:
+        print_json(report)
+        return
+    print_table(
+        f"finalists of {run}, at full length and measured again; budget {report['max_ms']:g} ms",
+        ["individual", "fitness", "in the search", "ms", "95 % interval", "parameters"],
+        [
+            [
+                one["number"],
+                f"{one['fitness']:.3f}",
+                f"{one['search_fitness']:.3f}",
+                f"{one['latency_ms']:.2f}",
+                f"{one['ci_low_ms']:.2f} to {one['ci_high_ms']:.2f}",
+                counted(one["params"]),
+            ]
+            for one in report["finalists"]
+        ],
+    )
+    print_summary(report)

@@ -1,0 +1,117 @@
+"""The winner of a search: trained longer where there is time, scored on unseen clips, written to files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from cli.compose import TrainedFitness
+from cli.handover import ModelCard, export_winner, load_winner
+from cli.output import ProgressBar, say
+from cli.planning import FINAL_SHARE, ITERATIONS_WITHOUT_END
+from cli.request import Request
+from cli.run_report import FinalScores, final_scores, winner_folder
+from tvnsearch.data.dataset import Dataset
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import genome_to_json
+from tvnsearch.search.executors import Executor
+from tvnsearch.search.individual import Finalist, Individual, Winner
+from tvnsearch.search.run_folder import finalist_weights_path, weights_path
+from tvnsearch.training.recipe import Recipe
+
+
+def hand_over(
+    run: Path,
+    winner: Winner,
+    request: Request,
+    dataset: Dataset,
+    fitness: TrainedFitness,
+    executor: Executor,
+) -> None:
+    """Write the winner's folder, unless this winner's is there.
+
+    Where the search was cut to the user's minutes the winner is trained longer first.
+    """
+    number = winner.individual.number
+    scores = final_scores(run)
+    if scores is not None and scores.number == number:
+        return
+    winner_folder(run).mkdir(exist_ok=True)
+    if request.minutes is None:
+        shutil.copyfile(weights_path(run, number), _weights(run))
+        seconds = winner.individual.fitness.seconds
+    else:
+        seconds = _train_longer(run, winner, request, request.minutes, fitness, executor)
+    _write_files(run, winner.individual, seconds, dataset, fitness, executor)
+
+
+def hand_over_finalist(
+    run: Path, finalist: Finalist, dataset: Dataset, fitness: TrainedFitness, executor: Executor
+) -> None:
+    """Write the winner's folder with a finalist in it, trained at full length."""
+    winner_folder(run).mkdir(exist_ok=True)
+    shutil.copyfile(finalist_weights_path(run, finalist.individual.number), _weights(run))
+    _write_files(run, finalist.individual, finalist.fitness.seconds, dataset, fitness, executor)
+
+
+def _weights(run: Path) -> Path:
+    return winner_folder(run) / "weights.safetensors"
+
+
+def _write_files(
+    run: Path,
+    individual: Individual,
+    training_seconds: float,
+    dataset: Dataset,
+    fitness: TrainedFitness,
+    executor: Executor,
+) -> None:
+    """Score the weights in the winner's folder on unseen clips, and write all that goes with them."""
+    folder, genome = winner_folder(run), individual.genome
+    (folder / "scores.json").unlink(missing_ok=True)
+    test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
+    (folder / "genome.json").write_text(genome_to_json(genome))
+    card = ModelCard(dataset.classes, dataset.multi_label)
+    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+    try:
+        relative_error: float | None = export_winner(load_winner(run), folder / "model.onnx")
+    except UserError as missing:
+        say(f"no ONNX file: {missing}")
+        relative_error = None
+    final = FinalScores(
+        number=individual.number,
+        clips=test.clips,
+        chance=dataset.chance,
+        top1=test.top1,
+        top5=test.top5,
+        mean_average_precision=test.mean_average_precision,
+        training_seconds=training_seconds,
+        max_relative_error=relative_error,
+    )
+    part = folder / "scores.json.part"
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(final), indent=1))
+    part.replace(folder / "scores.json")
+
+
+def _train_longer(
+    run: Path, winner: Winner, request: Request, minutes: float, fitness: TrainedFitness, executor: Executor
+) -> float:
+    """Train the winner for its share of the user's minutes; the seconds that it took."""
+    weights = _weights(run)
+    recipe = Recipe(
+        iterations=ITERATIONS_WITHOUT_END, max_seconds=minutes * 60 * FINAL_SHARE, seed=request.seed
+    )
+    with ProgressBar("train the winner") as bar:
+        result = executor.submit(
+            fitness.train,
+            winner.individual.genome,
+            recipe,
+            weights,
+            lambda state: bar.update(state["share"], f"loss {state['loss']:.2f}"),
+        ).result()
+    if result.failed is not None or result.fitness < winner.individual.fitness.value:
+        say("the longer training did not help: the weights of the search are handed over")
+        shutil.copyfile(weights_path(run, winner.individual.number), weights)
+    return result.seconds

@@ -1,0 +1,82 @@
+"""What a running search shows to people: live on a terminal, in lines elsewhere, the same in `status`."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cli import output, search_view
+from cli.search_view import SearchView
+from tests.cli.test_commands import run as command
+from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
+from tvnsearch.search import Journal, run_search
+
+
+def searched(run: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> str:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=is_terminal, width=160, height=50)
+    monkeypatch.setattr(output, "err", console)
+    monkeypatch.setattr(search_view, "err", console)
+    view = SearchView(2.0, None)
+    with view, Journal.create(run, make_plan(trainings=20)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), view.show)
+    return shown.getvalue()
+
+
+def test_a_terminal_sees_counts_front_workers_and_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = searched(tmp_path / "run", monkeypatch, is_terminal=True)
+    for words in (
+        "sampled",
+        "rejected by counts",
+        "of 20 trained",
+        "to go",
+        "front of fitness",
+        "individual",
+    ):
+        assert words in shown
+    assert "of 1 workers training" in shown
+    assert "of what just keeps the budget" in shown
+
+
+def test_elsewhere_there_are_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = searched(tmp_path / "run", monkeypatch, is_terminal=False)
+    assert "\x1b" not in shown
+    assert "evolve: " in shown
+    assert shown.count("has fitness") + shown.count("could not be trained") == 20
+
+
+def test_status_prints_the_figures_of_the_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched(tmp_path / "run", monkeypatch, is_terminal=False)
+    shown = command("status", tmp_path / "run").stdout
+    for words in ("of 20 trained", "0 s to go", "of 1 workers training", "front of fitness"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "nowhere"],
+        ["resume", "nowhere"],
+        ["finalists", "nowhere"],
+        ["evolve", "--max-ms", "50", "--db", "nowhere.sqlite"],
+        ["evolve", "--max-ms", "phone=3"],
+        ["evolve", "--max-ms", "50", "--workers", "0"],
+        ["evolve", "--max-ms", "50", "--tournament", "500"],
+    ],
+)
+def test_mistakes_are_told_before_anything_heavy_is_loaded(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom cli.main import main\nsys.argv[1:] = " + repr(arguments) + "\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, {'torch', 'sklearn', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 set()"
+    assert done.stderr.startswith("tvnsearch: expected ")

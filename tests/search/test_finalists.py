@@ -1,0 +1,162 @@
+"""The best of a run at full length: chosen, measured and trained once, whatever interrupts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import msgspec
+import pytest
+
+from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, in_process, make_plan, measurement
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome import Genome, genome_id
+from tvnsearch.search import (
+    Finalist,
+    Fitness,
+    Individual,
+    Journal,
+    TrainingRequest,
+    run_finalists,
+    run_search,
+)
+from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
+from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.run_folder import finalist_weights_path
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("finalists") / "run"
+    with Journal.create(run, make_plan(trainings=30)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+    return run
+
+
+@pytest.fixture
+def run(searched: Path, tmp_path: Path) -> Path:
+    return copytree(searched, tmp_path / "run")
+
+
+def fittest(run: Path) -> list[Individual]:
+    with Journal.read(run) as journal:
+        return sorted(journal.individuals(), key=lambda individual: -individual.fitness.value)
+
+
+class Reversed(FakeFitness):
+    """At full length those that were ahead fall behind."""
+
+    def __init__(self, hook: Callable[[str, Genome], None] = lambda step, genome: None) -> None:
+        super().__init__(hook, fails=False)
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        fitness = super().__call__(worker, request, on_progress)
+        return msgspec.structs.replace(fitness, value=-fitness.value)
+
+
+class Moved(FakeLatency):
+    """Some networks have become slower since the search."""
+
+    def __init__(self, slower: set[str]) -> None:
+        super().__init__(fails=False)
+        self._slower = slower
+
+    def measure(self, genome: Genome) -> Measurement:
+        measured = super().measure(genome)
+        return measurement(99.0) if genome_id(genome) in self._slower else measured
+
+
+def hold(
+    run: Path, count: int, latency: FakeLatency | None = None, fitness: FakeFitness | None = None
+) -> tuple[list[Finalist], list[str]]:
+    said: list[str] = []
+    with Journal.open(run) as journal:
+        finalists = run_finalists(
+            journal,
+            latency or FakeLatency(fails=False),
+            fitness or Reversed(),
+            in_process(),
+            count,
+            said.append,
+            lambda number, share: None,
+        )
+    return finalists, said
+
+
+def test_the_best_are_trained_anew_and_the_best_of_them_wins(run: Path) -> None:
+    best = fittest(run)[:4]
+    finalists, _ = hold(run, 4)
+    assert {one.individual.number for one in finalists} == {one.number for one in best}
+    values = [one.fitness.value for one in finalists]
+    assert values == sorted(values, reverse=True)
+    assert finalists[0].individual != best[0]
+    with Journal.read(run) as journal:
+        winner = journal.winner()
+        assert winner is not None
+        assert winner.individual == finalists[0].individual
+        assert winner.measurement == finalists[0].measurement
+        assert journal.fresh_measurements().keys() >= {one.number for one in best}
+    assert all(finalist_weights_path(run, one.individual.number).is_file() for one in finalists)
+
+
+def test_who_is_over_the_budget_now_is_not_trained_and_the_next_takes_its_place(run: Path) -> None:
+    best = fittest(run)
+    fitness = Reversed()
+    finalists, said = hold(run, 3, Moved({best[0].genome_id, best[2].genome_id}), fitness)
+    expected = [best[place].number for place in (1, 3, 4)]
+    assert sorted(fitness.trained) == sorted(expected)
+    assert {one.individual.number for one in finalists} == set(expected)
+    assert all(one.measurement.ci_high_ms <= 2.0 for one in finalists)
+    assert sum("drops out: measured again it takes 99 ms" in line for line in said) == 2
+
+
+def test_if_none_keeps_the_budget_there_is_no_new_winner(run: Path) -> None:
+    with Journal.read(run) as journal:
+        before = journal.winner()
+    finalists, _ = hold(run, 2, Moved({individual.genome_id for individual in fittest(run)}))
+    assert finalists == []
+    with Journal.read(run) as journal:
+        assert journal.winner() == before
+
+
+@pytest.mark.parametrize("stop", range(8))
+def test_finals_that_are_interrupted_go_on_and_do_nothing_twice(run: Path, stop: int) -> None:
+    steps: list[str] = []
+
+    def hook(step: str, genome: Genome) -> None:
+        if len(steps) == stop:
+            steps.append("stopped")
+            raise KeyboardInterrupt
+        steps.append(step + genome_id(genome))
+
+    for _ in range(2):
+        try:
+            finalists, _ = hold(run, 4, FakeLatency(hook, fails=False), Reversed(hook))
+            break
+        except KeyboardInterrupt:
+            assert steps[-1] == "stopped"
+    done = [step for step in steps if step != "stopped"]
+    assert len(done) == len(set(done)) == 8
+    assert len(finalists) == 4
+    hold(run, 4, FakeLatency(hook, fails=False), Reversed(hook))
+    assert len(steps) == 9
+
+
+def test_a_finalist_that_cannot_be_trained_drops_out(run: Path) -> None:
+    best = fittest(run)[:6]
+    failing = FakeFitness(fails=True)  # those of some identities, other ones than in the search
+    finalists, said = hold(run, 6, fitness=failing)
+    assert len(finalists) + sum("could not be trained" in line for line in said) == len(best)
+
+
+def test_finalists_train_beside_each_other(run: Path) -> None:
+    executor = ParallelExecutor(NoProcess, workers=3)
+    with Journal.open(run) as journal:
+        finalists = run_finalists(
+            journal, FakeLatency(fails=False), Reversed(), executor, 5, lambda line: None, lambda *_: None
+        )
+    executor.shutdown()
+    assert len(finalists) == 5

@@ -1,0 +1,78 @@
+"""The executor that a user asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from tvnsearch.devices.device import usable_cores
+from tvnsearch.errors import UserError
+from tvnsearch.search.executors.executor import Executor, StartWorker
+from tvnsearch.search.executors.parallel import ParallelExecutor
+from tvnsearch.search.executors.serial import SerialExecutor
+from tvnsearch.workers import Worker
+
+EXECUTORS = ("local", "ray")
+
+
+class Workforce(Struct, frozen=True):
+    """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
+
+    Raises:
+        UserError: there is no such executor, or no worker in it.
+    """
+
+    workers: int = 1
+    executor: str = "local"
+    address: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise UserError(
+                f"expected an executor of {', '.join(EXECUTORS)}, but got {self.executor!r}; say "
+                "--executor local"
+            )
+        if self.workers < 1:
+            raise UserError(f"expected 1 worker or more, but got {self.workers}; say --workers 1")
+
+
+@contextmanager
+def open_executor(workforce: Workforce, module: str, gpus_each: int = 0) -> Iterator[Executor]:
+    """Workers that serve ``module``, until the context is left.
+
+    One local worker is waited for, several are not. Workers share the cores of this machine or of the
+    cluster evenly; one on a cluster has ``gpus_each`` GPUs.
+
+    Raises:
+        UserError: Ray is not installed, or there is no cluster at the address.
+    """
+    executor = _executor(workforce, module, gpus_each)
+    try:
+        yield executor
+    finally:
+        executor.shutdown()
+
+
+def _executor(workforce: Workforce, module: str, gpus_each: int) -> Executor:
+    workers = workforce.workers
+    if workforce.executor == "ray":
+        start = _ray_workers(workforce, module, gpus_each)
+        return ParallelExecutor(start, workers)
+    threads = max(1, len(usable_cores()) // workers)
+    if workers == 1:
+        return SerialExecutor(lambda: Worker(module, threads))
+    return ParallelExecutor(lambda: Worker(module, threads), workers)
+
+
+def _ray_workers(workforce: Workforce, module: str, gpus_each: int) -> StartWorker:
+    try:
+        from tvnsearch.search.executors import ray_cluster  # noqa: PLC0415 - an extra that may be missing
+    except ModuleNotFoundError:
+        raise UserError(
+            "expected Ray for --executor ray, but it is not installed; run `pip install 'tvnsearch[ray]'`"
+        ) from None
+    ray_cluster.connect(workforce.address)
+    threads = ray_cluster.cores_each(workforce.workers)
+    return lambda: ray_cluster.RayWorker(module, threads, gpus_each)

@@ -1,0 +1,98 @@
+"""Workers that are started when needed, replaced when they die, and stopped together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+from tvnsearch.search.executors.executor import RemoteWorker, StartWorker, WorkerLostError
+from tvnsearch.workers import WorkerDiedError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_DEATHS = 2
+"""A job that so many workers died of is given up: it is likely to be what they die of."""
+
+MOST_LOSSES = 10
+"""Machines may go for reasons of their own; but a cluster that loses so many in one job is no help."""
+
+
+class WorkerPool:
+    """As many workers as jobs run at once; several threads may run jobs."""
+
+    def __init__(self, start: StartWorker) -> None:
+        self._start = start
+        self._changed = threading.Condition()
+        self._all: set[RemoteWorker] = set()
+        self._idle: list[RemoteWorker] = []
+        self._stands_still = False
+        self._is_closed = False
+
+    def run(self, job: Callable[Concatenate[RemoteWorker, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a job with a worker, and with another one when that dies.
+
+        Raises:
+            WorkerDiedError: workers keep dying of it, or the pool is closed.
+        """
+        deaths = losses = 0
+        while True:
+            worker = self._take()
+            try:
+                return job(worker, *args, **kwargs)
+            except WorkerDiedError as death:
+                self._drop(worker)
+                losses += isinstance(death, WorkerLostError)
+                deaths += not isinstance(death, WorkerLostError)
+                if self._is_closed or deaths == MOST_DEATHS or losses == MOST_LOSSES:
+                    raise
+            finally:
+                self._give_back(worker)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop every worker, and start no other, until the context is left."""
+        with self._changed:
+            self._stands_still = True
+            for worker in self._all:
+                worker.pause()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._stands_still = False
+                for worker in self._all:
+                    worker.resume()
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """End every worker; what runs a job now is told that its worker died."""
+        with self._changed:
+            self._is_closed = True
+            workers, self._all = self._all, set()
+            self._changed.notify_all()
+        for worker in workers:
+            worker.close()
+
+    def _take(self) -> RemoteWorker:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or not self._stands_still)
+            if self._is_closed:
+                raise WorkerDiedError("the workers were shut down")
+            if self._idle:
+                return self._idle.pop()
+            worker = self._start()
+            self._all.add(worker)
+            return worker
+
+    def _give_back(self, worker: RemoteWorker) -> None:
+        with self._changed:
+            if worker in self._all:
+                self._idle.append(worker)
+
+    def _drop(self, worker: RemoteWorker) -> None:
+        with self._changed:
+            self._all.discard(worker)
+        worker.close()

@@ -1,0 +1,112 @@
+"""The SQLite file of a run: opened, held by one process, and written in whole transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from tvnsearch.errors import UserError
+from tvnsearch.search import run_folder
+from tvnsearch.search.plan import SearchPlan
+
+
+class JournalFile:
+    """A run's file, read by anybody and written by one process; a context manager.
+
+    Made by :meth:`create` (a new run), :meth:`open` (to go on with one) or :meth:`read` (beside a running
+    one).
+    """
+
+    def __init__(self, run: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+        self.run = run
+        self._connection = connection
+        self._lock = lock
+        [text] = connection.execute("SELECT json FROM plan").fetchone()
+        try:
+            self.plan = msgspec.json.decode(text, type=SearchPlan)
+        except msgspec.DecodeError as error:
+            self.close()
+            raise UserError(
+                f"expected the plan of a search in {run}, but it cannot be read ({error}); go on with the "
+                "tvnsearch that wrote it, or begin a new run in another folder"
+            ) from None
+
+    @classmethod
+    def create(cls, run: Path, plan: SearchPlan) -> Self:
+        """Begin a run in the folder ``run``, for this process alone.
+
+        Raises:
+            UserError: the folder holds a run already, or it cannot be made.
+        """
+        try:
+            (run / "weights").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
+                "another folder"
+            ) from None
+        lock = run_folder.lock_run(run)
+        if run_folder.journal_path(run).exists():
+            run_folder.unlock_run(lock)
+            raise UserError(
+                f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
+                f"{run}`, or give another folder"
+            )
+        run_folder.write_new_journal(run, msgspec.json.encode(plan).decode())
+        return cls(run, run_folder.connect(run, writable=True), lock)
+
+    @classmethod
+    def open(cls, run: Path) -> Self:
+        """Go on with the run in the folder ``run``, for this process alone.
+
+        Raises:
+            UserError: there is no run that this version can read, or another process is writing it.
+        """
+        run_folder.connect(run, writable=False).close()
+        lock = run_folder.lock_run(run)
+        return cls(run, run_folder.connect(run, writable=True), lock)
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """Look at the run in the folder ``run``, which another process may be writing.
+
+        Raises:
+            UserError: there is no run that this version can read.
+        """
+        return cls(run, run_folder.connect(run, writable=False), None)
+
+    def close(self) -> None:
+        """Let go of the file and, if this process writes it, of the run."""
+        self._connection.close()
+        if self._lock is not None:
+            run_folder.unlock_run(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _value(self, query: str, *parameters: int) -> float:
+        value: float = self._connection.execute(query, parameters).fetchone()[0]
+        return value
+
+    @contextmanager
+    def _transaction(self, elapsed_seconds: float) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
