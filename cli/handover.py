@@ -10,7 +10,15 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.data.decode import decode_clip
-from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD, take_frames, to_network_input
+from tvnsearch.data.sampling import (
+    PIXEL_MEAN,
+    PIXEL_STD,
+    frame_indices,
+    middle_square,
+    normalise,
+    resize,
+    slack,
+)
 from tvnsearch.data.video import BrokenClip
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
@@ -89,13 +97,16 @@ def classify_video(model: TrainedModel, video: Path) -> Classification:
     began = time.perf_counter()
     spec = model.genome.input
     try:
-        frames = take_frames(decode_clip(video, spec.resolution), spec, None)
+        clip = decode_clip(video, spec.resolution)
     except BrokenClip as broken:
         raise UserError(
             f"expected a video in {video}, but it cannot be decoded ({broken.reason}); give another file"
         ) from None
+    top, left, height, width = middle_square(*clip.shape[1:3])
+    frames = clip[frame_indices(len(clip), spec, slack(len(clip), spec) // 2)]
+    frames = resize(frames[:, top : top + height, left : left + width], spec.resolution)
     with torch.inference_mode():
-        logits = _network(model)(to_network_input(torch.from_numpy(frames)[None], spec.resolution))[0]
+        logits = _network(model)(torch.from_numpy(normalise(frames))[None])[0]
     shares = logits.sigmoid() if model.card.multi_label else logits.softmax(0)
     probabilities, indices = shares.topk(min(MOST_LABELS, len(model.card.classes)))
     labels = [

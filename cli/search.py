@@ -12,6 +12,7 @@ import msgspec
 import platformdirs
 from msgspec import Struct
 
+from cli.clips import clip_cache_folder, prepare_clips
 from cli.compose import DeviceLatency, TrainedFitness, database_path, open_clips
 from cli.handover import ModelCard, export_winner, load_winner, winner_folder
 from cli.output import ProgressBar, say
@@ -126,7 +127,7 @@ def start(request: Request, run: Path | None) -> Path:
             setup=msgspec.to_builtins(request),
         )
         check_reachable(plan, latency)
-        _prepare(cache)
+        prepare_clips(cache)
         plan = _timed(plan, request, latency, source)
     Journal.create(run, plan).close()
     return run
@@ -149,7 +150,7 @@ def _search(journal: Journal) -> None:
     request = msgspec.convert(plan.setup, Request)
     device = _device(request)
     cache, source = _clips(request)
-    _prepare(cache)
+    prepare_clips(cache)
     with (
         DeviceLatency.open(device, database_path(_path(request.db)), plan.classes) as latency,
         TrainedFitness(source, _search_recipe(plan), request.device) as fitness,
@@ -205,21 +206,7 @@ def _clips(request: Request) -> tuple[ClipCache, DataSource]:
     else:
         address = request.data
     resolution = load_space(request.space).resolution.max
-    return open_clips(address, platformdirs.user_cache_path("tvnsearch") / "clips", resolution, seed=0)
-
-
-def _prepare(cache: ClipCache) -> None:
-    dataset = cache.dataset
-    say(
-        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
-        f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
-    )
-    with ProgressBar("decode clips") as bar:
-        done = cache.prepare(lambda done, total: bar.update(done / total))
-    for broken in done.broken[:5]:
-        say(f"left out: {broken}")
-    if len(done.broken) > 5:
-        say(f"left out: {len(done.broken) - 5} more broken clips")
+    return open_clips(address, clip_cache_folder(), resolution, seed=0)
 
 
 def _device(request: Request) -> Device:

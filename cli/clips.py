@@ -1,0 +1,48 @@
+"""The user's clips: where they are kept decoded, and decoding them, with what people need to know of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+from cli.output import ProgressBar, say
+from tvnsearch.data.cache import ClipCache, Preparation
+from tvnsearch.data.preparation import PreparationProgress
+
+SHOWN_BROKEN = 5
+
+FORM_NAMES = {"raw": "raw frames", "jpeg": "JPEG"}
+
+
+def clip_cache_folder() -> Path:
+    """Where every run of this user finds decoded clips; XDG_CACHE_HOME moves it."""
+    return platformdirs.user_cache_path("tvnsearch") / "clips"
+
+
+def prepare_clips(cache: ClipCache) -> Preparation:
+    """Decode the clips that are missing in a cache, with a progress bar; say what is broken, and the form.
+
+    Raises:
+        UserError: every clip of a split is broken, or the disk is too small.
+    """
+    dataset = cache.dataset
+    say(
+        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
+        f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
+    )
+    with ProgressBar("decode clips") as bar:
+
+        def show(done: PreparationProgress) -> None:
+            bar.update(done.share, f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}")
+
+        preparation = cache.prepare(show)
+    for broken in preparation.broken[:SHOWN_BROKEN]:
+        say(f"left out: {broken}")
+    if len(preparation.broken) > SHOWN_BROKEN:
+        say(f"left out: {len(preparation.broken) - SHOWN_BROKEN} more that are broken")
+    if preparation.decoded:
+        forms = " and ".join(f"{count} as {FORM_NAMES[form]}" for form, count in preparation.forms.items())
+        why = ", because the disk has not room for raw frames" if "jpeg" in preparation.forms else ""
+        say(f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}")
+    return preparation
