@@ -1,32 +1,22 @@
-"""The winner of a run as files: genome, weights, what its outputs mean; and what is done with it after."""
+"""The winner of a run as files: genome, weights, what its outputs mean, and exported."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from tvnsearch.data.decode import decode_clip
 from tvnsearch.data.sampling import (
     PIXEL_MEAN,
     PIXEL_STD,
-    frame_indices,
-    middle_square,
-    normalise,
-    resize,
-    slack,
 )
-from tvnsearch.data.video import BrokenClip
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork
-
-MOST_LABELS = 5
 
 
 class ModelCard(Struct, frozen=True):
@@ -44,21 +34,6 @@ class TrainedModel(Struct, frozen=True):
     genome: Genome
     card: ModelCard
     weights: Path
-
-
-class Label(Struct, frozen=True):
-    """A class, and how sure the network is of it."""
-
-    label: str
-    probability: float
-
-
-class Classification(Struct, frozen=True):
-    """The likeliest labels of a video; ``milliseconds`` include the decoding."""
-
-    video: str
-    labels: list[Label]
-    milliseconds: float
 
 
 def winner_folder(run: Path) -> Path:
@@ -86,36 +61,6 @@ def load_winner(run: Path) -> TrainedModel:
     )
 
 
-def classify_video(model: TrainedModel, video: Path) -> Classification:
-    """Label the middle of a video.
-
-    Raises:
-        UserError: the video cannot be decoded.
-    """
-    import torch
-
-    began = time.perf_counter()
-    spec = model.genome.input
-    try:
-        clip = decode_clip(video, spec.resolution)
-    except BrokenClip as broken:
-        raise UserError(
-            f"expected a video in {video}, but it cannot be decoded ({broken.reason}); give another file"
-        ) from None
-    top, left, height, width = middle_square(*clip.shape[1:3])
-    frames = clip[frame_indices(len(clip), spec, slack(len(clip), spec) // 2)]
-    frames = resize(frames[:, top : top + height, left : left + width], spec.resolution)
-    with torch.inference_mode():
-        logits = _network(model)(torch.from_numpy(normalise(frames))[None])[0]
-    shares = logits.sigmoid() if model.card.multi_label else logits.softmax(0)
-    probabilities, indices = shares.topk(min(MOST_LABELS, len(model.card.classes)))
-    labels = [
-        Label(model.card.classes[index], float(probability))
-        for index, probability in zip(indices.tolist(), probabilities.tolist(), strict=True)
-    ]
-    return Classification(str(video), labels, (time.perf_counter() - began) * 1000)
-
-
 def export_winner(model: TrainedModel, path: Path) -> float:
     """Write the model as ONNX; returns its largest relative error against torch."""
     from tvnsearch.export.onnx import export_onnx
@@ -126,10 +71,11 @@ def export_winner(model: TrainedModel, path: Path) -> float:
         "genome": msgspec.json.encode(model.genome).decode(),
         "normalisation": f"(pixel / 255 - {model.card.pixel_mean}) / {model.card.pixel_std}, RGB",
     }
-    return export_onnx(_network(model), path, metadata)
+    return export_onnx(load_network(model), path, metadata)
 
 
-def _network(model: TrainedModel) -> TinyVideoNetwork:
+def load_network(model: TrainedModel) -> TinyVideoNetwork:
+    """The model's network, ready to run."""
     from tvnsearch.network.build import build_network
     from tvnsearch.training.weights import load_weights
 

@@ -11,19 +11,11 @@ import pytest
 LEAK_MB = 20
 
 
-def check_flat(folder, clips, files):
-    command = [sys.executable, "-m", "tests.data.leak_process", str(folder), str(clips), str(files)]
+@pytest.mark.slow
+def test_twenty_thousand_clips(tmp_path, clips=20_000, files=700):
+    command = [sys.executable, "-m", "tests.data.leak_process", str(tmp_path), str(clips), str(files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     for name, told in json.loads(done.stdout).items():
         assert told["clips"] == clips, name
         assert told["late_mb"] - told["early_mb"] < LEAK_MB, name
-
-
-def test_hundreds_of_clips(tmp_path):
-    check_flat(tmp_path, 400, 40)
-
-
-@pytest.mark.slow
-def test_twenty_thousand_clips(tmp_path):
-    check_flat(tmp_path, 20_000, 700)
