@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from cli.clips import prepare, requested_clips
+from cli.clips import prepare_clips
 from cli.compose import DeviceLatency, TrainedFitness, database_path
 from cli.planning import open_workers
 from cli.request import Request, optional_path, request_of, requested_device
+from cli.search_clips import requested_clips
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor, Workforce
@@ -38,7 +39,7 @@ def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: flo
     request = request_of(plan)
     device = requested_device(request)
     cache, source = requested_clips(request)
-    prepare(cache)
+    prepare_clips(cache)
     db = database_path(optional_path(request.db))
     with DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms) as latency:
         if latency.digest != plan.device_digest:

@@ -1,4 +1,4 @@
-"""The clips of a search: found or generated, and decoded once."""
+"""The user's clips: where they are kept decoded, and decoding them, with what people need to know of it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from pathlib import Path
 
 import platformdirs
 
-from cli.compose import open_clips
 from cli.output import ProgressBar, say
-from cli.request import Request
-from tvnsearch.data.cache import ClipCache
-from tvnsearch.data.moving_digits import generate
-from tvnsearch.genome.space import load_space
-from tvnsearch.training.task import DataSource
+from tvnsearch.data.cache import ClipCache, Preparation
+from tvnsearch.data.preparation import PreparationProgress
+
+SHOWN_BROKEN = 5
+
+FORM_NAMES = {"raw": "raw frames", "jpeg": "JPEG"}
 
 
-def requested_clips(request: Request) -> tuple[ClipCache, DataSource]:
-    """The clips that the user named, or moving digits, which are made unless they are there.
+def clip_cache_folder() -> Path:
+    """Where every run of this user finds decoded clips; XDG_CACHE_HOME moves it."""
+    return platformdirs.user_cache_path("tvnsearch") / "clips"
+
+
+def prepare_clips(cache: ClipCache) -> Preparation:
+    """Decode the clips that are missing in a cache, with a progress bar; say what is broken, and the form.
 
     Raises:
-        UserError: there are no clips, or not in a format that is known.
+        UserError: every clip of a split is broken, or the disk is too small.
     """
-    if request.data is None:
-        data = platformdirs.user_data_path("tvnsearch") / "moving-digits"
-        say(f"no --data given: moving digits, generated mp4 clips in {data}")
-        with ProgressBar("encode clips") as bar:
-            generate(data, seed=0, on_progress=lambda done, total: bar.update(done / total))
-        address: str | Path = data
-    else:
-        address = request.data
-    resolution = load_space(request.space).resolution.max
-    return open_clips(address, platformdirs.user_cache_path("tvnsearch") / "clips", resolution, seed=0)
-
-
-def prepare(cache: ClipCache) -> None:
-    """Decode the clips that are not decoded yet, and say what there is."""
     dataset = cache.dataset
     say(
         f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
         f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
     )
     with ProgressBar("decode clips") as bar:
-        done = cache.prepare(lambda done, total: bar.update(done / total))
-    for broken in done.broken[:5]:
+
+        def show(done: PreparationProgress) -> None:
+            bar.update(done.share, f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}")
+
+        preparation = cache.prepare(show)
+    for broken in preparation.broken[:SHOWN_BROKEN]:
         say(f"left out: {broken}")
-    if len(done.broken) > 5:
-        say(f"left out: {len(done.broken) - 5} more broken clips")
+    if len(preparation.broken) > SHOWN_BROKEN:
+        say(f"left out: {len(preparation.broken) - SHOWN_BROKEN} more that are broken")
+    if preparation.decoded:
+        forms = " and ".join(f"{count} as {FORM_NAMES[form]}" for form, count in preparation.forms.items())
+        why = ", because the disk has not room for raw frames" if "jpeg" in preparation.forms else ""
+        say(f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}")
+    return preparation

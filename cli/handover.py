@@ -1,8 +1,7 @@
-"""The winner of a run as files: genome, weights, what its outputs mean; and what is done with it after."""
+"""The winner of a run as files: genome, weights, what its outputs mean, and exported."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from cli.run_report import winner_folder
-from tvnsearch.data.decode import decode_clip
-from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD, take_frames, to_network_input
-from tvnsearch.data.video import BrokenClip
+from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork
-
-MOST_LABELS = 5
 
 
 class ModelCard(Struct, frozen=True):
@@ -37,21 +32,6 @@ class TrainedModel(Struct, frozen=True):
     genome: Genome
     card: ModelCard
     weights: Path
-
-
-class Label(Struct, frozen=True):
-    """A class, and how sure the network is of it."""
-
-    label: str
-    probability: float
-
-
-class Classification(Struct, frozen=True):
-    """The likeliest labels of a video; ``milliseconds`` include the decoding."""
-
-    video: str
-    labels: list[Label]
-    milliseconds: float
 
 
 def load_winner(run: Path) -> TrainedModel:
@@ -74,33 +54,6 @@ def load_winner(run: Path) -> TrainedModel:
     )
 
 
-def classify_video(model: TrainedModel, video: Path) -> Classification:
-    """Label the middle of a video.
-
-    Raises:
-        UserError: the video cannot be decoded.
-    """
-    import torch
-
-    began = time.perf_counter()
-    spec = model.genome.input
-    try:
-        frames = take_frames(decode_clip(video, spec.resolution), spec, None)
-    except BrokenClip as broken:
-        raise UserError(
-            f"expected a video in {video}, but it cannot be decoded ({broken.reason}); give another file"
-        ) from None
-    with torch.inference_mode():
-        logits = _network(model)(to_network_input(torch.from_numpy(frames)[None], spec.resolution))[0]
-    shares = logits.sigmoid() if model.card.multi_label else logits.softmax(0)
-    probabilities, indices = shares.topk(min(MOST_LABELS, len(model.card.classes)))
-    labels = [
-        Label(model.card.classes[index], float(probability))
-        for index, probability in zip(indices.tolist(), probabilities.tolist(), strict=True)
-    ]
-    return Classification(str(video), labels, (time.perf_counter() - began) * 1000)
-
-
 def export_winner(model: TrainedModel, path: Path) -> float:
     """Write the model as ONNX; returns its largest relative error against torch."""
     from tvnsearch.export.onnx import export_onnx
@@ -111,10 +64,11 @@ def export_winner(model: TrainedModel, path: Path) -> float:
         "genome": msgspec.json.encode(model.genome).decode(),
         "normalisation": f"(pixel / 255 - {model.card.pixel_mean}) / {model.card.pixel_std}, RGB",
     }
-    return export_onnx(_network(model), path, metadata)
+    return export_onnx(load_network(model), path, metadata)
 
 
-def _network(model: TrainedModel) -> TinyVideoNetwork:
+def load_network(model: TrainedModel) -> TinyVideoNetwork:
+    """The model's network, ready to run."""
     from tvnsearch.network.build import build_network
     from tvnsearch.training.weights import load_weights
 

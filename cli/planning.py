@@ -10,10 +10,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cli.clips import prepare, requested_clips
+from cli.clips import prepare_clips
 from cli.compose import TRAINING_MODULE, DeviceLatency, TrainedFitness, database_path
 from cli.output import say
 from cli.request import Request, check_same_request, draft, optional_path, requested_device
+from cli.search_clips import requested_clips
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits
@@ -62,7 +63,7 @@ def start(request: Request, run: Path | None) -> Path:
             minutes=None,
         )
         check_reachable(plan, latency)
-        prepare(cache)
+        prepare_clips(cache)
         plan = _timed(plan, request, latency, source)
     Journal.create(run, plan).close()
     return run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import JsonOption, SeedOption
+from cli.arguments import JsonOption, SeedOption, SpaceOption
 
 if TYPE_CHECKING:
     from tvnsearch.data.dataset import Dataset
@@ -94,9 +94,51 @@ def inspect_clips(
     _print_inspection(dataset, found)
 
 
+@app.command("prepare")
+def prepare(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    space: SpaceOption = "paper",
+    as_json: JsonOption = False,
+) -> None:
+    """Decode every clip once, as large as a space's networks look at them; a search does so by itself."""
+    from cli.clips import clip_cache_folder, prepare_clips
+    from cli.output import print_json, print_table
+    from tvnsearch.data.cache import ClipCache
+    from tvnsearch.data.catalog import open_dataset
+    from tvnsearch.genome.space import load_space
+
+    dataset = open_dataset(data)
+    cache = ClipCache(dataset, load_space(space).resolution.max, clip_cache_folder())
+    done = prepare_clips(cache)
+    usable = {split: len(cache.usable(clips)) for split, clips in dataset.splits.items()}
+    if as_json:
+        print_json(
+            {
+                "data": dataset.address,
+                "classes": len(dataset.classes),
+                "clips": {split: len(clips) for split, clips in dataset.splits.items()},
+                "usable": usable,
+                "broken": len(done.broken),
+                "broken_files": {str(failure.path): failure.reason for failure in done.broken},
+                "decoded": done.decoded,
+                "found": done.found,
+                "forms": done.forms,
+                "bytes": done.stored_bytes,
+                "resolution": cache.resolution,
+                "directory": str(cache.directory),
+            }
+        )
+        return
+    print_table(
+        f"Decoded clips, short side up to {cache.resolution} pixels",
+        ["split", "clips", "usable"],
+        [[split, len(clips), usable[split]] for split, clips in dataset.splits.items()],
+    )
+
+
 def _print_inspection(dataset: Dataset, found: Inspection) -> None:
     from cli.output import out, print_table
-    from tvnsearch.data.decode import MAX_FRAMES
+    from tvnsearch.data.decode import BASE_RATE
 
     lines = [f"broken: {path}: {reason}" for path, reason in found.broken.items()]
     for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes"):
@@ -138,7 +180,10 @@ def _print_inspection(dataset: Dataset, found: Inspection) -> None:
             ["the winner is scored on", f"{usable['test']} clips that neither sees"],
             ["labels of a clip", "any number" if dataset.multi_label else "one"],
             ["scored by", "mean average precision" if dataset.multi_label else "top-1 and top-5"],
-            ["frames are taken from", f"the first {MAX_FRAMES} of a clip; {found.cut} clips are longer"],
+            [
+                "frames are taken from",
+                f"the whole clip, at about {BASE_RATE:g} a second; {found.thinned} are faster",
+            ],
             ["a clip too short for a network", "holds its last frame"],
             ["mirrored clips", "show the same" if dataset.mirrorable else "may show another class"],
         ],

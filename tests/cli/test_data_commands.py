@@ -46,3 +46,21 @@ def test_a_spoiled_list_is_one_line_with_file_and_line(root: Path) -> None:
     assert "Charades_v1_test.csv" in line
     assert "line 5" in line
     assert "nothing is at" in refused("data", "inspect", "charades:/not/there")
+
+
+def test_prepare_decodes_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = run_json("data", "prepare", f"charades:{root}", "--space", "digits")
+    assert (first["classes"], first["resolution"]) == (3, 48)
+    assert sum(first["usable"].values()) == 16
+    assert first["broken"] == len(first["broken_files"]) == 2
+    assert first["decoded"] + first["found"] == 14
+    assert first["forms"] == {"raw": 14}
+    assert Path(first["directory"]).is_relative_to(tmp_path / "cache")
+    again = run("data", "prepare", f"charades:{root}", "--space", "digits")
+    assert again.returncode == 0, again.stderr
+    assert "left out: " in again.stderr
+    assert "TE001.mp4: the file is empty" in again.stderr
+    assert "short side up to 48 pixels" in " ".join(again.stdout.split())
+    found = run_json("data", "prepare", f"charades:{root}", "--space", "digits")
+    assert (found["decoded"], found["found"], found["bytes"]) == (0, 14, first["bytes"])

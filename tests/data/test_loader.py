@@ -43,6 +43,14 @@ def test_same_seed_same_batches(cache):
     assert not all(torch.equal(a.clips, b.clips) for a, b in zip(one, other, strict=True))
 
 
+def test_a_training_goes_on_where_it_stopped(cache):
+    whole = first_batches(cache, 1, 8)
+    with closing(training_batches(cache, cache.dataset.train, SPEC, 5, 1, first=5)) as batches:
+        rest = list(islice(batches, 3))
+    assert all(torch.equal(a.clips, b.clips) for a, b in zip(whole[5:], rest, strict=True))
+    assert all(torch.equal(a.labels, b.labels) for a, b in zip(whole[5:], rest, strict=True))
+
+
 def test_labels_belong_to_their_clips(cache):
     for clips, labels in first_batches(cache, 0):
         assert clips.shape == (5, 4, 12, 12, 3)
@@ -76,8 +84,9 @@ def test_what_goes_wrong_ahead_is_raised_where_batches_are_used(cache, tmp_path)
     elsewhere = ClipCache(cache.dataset, 16, tmp_path)
     elsewhere.prepare()
     with closing(training_batches(elsewhere, cache.dataset.train, SPEC, 5, 0)) as batches:
-        for entry in tmp_path.glob("*.npy"):
+        for entry in tmp_path.glob("names/*"):
             entry.unlink()
+        elsewhere._open.cache_clear()
         with pytest.raises(Exception, match="not in the cache"):
             list(islice(batches, 10))
 
@@ -116,5 +125,6 @@ def test_clips_are_mirrored_only_where_that_changes_no_class(tmp_path):
 def test_several_views_of_each_clip(cache):
     clips = cache.dataset.train[:7]
     batches = list(evaluation_batches(cache, clips, SPEC, 5, Views(2, 3)))
+    assert torch.equal(batches[0].clips[1], batches[0].clips[0])  # the three crops of a square are the same
     assert [(len(batch.clips), len(batch.labels)) for batch in batches] == [(30, 5), (12, 2)]
     assert {batch.clips.shape[1:] for batch in batches} == {(4, 12, 12, 3)}

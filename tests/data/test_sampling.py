@@ -2,81 +2,93 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.videos import stored_frames
 from tvnsearch.data.sampling import (
     PIXEL_MEAN,
     PIXEL_STD,
-    crop_at_random,
-    mirror_at_random,
-    take_frames,
-    to_network_input,
+    View,
+    frame_indices,
+    look,
+    middle_view,
+    normalise,
+    resize,
+    slack,
 )
+from tvnsearch.data.stored import Crop
 from tvnsearch.genome.genome import InputSpec
 
 
-def counting_clip(frames):
-    """A clip whose pixels hold the number of their frame."""
-    return np.broadcast_to(np.arange(frames, dtype=np.uint8)[:, None, None, None], (frames, 4, 4, 3))
-
-
-@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.one_of(st.none(), st.integers(0, 99)))
+@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.integers(0, 99))
 def test_frames_are_a_stride_apart_and_the_last_is_held(length, frames, stride, seed):
-    rng = None if seed is None else np.random.default_rng(seed)
-    taken = take_frames(counting_clip(length), InputSpec(8, frames, stride), rng)[:, 0, 0, 0].astype(int)
-    span = (frames - 1) * stride + 1
-    if length >= span:
-        assert (np.diff(taken) == stride).all()
-        assert rng is not None or abs(taken[0] - (length - 1 - taken[-1])) <= 1  # the middle
+    spec = InputSpec(8, frames, stride)
+    start = np.random.default_rng(seed).integers(slack(length, spec) + 1)
+    taken = frame_indices(length, spec, start)
+    if length >= (frames - 1) * stride + 1:
+        assert taken.tolist() == [start + index * stride for index in range(frames)]
+        assert frame_indices(length, spec, slack(length, spec))[-1] == length - 1
     else:
         assert taken.tolist() == [min(index * stride, length - 1) for index in range(frames)]
 
 
-def test_training_starts_anywhere():
-    rng = np.random.default_rng(0)
-    starts = {int(take_frames(counting_clip(10), InputSpec(8, 4, 2), rng)[0, 0, 0, 0]) for _ in range(100)}
-    assert starts == {0, 1, 2, 3}
+@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.floats(0.5, 2))
+def test_a_clip_that_is_played_faster_still_fits(length, frames, stride, speed):
+    spec = InputSpec(8, frames, stride)
+    free = slack(length, spec, speed)
+    taken = frame_indices(length, spec, free, speed)
+    assert len(taken) == frames
+    assert (np.diff(taken) >= 0).all()
+    assert taken.max() < length
+    if free:
+        assert taken[-1] == length - 1
+        assert abs((taken[-1] - taken[0]) - speed * stride * (frames - 1)) <= 0.5
 
 
-def test_a_crop_is_the_same_for_all_frames_of_a_clip():
-    plane = torch.arange(400, dtype=torch.int32).reshape(20, 20)
-    clips = plane[None, None, :, :, None].expand(4, 3, 20, 20, 3)
-    corners = set()
-    for seed in range(20):
-        cropped = crop_at_random(clips, np.random.default_rng(seed))
-        assert 17 <= cropped.shape[2] == cropped.shape[3] <= 20
-        assert (cropped[:, :1] == cropped).all()
-        assert (cropped[:, :, :, 1:] > cropped[:, :, :, :-1]).all()  # never mirrored
-        corners |= set(cropped[:, 0, 0, 0, 0].tolist())
-    assert len(corners) > 5
+def test_one_view_is_the_middle():
+    clip = np.zeros((20, 8, 12, 3), np.uint8)
+    view = middle_view(stored_frames(clip), InputSpec(8, 4, 3))
+    assert view.indices.tolist() == [5, 8, 11, 14]
+    assert view.crop == Crop(0, 2, 8, 8)
 
 
-def test_about_half_of_the_clips_are_mirrored_in_all_frames():
-    columns = torch.arange(6, dtype=torch.uint8)
-    clips = columns[None, None, None, :, None].expand(200, 3, 6, 6, 3)
-    seen = mirror_at_random(clips, np.random.default_rng(0))
-    mirrored = (seen == clips.flip(3)).flatten(1).all(1)
-    assert (mirrored | (seen == clips).flatten(1).all(1)).all()
-    assert 60 < mirrored.sum() < 140
+def test_a_view_is_cropped_and_mirrored():
+    column = np.broadcast_to(np.arange(12, dtype=np.uint8)[None, None, :, None], (3, 8, 12, 3))
+    frames = stored_frames(column)
+    crop = Crop(1, 3, 6, 6)
+    seen = look(frames, View(np.array([0, 2]), crop), 6)
+    assert seen.shape == (2, 6, 6, 3)
+    assert seen[0, 0, :, 0].tolist() == [3, 4, 5, 6, 7, 8]
+    assert look(frames, View(np.array([0, 2]), crop, mirrored=True), 6)[1, 5, :, 2].tolist() == [
+        8, 7, 6, 5, 4, 3,
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("resolution", [7, 16, 20])
-def test_network_input(resolution):
-    clips = torch.full((2, 3, 16, 16, 3), 51, dtype=torch.uint8)
-    clips[..., 1] = 255
-    prepared = to_network_input(clips, resolution)
-    assert prepared.shape == (2, 3, resolution, resolution, 3)
-    assert prepared.dtype == torch.float32
-    assert prepared.is_contiguous()
-    expected = torch.tensor([(0.2 - PIXEL_MEAN) / PIXEL_STD, (1 - PIXEL_MEAN) / PIXEL_STD])
-    assert torch.allclose(prepared[..., 0], expected[0], atol=1e-5)
-    assert torch.allclose(prepared[..., 1], expected[1], atol=1e-5)
+@pytest.mark.parametrize("size", [(7, 7), (16, 9), (20, 30)])
+@pytest.mark.parametrize("resolution", [7, 16, 40])
+def test_any_crop_becomes_a_square(size, resolution):
+    pixels = np.full((3, *size, 3), 51, np.uint8)
+    pixels[..., 1] = 255
+    resized = resize(pixels, resolution)
+    assert resized.shape == (3, resolution, resolution, 3)
+    assert (resized == [51, 255, 51]).all()
 
 
 def test_shrinking_averages_instead_of_picking_pixels():
-    clips = torch.zeros(1, 1, 16, 16, 3, dtype=torch.uint8)
-    clips[:, :, ::2] = 200  # stripes of one pixel
-    shrunk = to_network_input(clips, 4) * PIXEL_STD + PIXEL_MEAN
-    assert (shrunk * 255 - 100).abs().max() < 15
+    pixels = np.zeros((1, 16, 16, 3), np.uint8)
+    pixels[:, ::2] = 200  # stripes of one pixel
+    assert np.abs(resize(pixels, 4).astype(int) - 100).max() < 15
+
+
+def test_network_input():
+    pixels = np.full((2, 4, 4, 3), 51, np.uint8)
+    pixels[..., 1] = 255
+    prepared = normalise(pixels[:, :, ::-1])
+    assert prepared.dtype == np.float32
+    assert prepared.flags.c_contiguous
+    expected = [(0.2 - PIXEL_MEAN) / PIXEL_STD, (1 - PIXEL_MEAN) / PIXEL_STD]
+    assert np.allclose(prepared[..., :2], expected, atol=1e-5)
+    place = np.empty_like(prepared)
+    assert normalise(pixels, place) is place
+    assert np.array_equal(place, prepared)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
+from tvnsearch.data.decode import Frame
+from tvnsearch.data.stored import StoredVideo, VideoWriter
+
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
-CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9", ".avi": "mpeg4"}
+CODECS = {
+    ".mp4": "libx264",
+    ".ts": "libx264",
+    ".mov": "libx264",
+    ".mkv": "libx264",
+    ".webm": "libvpx-vp9",
+    ".avi": "mpeg4",
+}
 
 
 def picture(width, height, shade=255):
@@ -24,12 +35,12 @@ def picture(width, height, shade=255):
 
 
 def write_video(
-    path: Path, frames=12, width=64, height=48, pictures=None, sound=False, key_frame_every=None
+    path: Path, frames=12, width=64, height=48, pictures=None, sound=False, key_frame_every=None, rate=12
 ) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = pictures if pictures is not None else [picture(width, height)] * frames
     with av.open(str(path), "w") as container:
-        video = container.add_stream(CODECS[path.suffix.lower()], rate=12)
+        video = container.add_stream(CODECS[path.suffix.lower()], rate=rate)
         video.height, video.width, video.pix_fmt = *pictures[0].shape[:2], "yuv420p"
         if video.codec.name == "libx264":
             video.options = {"preset": "ultrafast", "crf": "10"}
@@ -81,6 +92,17 @@ def write_picture(path: Path) -> Path:
     frame = av.VideoFrame.from_ndarray(picture(64, 48)).reformat(format="yuvj420p")
     path.write_bytes(b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode())))
     return path
+
+
+def stored_frames(pixels):
+    """A clip of these uint8 pixels (frames, height, width, 3), as a cache gives it."""
+    with tempfile.NamedTemporaryFile() as file:
+        writer = VideoWriter(file, "raw")
+        for number, frame in enumerate(pixels):
+            writer.add(Frame(float(number), frame))
+        writer.finish(0, None)
+        file.flush()
+        return StoredVideo(Path(file.name)).part(Path(file.name), 0.0, None)
 
 
 class _Pipe:

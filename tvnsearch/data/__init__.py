@@ -6,11 +6,16 @@
 | `splits`        | the seeded, stratified split of clips that come without one                |
 | `catalog`       | `open_dataset`: one file a format on disk                                  |
 | `video`         | `open_video`, `BrokenClip`: a file, opened with suspicion                  |
-| `decode`        | `decode_clip`: a video file, or a part of one, as an array                 |
-| `cache`         | `ClipCache`: every clip decoded once, memory-mapped                        |
+| `decode`        | `read_frames`: of a video, upright, thinned and small                      |
+| `jpeg`          | single frames as JPEG                                                      |
+| `stored`        | `StoredVideo`, `Frames`: a decoded video as one memory-mapped file         |
+| `preparation`   | `decode_all`: videos into such files, in the form the disk has room for    |
+| `cache`         | `ClipCache`: every video decoded once, for all runs                        |
 | `inspection`    | `inspect_dataset`: what is in a data set before anything is trained on it  |
 | `sampling`      | frames, stride and resolution of an `InputSpec` taken from a decoded clip  |
-| `views`         | `take_views`, `parse_views`: several views of a clip for its evaluation    |
+| `augmentation`  | `Augmentation`, `random_view`: what a training sees of a clip              |
+| `views`         | `Views`, `parse_views`: several views of a clip for its evaluation         |
 | `loader`        | `training_batches`, `evaluation_batches`: tensors, read ahead              |
+| `streaming`     | `arrivals`, `sliding_windows`: files, cameras and stdin while they come    |
 | `moving_digits` | `generate`: the embedded data set, written as real mp4 files               |
 """

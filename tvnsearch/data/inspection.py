@@ -12,8 +12,8 @@ from statistics import median
 from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.decode import MAX_FRAMES, check_whole
-from tvnsearch.data.video import BrokenClip, frames_between, open_video
+from tvnsearch.data.decode import check_whole, thinning
+from tvnsearch.data.video import BrokenClip, frames_between, nothing_between, open_video
 
 
 class VideoFacts(Struct, frozen=True):
@@ -45,8 +45,8 @@ class Inspection(Struct, frozen=True):
     `clips` are all that are listed, `usable` those that are not broken, both by split; `broken` gives each
     broken file with its reason. `balance` counts the usable clips that show a class, by class and split.
     `frames_per_clip` and `seconds_per_clip` are of usable clips, and None where there are none (for seconds:
-    none whose file says its frame rate). `cut` clips are longer than
-    the `MAX_FRAMES` frames that are used of one.
+    none whose file says its frame rate). Of `thinned` clips, which are faster than the base rate, not every
+    frame is used.
     """
 
     clips: dict[str, int]
@@ -57,7 +57,7 @@ class Inspection(Struct, frozen=True):
     frame_rates: dict[str, int]
     frames_per_clip: Spread | None
     seconds_per_clip: Spread | None
-    cut: int
+    thinned: int
     balance: dict[str, dict[str, int]]
 
 
@@ -128,9 +128,7 @@ def _frames_of_part(clip: Clip, facts: VideoFacts) -> int:
         for count in (facts.frames, facts.announced)
     )
     if frames == 0:
-        raise BrokenClip(
-            clip.path, f"no frame of it between {clip.start_s:g} and {clip.end_s:g} s can be decoded"
-        )
+        raise nothing_between(clip.path, clip.start_s, clip.end_s)
     check_whole(clip.path, frames, announced)
     return frames
 
@@ -152,7 +150,7 @@ def _summary(dataset: Dataset, seen: list[_Seen], broken: dict[str, str]) -> Ins
         frame_rates=_counted(f"{facts.frame_rate:.4g}" if facts.frame_rate else "unknown" for facts in files),
         frames_per_clip=_spread([each.frames for each in seen]),
         seconds_per_clip=_spread(seconds),
-        cut=sum(each.frames > MAX_FRAMES for each in seen),
+        thinned=sum(thinning(each.facts.frame_rate) > 1 for each in seen),
         balance=balance,
     )
 

@@ -1,25 +1,30 @@
-"""Batches for a network, read ahead on a thread of their own so that the trainer does not wait."""
+"""Batches for a network, read ahead on threads of their own so that the trainer does not wait."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import count, islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tvnsearch.data.augmentation import Augmentation, random_view
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
-from tvnsearch.data.sampling import crop_at_random, mirror_at_random, take_frames, to_network_input
-from tvnsearch.data.views import ONE_VIEW, Views, take_views
+from tvnsearch.data.sampling import look, normalise
+from tvnsearch.data.views import ONE_VIEW, Views, evaluation_views
 from tvnsearch.genome.genome import InputSpec
 
 BATCHES_AHEAD = 3
+MOST_THREADS = 8
 
-_Item = TypeVar("_Item")
+AUGMENTATION = Augmentation()
 
 
 class Batch(NamedTuple):
@@ -33,51 +38,76 @@ class Batch(NamedTuple):
 
 
 def training_batches(
-    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, seed: int
+    cache: ClipCache,
+    clips: Sequence[Clip],
+    spec: InputSpec,
+    batch_size: int,
+    seed: int,
+    augmentation: Augmentation = AUGMENTATION,
+    first: int = 0,
 ) -> Generator[Batch]:
-    """Batches without end: every clip once an epoch in random order, random start and crop.
+    """Batches without end: every clip once an epoch in random order, each time another view of it.
 
-    Half of the clips are mirrored where that changes no class (`Dataset.mirrorable`). Same seed, same
-    batches. Close the iterator (`contextlib.closing`) to end its thread.
+    Same seed, same batches. `first` is the number of the batch to begin with (from 0): a training that was
+    interrupted goes on as if it had not been. Close the iterator (`contextlib.closing`) to end its threads.
     """
     usable = cache.usable(clips)
-    rng = np.random.default_rng(seed)
+    mirrorable = cache.dataset.mirrorable
 
-    def batches() -> Iterator[Batch]:
-        order: list[int] = []
-        while True:
-            while len(order) < batch_size:
-                order.extend(rng.permutation(len(usable)).tolist())
-            chosen, order = [usable[i] for i in order[:batch_size]], order[batch_size:]
-            frames = torch.from_numpy(
-                np.stack([take_frames(cache.frames(clip), spec, rng) for clip in chosen])
+    def batch(number: int, chosen: Sequence[Clip]) -> Batch:
+        rng = np.random.default_rng((seed, number))
+        pixels = _empty(len(chosen), spec)
+        for place, clip in zip(pixels, chosen, strict=True):
+            frames = cache.frames(clip)
+            normalise(
+                look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec.resolution), place
             )
-            seen = crop_at_random(frames, rng)
-            if cache.dataset.mirrorable:
-                seen = mirror_at_random(seen, rng)
-            yield Batch(to_network_input(seen, spec.resolution), _labels(cache, chosen))
+        return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
 
-    return _read_ahead(batches)
+    orders = _orders(len(usable), batch_size, np.random.default_rng(seed))
+    jobs = (
+        partial(batch, number, [usable[i] for i in order])
+        for number, order in islice(zip(count(), orders), first, None)
+    )
+    return _read_ahead(jobs)
 
 
 def evaluation_batches(
     cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, views: Views = ONE_VIEW
 ) -> Generator[Batch]:
-    """One pass over `clips` in their order, nothing random: by default the middle of each, in whole frames.
+    """One pass over `clips` in their order, nothing random; by default one view of each: its middle.
 
-    A batch has the views of its clips one after the other, (batch * views.count, ...), and one label a clip.
+    With several `views` (`parse_views("10x3")`) a batch has one label a clip, and the views of its clips one
+    after the other, (batch * views.count, ...): `logits.unflatten(0, (-1, views.count))` are those of each
+    clip, of which a protocol takes the mean of the softmax, or the maximum. Broken clips are left out.
     """
     usable = cache.usable(clips)
 
-    def batches() -> Iterator[Batch]:
-        for first in range(0, len(usable), batch_size):
-            chosen = usable[first : first + batch_size]
-            frames = torch.from_numpy(
-                np.concatenate([take_views(cache.frames(clip), spec, views) for clip in chosen])
-            )
-            yield Batch(to_network_input(frames, spec.resolution), _labels(cache, chosen))
+    def batch(chosen: Sequence[Clip]) -> Batch:
+        pixels = _empty(len(chosen) * views.count, spec)
+        places = iter(pixels)
+        for clip in chosen:
+            frames = cache.frames(clip)
+            for view in evaluation_views(frames, spec, views):
+                normalise(look(frames, view, spec.resolution), next(places))
+        return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
 
-    return _read_ahead(batches)
+    jobs = (partial(batch, usable[i : i + batch_size]) for i in range(0, len(usable), batch_size))
+    return _read_ahead(jobs)
+
+
+def _orders(clips: int, batch_size: int, rng: np.random.Generator) -> Iterator[list[int]]:
+    """Numbers of the clips of each batch, without end; a new permutation of all whenever one is used up."""
+    order: list[int] = []
+    while True:
+        while len(order) < batch_size:
+            order.extend(rng.permutation(clips).tolist())
+        yield order[:batch_size]
+        order = order[batch_size:]
+
+
+def _empty(views: int, spec: InputSpec) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.empty((views, spec.frames, spec.resolution, spec.resolution, 3), np.float32)
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
@@ -89,36 +119,17 @@ def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
     return labels
 
 
-def _read_ahead(make: Callable[[], Iterator[_Item]]) -> Generator[_Item]:
-    """The items of an iterator, up to BATCHES_AHEAD of them made on another thread before they are used."""
-    ahead: queue.Queue[tuple[_Item] | BaseException | None] = queue.Queue(BATCHES_AHEAD)
-    closed = threading.Event()
-
-    def put(item: tuple[_Item] | BaseException | None) -> bool:
-        while not closed.is_set():
-            try:
-                ahead.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def fill() -> None:
-        try:
-            for item in make():
-                if not put((item,)):
-                    return
-            put(None)
-        except BaseException as error:  # raised again where the items are used
-            put(error)
-
-    thread = threading.Thread(target=fill, daemon=True)
-    thread.start()
+def _read_ahead(jobs: Iterator[partial[Batch]]) -> Generator[Batch]:
+    """What the jobs give, in order, some of them done on other threads before they are used."""
+    threads = min(MOST_THREADS, max(1, (os.cpu_count() or 1) // 2))
+    ahead: deque[Future[Batch]] = deque()
+    pool = ThreadPoolExecutor(max_workers=threads)
     try:
-        while (item := ahead.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item[0]
+        while True:
+            for job in islice(jobs, max(BATCHES_AHEAD, threads) - len(ahead)):
+                ahead.append(pool.submit(job))
+            if not ahead:
+                return
+            yield ahead.popleft().result()
     finally:
-        closed.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

@@ -1,82 +1,79 @@
-"""What a genome looks at, taken from decoded clips: frames, stride and resolution, normalised."""
+"""What a genome looks at: frames, stride and resolution of a decoded clip, normalised."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.nn import functional
 
+from tvnsearch.data.stored import Crop, Frames
 from tvnsearch.genome.genome import InputSpec
 
 PIXEL_MEAN = 0.45
 PIXEL_STD = 0.225
 """Pixels are normalised to (x / 255 - PIXEL_MEAN) / PIXEL_STD, the same for every channel."""
 
-SMALLEST_CROP = 0.85
-"""Side of the smallest random crop in training, as a share of the frame's side."""
+
+class View(NamedTuple):
+    """One look at a clip: numbers of its frames, the part of each, and whether that is mirrored."""
+
+    indices: npt.NDArray[np.int64]
+    crop: Crop
+    mirrored: bool = False
 
 
-def take_frames(
-    clip: npt.NDArray[np.uint8], spec: InputSpec, rng: np.random.Generator | None
-) -> npt.NDArray[np.uint8]:
-    """Take `spec.frames` frames, `spec.frame_stride` apart, from a clip of shape (frames, height, width, 3).
+def slack(length: int, spec: InputSpec, speed: float = 1.0) -> int:
+    """The last of `length` frames that `spec` can start from and stay within them; 0 if there is none.
 
-    They start at random with an `rng` (training) and lie in the middle without (evaluation). A clip that is
-    too short is taken from its first frame on, and its last frame is held to the end.
+    `speed` is that at which the clip is played: 2 skips twice as many frames.
     """
-    free = slack(clip, spec)
-    return frames_from(clip, spec, free // 2 if rng is None else int(rng.integers(free + 1)))
+    return max(0, length - round((spec.frames - 1) * spec.frame_stride * speed) - 1)
 
 
-def slack(clip: npt.NDArray[np.uint8], spec: InputSpec) -> int:
-    """The last frame that `spec` can start from without running over the clip's end; 0 if it always does."""
-    return max(0, len(clip) - (spec.frames - 1) * spec.frame_stride - 1)
+def frame_indices(length: int, spec: InputSpec, start: int, speed: float = 1.0) -> npt.NDArray[np.int64]:
+    """Numbers of the frames of `spec` from frame `start` on; behind the clip's end its last frame is held."""
+    steps = np.rint(spec.frame_stride * speed * np.arange(spec.frames)).astype(np.int64)
+    indices: npt.NDArray[np.int64] = np.minimum(start + steps, length - 1)
+    return indices
 
 
-def frames_from(clip: npt.NDArray[np.uint8], spec: InputSpec, start: int) -> npt.NDArray[np.uint8]:
-    """The frames of `spec` from frame `start` on; behind the clip's end its last frame is held."""
-    indices = start + spec.frame_stride * np.arange(spec.frames)
-    return clip[np.minimum(indices, len(clip) - 1)]
+def middle_square(height: int, width: int) -> Crop:
+    """The largest square in the middle of a frame."""
+    side = min(height, width)
+    return Crop((height - side) // 2, (width - side) // 2, side, side)
 
 
-def crop_at_random(clips: Tensor, rng: np.random.Generator) -> Tensor:
-    """Crop a batch of (batch, frames, side, side, 3) to smaller squares.
+def middle_view(frames: Frames, spec: InputSpec) -> View:
+    """The middle of a clip in time, and in space its largest square: what a single view is of."""
+    start = slack(len(frames), spec) // 2
+    return View(frame_indices(len(frames), spec, start), middle_square(frames.height, frames.width))
 
-    One size for the batch (so that it stays one tensor), one place for each clip. Nothing is mirrored.
+
+def look(frames: Frames, view: View, resolution: int) -> npt.NDArray[np.uint8]:
+    """The pixels of a view at the network's resolution: uint8 (frames, resolution, resolution, 3)."""
+    pixels = resize(frames.take(view.indices, view.crop), resolution)
+    return pixels[:, :, ::-1] if view.mirrored else pixels
+
+
+def resize(pixels: npt.NDArray[np.uint8], resolution: int) -> npt.NDArray[np.uint8]:
+    """Resize uint8 (frames, height, width, 3) to squares; bilinear, with antialiasing when shrinking."""
+    if pixels.shape[1:3] == (resolution, resolution):
+        return pixels
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
+    images = functional.interpolate(images, (resolution, resolution), mode="bilinear", antialias=True)
+    resized: npt.NDArray[np.uint8] = images.permute(0, 2, 3, 1).numpy()
+    return resized
+
+
+def normalise(
+    pixels: npt.NDArray[np.uint8], out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """Pixels as the network's input: float32, contiguous, of the same shape; in `out` where given.
+
+    By numpy, on the thread that calls: torch would start a team of threads beside the trainer's.
     """
-    side = clips.shape[2]
-    size = int(rng.integers(round(SMALLEST_CROP * side), side + 1))
-    places = rng.integers(side - size + 1, size=(len(clips), 2))
-    return torch.stack(
-        [
-            clip[:, top : top + size, left : left + size]
-            for clip, (top, left) in zip(clips, places, strict=True)
-        ]
-    )
-
-
-def mirror_at_random(clips: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mirror each clip of (batch, frames, side, side, 3) left to right, or not, all its frames alike.
-
-    Only for data whose mirrored clips show the same class: often the direction of motion is the label.
-    """
-    mirrored = torch.from_numpy(rng.integers(2, size=len(clips)).astype(bool))
-    return torch.where(mirrored[:, None, None, None, None], clips.flip(3), clips)
-
-
-def to_network_input(clips: Tensor, resolution: int) -> Tensor:
-    """Resize and normalise uint8 (batch, frames, side, side, 3) to the network's input.
-
-    float32, contiguous, of shape (batch, frames, resolution, resolution, 3); bilinear, with antialiasing when
-    shrinking.
-    """
-    batch, frames, side = clips.shape[:3]
-    if side != resolution:
-        images = clips.flatten(0, 1).permute(0, 3, 1, 2)
-        images = functional.interpolate(
-            images, (resolution, resolution), mode="bilinear", antialias=side > resolution
-        )
-        clips = images.permute(0, 2, 3, 1).reshape(batch, frames, resolution, resolution, 3)
-    return clips.to(torch.float32).mul_(1 / (255 * PIXEL_STD)).sub_(PIXEL_MEAN / PIXEL_STD).contiguous()
+    scaled = np.multiply(pixels, np.float32(1 / (255 * PIXEL_STD)), out=out, order="C")
+    return np.subtract(scaled, np.float32(PIXEL_MEAN / PIXEL_STD), out=scaled)

@@ -24,14 +24,8 @@ FRAMES_PER_SECOND = 24
 MAX_PIXELS = 8192 * 4608
 """Of a frame: a damaged header must not ask for all memory."""
 
-TIME_ROUNDING_S = 0.001
-"""Matroska and webm round the times of frames to milliseconds."""
-
 WITHOUT_TIMES = frozenset({"avi"})
 """Containers that do not say when a frame is shown: their frames are counted."""
-
-SEEK_MARGIN_S = 1.0
-"""Seeking goes by decoding times, which run ahead of the times at which frames are shown."""
 
 
 class BrokenClip(Exception):  # noqa: N818 - said of the clip, which is what is wrong
@@ -60,16 +54,13 @@ class Video:
         """Frames of the file by its own account; 0 where it gives none."""
         return self.stream.frames or math.floor(self._announced_s() * (self.frame_rate or 0.0))
 
-    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[VideoFrame]:
-        """The frames that are shown from `start_s` until before `end_s` (None: the end), in that order.
+    def frames(self) -> Iterator[tuple[float, VideoFrame]]:
+        """The frames in the order in which they are shown, each with its seconds after the first.
 
-        Times count from the first frame. Damaged frames are skipped.
+        Damaged frames are skipped.
         """
         time_base, first = self.stream.time_base or Fraction(1), self.stream.start_time or 0
         timed = self.container.format.name not in WITHOUT_TIMES
-        if timed and start_s > SEEK_MARGIN_S:
-            with suppress(av.FFmpegError):  # A file without an index is read from its beginning.
-                self.container.seek(first + round((start_s - SEEK_MARGIN_S) / time_base), stream=self.stream)
         period_s = 1 / (self.frame_rate or math.inf)
         time_s = -period_s
         for frame in self._decoded():
@@ -77,10 +68,7 @@ class Video:
                 time_s = float((frame.pts - first) * time_base)
             else:
                 time_s += period_s
-            if end_s is not None and time_s >= end_s - TIME_ROUNDING_S:
-                return
-            if time_s >= start_s - TIME_ROUNDING_S:
-                yield frame
+            yield time_s, frame
 
     def count_frames(self) -> int:
         """Frames of the whole file, none of them decoded but the first: its packets.
@@ -116,6 +104,17 @@ class Video:
         return 0.0
 
 
+def source_files(path: Path) -> list[Path]:
+    """The file of a video, or the pictures of a folder of frames, in order.
+
+    Raises FileNotFoundError when neither is there: a pipe with a video's name would block for ever.
+    """
+    files = [path] if path.is_file() else sorted(path.glob("*.jpg"))
+    if not files:
+        raise FileNotFoundError(path)
+    return files
+
+
 def frames_between(frames: int, frame_rate: float | None, start_s: float, end_s: float | None) -> int:
     """How many of a file's `frames` frames are shown from `start_s` until before `end_s` (None: the end).
 
@@ -127,6 +126,12 @@ def frames_between(frames: int, frame_rate: float | None, start_s: float, end_s:
     return max(0, last - math.ceil(start_s * frame_rate))
 
 
+def nothing_between(path: Path, start_s: float, end_s: float | None) -> BrokenClip:
+    """What a part of a file is that has no frame."""
+    end = "the end" if end_s is None else f"{end_s:g} s"
+    return BrokenClip(path, f"no frame of it between {start_s:g} s and {end} can be decoded")
+
+
 @contextmanager
 def open_video(path: Path) -> Iterator[Video]:
     """Open a file, or a folder of frames `<folder>-000001.jpg`, for as long as the context lasts.
@@ -134,9 +139,15 @@ def open_video(path: Path) -> Iterator[Video]:
     Raises BrokenClip when it is missing, empty, no video, or has no video stream, and for whatever FFmpeg
     finds wrong with it in the course of the context.
     """
+    with reading(path), _open(path) as container:
+        yield video_of(path, container)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever FFmpeg finds wrong in the course of the context is a BrokenClip of `path`."""
     try:
-        with _open(path) as container:
-            yield Video(container, _video_stream(path, container))
+        yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
         raise BrokenClip(path, getattr(error, "strerror", None) or str(error) or "out of memory") from error
 
@@ -159,7 +170,11 @@ def _open(path: Path) -> InputContainer:
         raise BrokenClip(path, "its content is no video, whatever its name says") from None
 
 
-def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+def video_of(path: Path, container: InputContainer) -> Video:
+    """The video in an open container.
+
+    Raises BrokenClip when there is none, or it cannot be decoded safely.
+    """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise BrokenClip(path, "it has no video stream")
@@ -171,4 +186,4 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         raise BrokenClip(path, f"its frames are too large: {codec.width} x {codec.height} pixels")
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_PIXELS)}
-    return stream
+    return Video(container, stream)

@@ -1,23 +1,24 @@
-"""Several views of a clip for its evaluation: starts spread over its time, times crops across its frames."""
+"""Several views of a clip for its evaluation: starts spread over its time, crops along its long side."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
-from tvnsearch.data.sampling import frames_from, slack
+from tvnsearch.data.sampling import View, frame_indices, middle_square, middle_view, slack
+from tvnsearch.data.stored import Crop, Frames
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import InputSpec
 
-CROP_SHARE = 0.875
-"""Side of each of three crops, as a share of the frame's side: 224 of 256 pixels in the usual protocols."""
-
 
 class Views(Struct, frozen=True):
-    """How many views of a clip are scored; one crop is the whole frame, three are left, middle and right."""
+    """How many views of a clip are scored.
+
+    One crop is the middle square of a frame; three are the squares at both ends and in the middle of its long
+    side, which cover the frame (Feichtenhofer et al. 2019, "SlowFast networks", section 4). In a square frame
+    the three are the same.
+    """
 
     starts: int = 1
     crops: int = 1
@@ -42,26 +43,24 @@ def parse_views(text: str) -> Views:
     return Views(int(match[1]), int(match[2]))
 
 
-def take_views(clip: npt.NDArray[np.uint8], spec: InputSpec, views: Views) -> npt.NDArray[np.uint8]:
-    """Take the views of a clip of shape (frames, side, side, 3): (views, spec.frames, side', side', 3).
+def evaluation_views(frames: Frames, spec: InputSpec, views: Views) -> list[View]:
+    """The views of a clip, those of one start one after the other.
 
-    One start lies in the middle; several are spread evenly from the clip's beginning to its end. Views of one
-    start are neighbours.
+    One start lies in the middle; several are spread evenly from the clip's beginning to its end.
     """
-    free = slack(clip, spec)
+    if views == ONE_VIEW:
+        return [middle_view(frames, spec)]
+    free = slack(len(frames), spec)
     starts = [free // 2]
     if views.starts > 1:
         starts = [round(free * number / (views.starts - 1)) for number in range(views.starts)]
-    taken = [frames_from(clip, spec, start) for start in starts]
-    if views.crops == 1:
-        return np.stack(taken)
-    side = clip.shape[1]
-    size = max(1, round(CROP_SHARE * side))
-    top = (side - size) // 2
-    return np.stack(
-        [
-            frames[:, top : top + size, left : left + size]
-            for frames in taken
-            for left in (0, top, side - size)
-        ]
-    )
+    crops = [middle_square(frames.height, frames.width)]
+    if views.crops == 3:
+        crops = _three_crops(frames.height, frames.width)
+    return [View(frame_indices(len(frames), spec, start), crop) for start in starts for crop in crops]
+
+
+def _three_crops(height: int, width: int) -> list[Crop]:
+    side = min(height, width)
+    middle = middle_square(height, width)
+    return [Crop(0, 0, side, side), middle, Crop(height - side, width - side, side, side)]

@@ -1,0 +1,123 @@
+"""What a network sees in videos: labels with their times, of files and of streams without end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from cli.handover import TrainedModel, load_network
+from tvnsearch.data.streaming import FILE, Window, arrivals, pace_of, sliding_windows
+
+if TYPE_CHECKING:
+    from tvnsearch.network.build import TinyVideoNetwork
+
+MOST_LABELS = 5
+
+
+class Label(Struct, frozen=True):
+    """A class, and how sure the network is of it."""
+
+    label: str
+    probability: float
+
+
+class Moment(Struct, frozen=True):
+    """The likeliest labels of a window, from `start_s` to `end_s` seconds after the first frame.
+
+    ``delay_ms`` went by from the arrival of its last frame until it was told; ``dropped`` frames were left
+    out of the stream so far, because this device does not keep up.
+    """
+
+    start_s: float
+    end_s: float
+    labels: list[Label]
+    delay_ms: float
+    dropped: int
+
+
+class Classification(Struct, frozen=True):
+    """The likeliest labels of a whole video (the mean over its windows), and of each window.
+
+    ``milliseconds`` include the decoding.
+    """
+
+    video: str
+    labels: list[Label]
+    windows: list[Moment]
+    milliseconds: float
+
+
+class Classifier:
+    """A trained network, ready to look at videos; labels are told every ``every_s`` seconds of a video."""
+
+    def __init__(self, model: TrainedModel, every_s: float) -> None:
+        self._model, self._every_s = model, every_s
+        self._network: TinyVideoNetwork = load_network(model)
+
+    def moments(self, source: str) -> Iterator[Moment]:
+        """Labels of a video file, a camera or stdin (``-``) as they come.
+
+        Of a source that keeps to the clock they are told ``every_s`` after their last frame, always: a
+        network that is faster waits, so that the delay is fixed.
+
+        Raises:
+            UserError: the source cannot be decoded.
+        """
+        for moment, _ in self._looks(source):
+            yield moment
+
+    def classify(self, source: str, on_moment: Callable[[Moment], None] | None = None) -> Classification:
+        """Label a whole video, reporting each window as it comes.
+
+        Raises:
+            UserError: it cannot be decoded.
+        """
+        began_s = time.perf_counter()
+        moments, all_probabilities = [], []
+        for moment, probabilities in self._looks(source):
+            moments.append(moment)
+            all_probabilities.append(probabilities)
+            if on_moment:
+                on_moment(moment)
+        labels = self._labels(np.mean(all_probabilities, axis=0))
+        return Classification(source, labels, moments, (time.perf_counter() - began_s) * 1000)
+
+    def _looks(self, source: str) -> Iterator[tuple[Moment, npt.NDArray[np.float32]]]:
+        spec = self._model.genome.input
+        live = pace_of(source) != FILE
+        # While a label is held back until its time, the frames of the next window wait.
+        with closing(arrivals(source, spec.resolution, 2 * self._every_s)) as frames:
+            for window in sliding_windows(frames, spec, self._every_s):
+                probabilities = self._probabilities(window)
+                if live and window.keeps_time:  # a file that is piped has no clock to keep
+                    time.sleep(max(0.0, window.arrived_s + self._every_s - time.monotonic()))
+                delay_ms = (time.monotonic() - window.arrived_s) * 1000
+                labels = self._labels(probabilities)
+                yield Moment(window.start_s, window.end_s, labels, delay_ms, window.dropped), probabilities
+
+    def _probabilities(self, window: Window) -> npt.NDArray[np.float32]:
+        import torch
+
+        from tvnsearch.data.sampling import middle_square, normalise, resize
+
+        top, left, height, width = middle_square(*window.pixels.shape[1:3])
+        pixels = resize(
+            window.pixels[:, top : top + height, left : left + width], self._model.genome.input.resolution
+        )
+        with torch.inference_mode():
+            logits = self._network(torch.from_numpy(normalise(pixels))[None])[0]
+        shares = logits.sigmoid() if self._model.card.multi_label else logits.softmax(0)
+        probabilities: npt.NDArray[np.float32] = shares.numpy()
+        return probabilities
+
+    def _labels(self, probabilities: npt.NDArray[np.float32]) -> list[Label]:
+        """The likeliest of all classes, the likeliest first."""
+        classes = self._model.card.classes
+        likeliest = np.argsort(-probabilities, kind="stable")[:MOST_LABELS]
+        return [Label(classes[index], float(probabilities[index])) for index in likeliest]

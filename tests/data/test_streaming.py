@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.videos import picture, write_live_webm, write_video
+from tvnsearch.data.decode import Frame, decode_clip
+from tvnsearch.data.streaming import (
+    DEVICE,
+    FILE,
+    PIPE,
+    Arrival,
+    FrameQueue,
+    arrivals,
+    pace_of,
+    sliding_windows,
+)
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import InputSpec
+
+RATE = 10
+
+
+def frame(number):
+    return Frame(number / RATE, np.full((2, 2, 3), number, np.uint8))
+
+
+def stream(frames):
+    return [Arrival(frame(number), 100 + number / RATE, 0) for number in range(frames)]
+
+
+def numbers(window):
+    return window.pixels[:, 0, 0, 0].tolist()
+
+
+@given(st.integers(1, 120), st.integers(1, 8), st.integers(1, 4), st.integers(1, 30))
+def test_windows_slide_evenly_and_reach_the_end(length, frames, stride, every):
+    spec = InputSpec(8, frames, stride)
+    seen = list(sliding_windows(stream(length), spec, every / RATE))
+    span = (frames - 1) * stride + 1
+    if length < span:
+        assert [numbers(window) for window in seen] == [
+            [min(place * stride, length - 1) for place in range(frames)]
+        ]
+        return
+    ends = [round(window.end_s * RATE) for window in seen]
+    for window, end in zip(seen, ends, strict=True):
+        assert numbers(window) == list(range(end - span + 1, end + 1, stride))
+        assert round(window.start_s * RATE) == end - span + 1
+        assert window.keeps_time
+    assert ends[0] == span - 1
+    assert ends[-1] == length - 1
+    assert set(np.diff(ends[:-1]).tolist()) <= {every}
+    assert len(ends) < 2 or ends[-1] - ends[-2] <= every
+
+
+def test_a_source_that_runs_ahead_of_the_clock_is_known():
+    fast = [arrival._replace(arrived_s=100 + number / 50) for number, arrival in enumerate(stream(40))]
+    assert not any(window.keeps_time for window in sliding_windows(fast, InputSpec(8, 4, 2), 1.0))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time as the test says."""
+    now = SimpleNamespace(s=0.0)
+    monkeypatch.setattr("tvnsearch.data.streaming.time", SimpleNamespace(monotonic=lambda: now.s))
+    return now
+
+
+def taken(waiting):
+    waiting.end(None)
+    return [arrival.frame.time_s * RATE for arrival in iter(waiting.get, None)]
+
+
+def put_from_a_thread(waiting, count):
+    thread = threading.Thread(target=lambda: [waiting.put(frame(number)) for number in range(count)])
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("pace", [FILE, PIPE])
+def test_what_comes_faster_than_the_clock_waits(clock, pace):
+    waiting = FrameQueue(pace, most_s=1.0)
+    thread = put_from_a_thread(waiting, 30)
+    seen = [waiting.get() for _ in range(15)]
+    assert thread.is_alive()
+    assert [arrival.frame.time_s * RATE for arrival in seen] == list(range(15))
+    seen += [waiting.get() for _ in range(15)]
+    thread.join()
+    assert [arrival.dropped for arrival in seen] == 30 * [0]
+
+
+@pytest.mark.parametrize("pace", [DEVICE, PIPE])
+def test_a_live_source_drops_the_oldest_when_it_falls_behind(clock, pace):
+    waiting = FrameQueue(pace, most_s=1.0)
+    for number in range(30):
+        clock.s = number / RATE + (3.0 if number else 0)
+        assert waiting.put(frame(number))
+    waiting.end(None)
+    seen = list(iter(waiting.get, None))
+    assert [round(arrival.frame.time_s * RATE) for arrival in seen] == list(range(19, 30))
+    assert seen[-1].dropped == 19
+
+
+def test_a_live_source_that_is_kept_up_with_drops_nothing(clock):
+    waiting = FrameQueue(DEVICE, most_s=1.0)
+    for number in range(100):
+        clock.s = number / RATE
+        waiting.put(frame(number))
+        assert waiting.get().dropped == 0
+
+
+def test_a_file_never_drops_however_late_it_is(clock):
+    waiting = FrameQueue(FILE, most_s=1.0)
+    thread = put_from_a_thread(waiting, 20)
+    seen = []
+    for _ in range(20):
+        clock.s += 10
+        seen.append(waiting.get())
+    thread.join()
+    assert [round(arrival.frame.time_s * RATE) for arrival in seen] == list(range(20))
+
+
+def test_closing_ends_a_thread_that_waits():
+    waiting = FrameQueue(FILE, most_s=0.5)
+    thread = put_from_a_thread(waiting, 50)
+    waiting.get()
+    waiting.close()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+
+
+def test_all_frames_of_a_file_arrive(tmp_path):
+    shades = [picture(64, 48, 40 + 3 * number) for number in range(60)]
+    path = write_video(tmp_path / "clip.webm", pictures=shades)
+    seen = list(arrivals(str(path), 16, 0.5))
+    assert np.array_equal(np.stack([arrival.frame.pixels for arrival in seen]), decode_clip(path, 16))
+    assert [arrival.frame.time_s for arrival in seen] == pytest.approx([n / 12 for n in range(60)], abs=2e-3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video" * 50])
+def test_what_is_no_video_is_one_sentence(tmp_path, content):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"expected a video in .*clip\.mp4.*give another"):
+        list(arrivals(str(path), 16, 1.0))
+
+
+def test_a_device_that_is_no_camera_is_one_sentence():
+    with pytest.raises(UserError, match="expected a video in /dev/null"):
+        list(arrivals("/dev/null", 16, 1.0))
+
+
+def test_sources_are_told_apart(tmp_path):
+    assert pace_of("-") == PIPE
+    assert pace_of("/dev/null") == DEVICE
+    assert pace_of(str(tmp_path / "clip.mp4")) == FILE
+
+
+COUNT = (
+    "import sys; from tvnsearch.data.streaming import arrivals;"
+    "print(len(list(arrivals('-', 16, 0.5))), 'torch' in sys.modules)"
+)
+
+
+def count_of_stdin(**stdin):
+    command = [sys.executable, "-c", COUNT]
+    done = subprocess.run(command, capture_output=True, check=True, **stdin)
+    return done.stdout.decode().strip()
+
+
+def test_a_pipe_is_read_as_it_comes_without_torch(tmp_path):
+    """A stream without an end that is known, and frames without a container."""
+    assert count_of_stdin(input=write_live_webm(tmp_path / "a.webm", 30).read_bytes()) == "30 False"
+    assert count_of_stdin(input=write_video(tmp_path / "a.ts", frames=30).read_bytes()) == "30 False"
+
+
+def test_a_file_on_stdin_may_have_its_index_at_its_end(tmp_path):
+    with write_video(tmp_path / "a.mp4", frames=30).open("rb") as file:
+        assert count_of_stdin(stdin=file) == "30 False"

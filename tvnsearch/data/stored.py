@@ -1,0 +1,156 @@
+"""A decoded video as one file: its frames, raw or as JPEG, then when each is shown, then what they are.
+
+    frames | end of each frame, uint64 bytes | time of each frame, float64 s | trailer
+
+A file whose trailer is not there, or does not fit its size, was cut off and is none of ours.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tvnsearch.data.decode import Frame, check_whole
+from tvnsearch.data.jpeg import JpegEncoder, decode_jpeg
+from tvnsearch.data.video import frames_between, nothing_between
+
+Form = Literal["raw", "jpeg"]
+
+TIME_ROUNDING_S = 0.001
+"""Matroska and webm round the times of frames to milliseconds."""
+
+_MAGIC = b"tvnclip1"
+_TRAILER = struct.Struct("<4sQQIId8s")
+"""Form, frames, frames announced by the source (0: none), height, width, frames a second (0: unknown)."""
+
+
+class Crop(NamedTuple):
+    """A part of a frame, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Frames:
+    """Frames of a stored video that follow each other: a clip. Nothing is read before `take`."""
+
+    def __init__(self, video: StoredVideo, first: int, last: int) -> None:
+        self.height, self.width = video.height, video.width
+        self._video, self._first, self._last = video, first, last
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def take(self, indices: npt.ArrayLike, crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+        """Read the frames of these numbers, cropped: uint8 RGB (frames, height, width, 3)."""
+        top, left, height, width = crop or Crop(0, 0, self.height, self.width)
+        numbers = self._first + np.asarray(indices)
+        return self._video.read(numbers, (slice(top, top + height), slice(left, left + width)))
+
+
+class StoredVideo:
+    """A decoded video, memory-mapped.
+
+    Raises ValueError when the file is not whole, OSError when it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        trailer = self._map[-_TRAILER.size :]
+        if len(trailer) < _TRAILER.size or not trailer.endswith(_MAGIC):
+            raise ValueError(f"{path} is not whole")
+        form, frames, self.announced, self.height, self.width, rate, _ = _TRAILER.unpack(trailer)
+        self.form: Form = "raw" if form == b"raw " else "jpeg"
+        self.frame_rate: float | None = rate or None
+        tables = len(self._map) - _TRAILER.size - 16 * frames
+        if tables < 0:
+            raise ValueError(f"{path} is not whole")
+        self._ends = np.frombuffer(self._map[tables : tables + 8 * frames], np.uint64).astype(np.int64)
+        self.times_s = np.frombuffer(self._map[tables + 8 * frames : -_TRAILER.size], np.float64)
+        if not frames or self._ends[-1] != tables:
+            raise ValueError(f"{path} is not whole")
+        if self.form == "raw":
+            pixels = np.frombuffer(self._map, np.uint8, count=tables)
+            self._raw = pixels.reshape(frames, self.height, self.width, 3)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its file."""
+        return len(self._map)
+
+    def part(self, path: Path, start_s: float, end_s: float | None) -> Frames:
+        """The frames that are shown from `start_s` until before `end_s` (None: the end): the clip of `path`.
+
+        Raises BrokenClip when there are none, or fewer than three quarters of those announced.
+        """
+        first = int(np.searchsorted(self.times_s, start_s - TIME_ROUNDING_S)) if start_s else 0
+        last = len(self.times_s)
+        if end_s is not None:
+            last = int(np.searchsorted(self.times_s, end_s - TIME_ROUNDING_S))
+        if last <= first:
+            raise nothing_between(path, start_s, end_s)
+        check_whole(path, last - first, frames_between(self.announced, self.frame_rate, start_s, end_s))
+        return Frames(self, first, last)
+
+    def read(self, numbers: npt.NDArray[np.int64], crop: tuple[slice, slice]) -> npt.NDArray[np.uint8]:
+        """The frames of these numbers, each cropped to rows and columns."""
+        if self.form == "raw":
+            return self._raw[numbers, *crop]
+        distinct, places = np.unique(numbers, return_inverse=True)
+        starts = np.where(distinct > 0, self._ends[distinct - 1], 0)
+        decoded = [
+            decode_jpeg(self._map[start:end])[crop]
+            for start, end in zip(starts.tolist(), self._ends[distinct].tolist(), strict=True)
+        ]
+        return np.stack(decoded)[places]
+
+
+def open_stored(path: Path) -> StoredVideo | None:
+    """A stored video; None where there is none, or it is not whole."""
+    try:
+        return StoredVideo(path)
+    except (OSError, ValueError):
+        return None
+
+
+class VideoWriter:
+    """Writes a stored video frame by frame, so that one of any length needs the memory of one frame."""
+
+    def __init__(self, file: BinaryIO, form: Form) -> None:
+        self._file, self._form = file, form
+        self._encoder: JpegEncoder | None = None
+        self._size = (0, 0)
+        self._ends: list[int] = []
+        self._times_s: list[float] = []
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far."""
+        return len(self._ends)
+
+    def add(self, frame: Frame) -> None:
+        """Write the next frame; all have the size of the first."""
+        height, width = self._size = frame.pixels.shape[:2]
+        if self._form == "jpeg":
+            self._encoder = self._encoder or JpegEncoder(width, height)
+            content = self._encoder(frame.pixels)
+        else:
+            content = frame.pixels.tobytes()
+        self._file.write(content)
+        self._ends.append((self._ends[-1] if self._ends else 0) + len(content))
+        self._times_s.append(frame.time_s)
+
+    def finish(self, announced: int, frame_rate: float | None) -> None:
+        """Make the file whole; `announced` frames at `frame_rate` are the source's own account."""
+        self._file.write(np.asarray(self._ends, np.uint64).tobytes())
+        self._file.write(np.maximum.accumulate(np.asarray(self._times_s, np.float64)).tobytes())
+        form = b"raw " if self._form == "raw" else b"jpeg"
+        self._file.write(_TRAILER.pack(form, self.frames, announced, *self._size, frame_rate or 0.0, _MAGIC))

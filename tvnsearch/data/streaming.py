@@ -1,0 +1,245 @@
+"""A video that may never end, as a window that slides over it: files, cameras, and streams on stdin."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+
+from tvnsearch.data.decode import Frame, read_frames
+from tvnsearch.data.stored import TIME_ROUNDING_S
+from tvnsearch.data.video import CONTAINERS, BrokenClip, Video, open_video, reading, video_of
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import InputSpec
+
+STDIN = "-"
+
+STREAMS = f"{CONTAINERS},h264,hevc,mjpeg,mpjpeg,nut,yuv4mpegpipe"
+"""What is read from stdin: also what has no container, as cameras send it."""
+
+CAMERA = "video4linux2"
+
+ANALYSED_US = "500000"
+"""Of a stream on stdin, before its first frame is given out: FFmpeg's five seconds would be a delay."""
+
+CLOCK_SHARE = 0.5
+"""Of the time that frames are shown for, in which those of a live source take at least to arrive."""
+
+
+class Pace(NamedTuple):
+    """What happens to a frame for which there is no room yet: its source waits, or older frames are dropped.
+
+    A source that does both waits as long as it is not behind the clock.
+    """
+
+    waits: bool
+    drops: bool
+
+
+FILE, PIPE, DEVICE = Pace(True, False), Pace(True, True), Pace(False, True)
+
+
+class Arrival(NamedTuple):
+    """A frame, when it arrived by `time.monotonic`, and the frames that were dropped before it, in all."""
+
+    frame: Frame
+    arrived_s: float
+    dropped: int
+
+
+class Window(NamedTuple):
+    """What a network looks at: uint8 pixels (frames, height, width, 3), shown from `start_s` to `end_s`.
+
+    Its last frame arrived at `arrived_s` by `time.monotonic`. `keeps_time`: since the window before it,
+    frames came about as fast as they are shown, not as those of a file do. `dropped` counts frames from the
+    beginning of the stream.
+    """
+
+    start_s: float
+    end_s: float
+    pixels: npt.NDArray[np.uint8]
+    arrived_s: float
+    keeps_time: bool
+    dropped: int
+
+
+def pace_of(source: str) -> Pace:
+    """How a source has to be read: `-`, the file of a camera, or a video file."""
+    if source == STDIN:
+        return PIPE
+    return DEVICE if Path(source).is_char_device() else FILE
+
+
+def arrivals(source: str, resolution: int, most_s: float) -> Generator[Arrival]:
+    """The frames of a source as they come: a video file, a camera (`/dev/video0`), or stdin (`-`).
+
+    They are read on a thread of their own, and at most `most_s` seconds of them wait; then the source's pace
+    decides. Close the generator to end the thread.
+
+    Raises UserError when the source is none of these, cannot be decoded, or breaks off.
+    """
+    waiting = FrameQueue(pace_of(source), most_s)
+
+    def fill() -> None:
+        try:
+            with _open(source) as video:
+                frame = None
+                for frame in read_frames(video, resolution):
+                    if not waiting.put(frame):
+                        return
+            if frame is None:
+                raise BrokenClip(Path(source), "no frame of it can be decoded")
+            waiting.end(None)
+        except BaseException as error:  # raised again where the frames are used
+            waiting.end(error)
+
+    # A source that is silent cannot be interrupted: its thread ends with the process.
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        while (arrival := waiting.get()) is not None:
+            yield arrival
+    except BrokenClip as broken:
+        raise UserError(
+            f"expected a video in {source}, but it cannot be decoded ({broken.reason}); give another one"
+        ) from None
+    finally:
+        waiting.close()
+
+
+def sliding_windows(frames: Iterable[Arrival], spec: InputSpec, every_s: float) -> Iterator[Window]:
+    """The last frames that `spec` spans, each time that `every_s` more of a video have come, and at its end.
+
+    A video that is too short is one window, in which the last frame is held.
+    """
+    span = (spec.frames - 1) * spec.frame_stride + 1
+    seen: deque[Arrival] = deque(maxlen=span)
+    before: Arrival | None = None
+    due_s = -math.inf
+    fresh = False
+    for arrival in frames:
+        before = before or arrival
+        seen.append(arrival)
+        fresh = True
+        if len(seen) == span and arrival.frame.time_s >= due_s - TIME_ROUNDING_S:
+            yield _window(seen, spec, before)
+            late = due_s + every_s <= arrival.frame.time_s
+            due_s = every_s + (arrival.frame.time_s if late else due_s)
+            before, fresh = arrival, False
+    if fresh and before is not None:
+        yield _window(seen, spec, before)
+
+
+class FrameQueue:
+    """Frames between the thread that reads them and the one that looks at them."""
+
+    def __init__(self, pace: Pace, most_s: float) -> None:
+        self._pace, self._most_s = pace, most_s
+        self._frames: deque[Arrival] = deque()
+        self._changed = threading.Condition()
+        self._first: Arrival | None = None
+        self._dropped = 0
+        self._ended = self._closed = False
+        self._error: BaseException | None = None
+
+    def put(self, frame: Frame) -> bool:
+        """Add a frame, as soon as there is room; False when nobody looks any more."""
+        with self._changed:
+            arrival = Arrival(frame, time.monotonic(), 0)
+            self._first = self._first or arrival
+            while self._is_full(frame) and not self._closed:
+                if self._pace.drops and not (self._pace.waits and self._is_in_time(frame)):
+                    self._frames.popleft()
+                    self._dropped += 1
+                else:
+                    self._changed.wait(timeout=0.05)
+            self._frames.append(Arrival(frame, time.monotonic(), self._dropped))
+            self._changed.notify_all()
+            return not self._closed
+
+    def get(self) -> Arrival | None:
+        """The next frame, as soon as there is one; None at the end. Raises what ended the reading."""
+        with self._changed:
+            while not self._frames and not self._ended:
+                self._changed.wait(timeout=0.5)
+            if self._frames:
+                arrival = self._frames.popleft()
+                self._changed.notify_all()
+                return arrival
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def end(self, error: BaseException | None) -> None:
+        """No frame will follow, for the reason of an error or at the video's end."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _is_full(self, frame: Frame) -> bool:
+        return bool(self._frames) and frame.time_s - self._frames[0].frame.time_s > self._most_s
+
+    def _is_in_time(self, frame: Frame) -> bool:
+        assert self._first is not None
+        elapsed_s = time.monotonic() - self._first.arrived_s
+        return elapsed_s - (frame.time_s - self._first.frame.time_s) <= self._most_s
+
+
+class _Stdin:
+    """Stdin as it comes: a buffered reader would wait until it has as much as it was asked for."""
+
+    def read(self, size: int) -> bytes:
+        return os.read(sys.stdin.fileno(), size)
+
+
+@contextmanager
+def _open(source: str) -> Iterator[Video]:
+    pace, path = pace_of(source), Path(source)
+    if pace == FILE:
+        with open_video(path) as video:
+            yield video
+        return
+    if pace == PIPE and sys.stdin.isatty():
+        raise BrokenClip(path, "stdin is a terminal; pipe a video into it")
+    with reading(path), _opened_live(source, pace) as container:
+        yield video_of(path, container)
+
+
+def _opened_live(source: str, pace: Pace) -> InputContainer:
+    if pace == DEVICE:
+        return av.open(source, "r", format=CAMERA)
+    # A file on stdin can be read from any place, which an mp4 needs whose index is at its end.
+    file = sys.stdin.buffer if sys.stdin.seekable() else _Stdin()
+    options = {"protocol_whitelist": "pipe", "format_whitelist": STREAMS, "analyzeduration": ANALYSED_US}
+    return av.open(file, "r", options=options)
+
+
+def _window(seen: deque[Arrival], spec: InputSpec, before: Arrival) -> Window:
+    places = [min(number * spec.frame_stride, len(seen) - 1) for number in range(spec.frames)]
+    start, end = seen[0], seen[-1]
+    elapsed_s, shown_s = end.arrived_s - before.arrived_s, end.frame.time_s - before.frame.time_s
+    return Window(
+        start.frame.time_s,
+        end.frame.time_s,
+        np.stack([seen[place].frame.pixels for place in places]),
+        end.arrived_s,
+        elapsed_s >= CLOCK_SHARE * shown_s,
+        end.dropped,
+    )
