@@ -43,6 +43,14 @@ def test_same_seed_same_batches(cache):
     assert not all(torch.equal(a.clips, b.clips) for a, b in zip(one, other, strict=True))
 
 
+def test_batches_from_any_number_on_are_the_same(cache):
+    later = training_batches(cache, cache.dataset.train, SPEC, 5, 1, first=3)
+    with closing(later) as batches:
+        for whole, begun_later in zip(first_batches(cache, 1)[3:], batches, strict=False):
+            assert torch.equal(whole.clips, begun_later.clips)
+            assert torch.equal(whole.labels, begun_later.labels)
+
+
 def test_labels_belong_to_their_clips(cache):
     for clips, labels in first_batches(cache, 0):
         assert clips.shape == (5, 4, 12, 12, 3)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
+from itertools import count
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -33,22 +36,20 @@ class Batch(NamedTuple):
 
 
 def training_batches(
-    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, seed: int
+    cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, batch_size: int, seed: int, first: int = 0
 ) -> Generator[Batch]:
     """Batches without end: every clip once an epoch in random order, random start and crop.
 
-    Half of the clips are mirrored where that changes no class (`Dataset.mirrorable`). Same seed, same
-    batches. Close the iterator (`contextlib.closing`) to end its thread.
+    Half of the clips are mirrored where that changes no class (`Dataset.mirrorable`). A batch is decided by
+    the seed and its number alone: a training that is gone on with begins with batch `first`. Close the
+    iterator (`contextlib.closing`) to end its thread.
     """
     usable = cache.usable(clips)
-    rng = np.random.default_rng(seed)
 
     def batches() -> Iterator[Batch]:
-        order: list[int] = []
-        while True:
-            while len(order) < batch_size:
-                order.extend(rng.permutation(len(usable)).tolist())
-            chosen, order = [usable[i] for i in order[:batch_size]], order[batch_size:]
+        for number in count(first):
+            rng = np.random.default_rng((seed, 1, number))
+            chosen = [usable[place] for place in _places(len(usable), batch_size, seed, number)]
             frames = torch.from_numpy(
                 np.stack([take_frames(cache.frames(clip), spec, rng) for clip in chosen])
             )
@@ -78,6 +79,18 @@ def evaluation_batches(
             yield Batch(to_network_input(frames, spec.resolution), _labels(cache, chosen))
 
     return _read_ahead(batches)
+
+
+def _places(clips: int, batch_size: int, seed: int, number: int) -> Iterator[int]:
+    """Which clips are in a batch: its part of epochs strung together, each in an order of its own."""
+    begin, end = number * batch_size, (number + 1) * batch_size
+    for epoch in range(begin // clips, (end - 1) // clips + 1):
+        yield from _order(clips, seed, epoch)[max(begin - epoch * clips, 0) : end - epoch * clips].tolist()
+
+
+@lru_cache(maxsize=4)
+def _order(clips: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng((seed, 0, epoch)).permutation(clips)
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
