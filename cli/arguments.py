@@ -37,6 +37,9 @@ MaxGflopsOption = Annotated[
 MaxMbOption = Annotated[
     float | None, typer.Option("--max-mb", help="Most megabytes of weights as deployed, in the run's dtype.")
 ]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="The folder of a training, or of a run (its winner).")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

@@ -12,15 +12,16 @@ import msgspec
 import platformdirs
 from msgspec import Struct
 
+from cli.clips import clip_cache_folder, prepare_clips
 from cli.compose import DeviceLatency, TrainedFitness, database_path, open_clips
-from cli.handover import ModelCard, export_winner, load_winner, winner_folder
+from cli.handover import ModelCard, export_winner, load_model, winner_folder, write_model
 from cli.output import ProgressBar, say
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.moving_digits import generate
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.drawing import block_lines
-from tvnsearch.genome.genome import Genome, genome_to_json
+from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
@@ -126,7 +127,7 @@ def start(request: Request, run: Path | None) -> Path:
             setup=msgspec.to_builtins(request),
         )
         check_reachable(plan, latency)
-        _prepare(cache)
+        prepare_clips(cache)
         plan = _timed(plan, request, latency, source)
     Journal.create(run, plan).close()
     return run
@@ -149,7 +150,7 @@ def _search(journal: Journal) -> None:
     request = msgspec.convert(plan.setup, Request)
     device = _device(request)
     cache, source = _clips(request)
-    _prepare(cache)
+    prepare_clips(cache)
     with (
         DeviceLatency.open(device, database_path(_path(request.db)), plan.classes) as latency,
         TrainedFitness(source, _search_recipe(plan), request.device) as fitness,
@@ -205,21 +206,7 @@ def _clips(request: Request) -> tuple[ClipCache, DataSource]:
     else:
         address = request.data
     resolution = load_space(request.space).resolution.max
-    return open_clips(address, platformdirs.user_cache_path("tvnsearch") / "clips", resolution, seed=0)
-
-
-def _prepare(cache: ClipCache) -> None:
-    dataset = cache.dataset
-    say(
-        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
-        f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
-    )
-    with ProgressBar("decode clips") as bar:
-        done = cache.prepare(lambda done, total: bar.update(done / total))
-    for broken in done.broken[:5]:
-        say(f"left out: {broken}")
-    if len(done.broken) > 5:
-        say(f"left out: {len(done.broken) - 5} more broken clips")
+    return open_clips(address, clip_cache_folder(), resolution, seed=0)
 
 
 def _device(request: Request) -> Device:
@@ -336,12 +323,10 @@ def _hand_over(
             say("the longer training did not help: the weights of the search are handed over")
             shutil.copyfile(weights_path(run, number), weights)
     test = fitness.evaluate(genome, weights, "test")
-    (folder / "genome.json").write_text(genome_to_json(genome))
     dataset = cache.dataset
-    card = ModelCard(dataset.classes, dataset.multi_label)
-    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+    write_model(folder, genome, ModelCard(dataset.classes, dataset.multi_label, data=dataset.address))
     try:
-        relative_error: float | None = export_winner(load_winner(run), folder / "model.onnx")
+        relative_error: float | None = export_winner(load_model(run), folder / "model.onnx")
     except UserError as missing:
         say(f"no ONNX file: {missing}")
         relative_error = None

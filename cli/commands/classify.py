@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import JsonOption, RunArgument
+from cli.arguments import JsonOption, ModelArgument
 
 
 def classify(
-    run: RunArgument,
+    model: ModelArgument,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Label videos with a run's winner."""
-    from cli.handover import classify_video, load_winner
+    """Label videos with a trained network or a run's winner."""
+    from cli.handover import classify_video, load_model
     from cli.output import print_json, print_table
 
-    winner = load_winner(run)
-    results = [classify_video(winner, video) for video in videos]
+    trained = load_model(model)
+    results = [classify_video(trained, video) for video in videos]
     if as_json:
         print_json(results)
         return
