@@ -73,7 +73,7 @@ def main() -> None:
                 "times_as_fast": times,
                 "precision": precision,
                 "largest_relative_difference_of_logits": difference,
-                **vars(arguments),
+                **{key: value for key, value in vars(arguments).items() if key != "only"},
             }
         )
     )

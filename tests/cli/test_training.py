@@ -134,7 +134,7 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.slow
 def test_a_training_is_interrupted_and_gone_on_with(world: World) -> None:
     """By Ctrl-C, after its first checkpoint; the second half ends where an uninterrupted one does."""
-    (world.folder / "recipe.toml").write_text("iterations = 12000\nbatch_size = 8\n")
+    (world.folder / "recipe.toml").write_text("iterations = 8000\nbatch_size = 8\n")
     process = world.start(*TRAIN, "--out", "net")
     while not (world.folder / "net" / "checkpoint.json").exists():
         with pytest.raises(subprocess.TimeoutExpired):
@@ -143,7 +143,7 @@ def test_a_training_is_interrupted_and_gone_on_with(world: World) -> None:
     errors = process.communicate()[1]
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert world.json("train", "net", "--resume", "--threads", 1)["iterations"] == 12000
+    assert world.json("train", "net", "--resume", "--threads", 1)["iterations"] == 8000
     world.json(*TRAIN, "--out", "whole")
     weights = [(world.folder / name / "weights.safetensors").read_bytes() for name in ("net", "whole")]
     assert weights[0] == weights[1]
