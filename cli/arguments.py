@@ -52,6 +52,9 @@ ResumeExecutorOption = Annotated[
 ResumeAddressOption = Annotated[
     str | None, typer.Option("--address", help="Of the Ray cluster; else as it began.")
 ]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="The folder of a training, or of a run (its winner).")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}

@@ -1,4 +1,4 @@
-"""What GENOME means on the command line: a zoo name, a genome file, or a run (its winner)."""
+"""What GENOME means on the command line: a zoo name, a genome file, a run (its winner), or a training."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ def resolve_genome(name: str) -> Genome:
     """The genome that a user named.
 
     Raises:
-        UserError: it is none of the three, or the run has no winner yet.
+        UserError: it is none of these, or the run has no winner yet.
     """
     if name in zoo():
         return load_zoo(name)
     path = Path(name)
     if path.is_dir():
+        if (path / "genome.json").is_file():
+            return load_genome(path / "genome.json")
         winner = path / "winner" / "genome.json"
         if not winner.is_file():
             raise UserError(

@@ -1,4 +1,4 @@
-"""The winner of a run as files: genome, weights, what its outputs mean, and exported."""
+"""A trained network as files: genome, weights, what its outputs mean, and exported."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from msgspec import Struct
 from cli.run_report import winner_folder
 from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Genome, load_genome
+from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork
 
 
 class ModelCard(Struct, frozen=True):
-    """What a user needs beside genome and weights: the meaning of inputs and outputs."""
+    """What a user needs beside genome and weights: the meaning of inputs and outputs.
+
+    `data` is the address of the clips that it was trained on.
+    """
 
     classes: tuple[str, ...]
     multi_label: bool
     pixel_mean: float = PIXEL_MEAN
     pixel_std: float = PIXEL_STD
+    data: str = ""
 
 
 class TrainedModel(Struct, frozen=True):
@@ -34,18 +38,24 @@ class TrainedModel(Struct, frozen=True):
     weights: Path
 
 
-def load_winner(run: Path) -> TrainedModel:
-    """The winner of a run.
+def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
+    """Write what belongs beside the weights in a folder that `load_model` reads."""
+    (folder / "genome.json").write_text(genome_to_json(genome))
+    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+
+
+def load_model(path: Path) -> TrainedModel:
+    """The network that was trained in a folder, or the winner of a run.
 
     Raises:
-        UserError: the run has none yet.
+        UserError: there is none, or none yet.
     """
-    folder = winner_folder(run)
+    folder = path if (path / "model.json").is_file() else winner_folder(path)
     card = folder / "model.json"
     if not card.is_file():
         raise UserError(
-            f"expected a run with a winner in {run}, but there is no {card}; "
-            f"see how it stands with `tvnsearch status {run}`"
+            f"expected a trained network or a run with a winner in {path}, but there is no {card}; see how a "
+            f"run stands with `tvnsearch status {path}`, or go on with `tvnsearch train {path} --resume`"
         )
     return TrainedModel(
         load_genome(folder / "genome.json"),

@@ -11,6 +11,7 @@ from cli.commands import (
     data,
     db,
     doctor,
+    evaluate,
     evolve,
     export,
     finalists,
@@ -25,6 +26,7 @@ from cli.commands import (
     scale,
     show,
     status,
+    train,
     zoo,
 )
 from tvnsearch.errors import UserError
@@ -52,10 +54,12 @@ for command in (
     status.status,
     pick.pick,
     finalists.finalists,
+    train.train,
     classify.classify,
     export.export,
 ):
     app.command()(command)
+app.command("eval")(evaluate.evaluate)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(lut.app, name="lut")
 app.add_typer(db.app, name="db")

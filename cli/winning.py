@@ -8,14 +8,13 @@ from pathlib import Path
 import msgspec
 
 from cli.compose import TrainedFitness
-from cli.handover import ModelCard, export_winner, load_winner
+from cli.handover import ModelCard, export_winner, load_model, write_model
 from cli.output import ProgressBar, say
 from cli.planning import FINAL_SHARE, ITERATIONS_WITHOUT_END
 from cli.request import Request
 from cli.run_report import FinalScores, final_scores, winner_folder
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import genome_to_json
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.individual import Finalist, Individual, Winner
 from tvnsearch.search.run_folder import finalist_weights_path, weights_path
@@ -72,11 +71,9 @@ def _write_files(
     folder, genome = winner_folder(run), individual.genome
     (folder / "scores.json").unlink(missing_ok=True)
     test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
-    (folder / "genome.json").write_text(genome_to_json(genome))
-    card = ModelCard(dataset.classes, dataset.multi_label)
-    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+    write_model(folder, genome, ModelCard(dataset.classes, dataset.multi_label, data=dataset.address))
     try:
-        relative_error: float | None = export_winner(load_winner(run), folder / "model.onnx")
+        relative_error: float | None = export_winner(load_model(run), folder / "model.onnx")
     except UserError as missing:
         say(f"no ONNX file: {missing}")
         relative_error = None

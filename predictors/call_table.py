@@ -32,7 +32,7 @@ TYPES = (
     "concat",
     "head",
 )
-MODES = ("", "avg", "max", "clip_sigmoid", "clip_hsigmoid", "frame_sigmoid", "frame_hsigmoid")
+MODES = ("", "avg", "max", "clip_sigmoid", "clip_hsigmoid", "frame_sigmoid", "frame_hsigmoid", "per_frame")
 ACTIVATIONS = ("none", "relu", "relu6", "swish", "hswish")
 """What codes stand for, each the place in its tuple."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import JsonOption, RunArgument
+from cli.arguments import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
     from cli.classification import Classifier, Moment
@@ -19,7 +19,7 @@ SAID_EVERY_S = 10.0
 
 
 def classify(
-    run: RunArgument,
+    model: ModelArgument,
     videos: Annotated[
         list[str],
         typer.Argument(metavar="VIDEO...", help="Video files, or one camera (/dev/video0) or - (stdin)."),
@@ -29,9 +29,9 @@ def classify(
     ] = 1.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Label videos, or a stream while it comes, with a run's winner."""
+    """Label videos, or a stream while it comes, with a trained network or a run's winner."""
     from cli.classification import Classifier
-    from cli.handover import load_winner
+    from cli.handover import load_model
     from cli.output import print_json, print_table
     from tvnsearch.data.streaming import FILE, pace_of
     from tvnsearch.errors import UserError
@@ -39,7 +39,7 @@ def classify(
     live = [video for video in videos if pace_of(video) != FILE]
     if live and len(videos) > 1:
         raise UserError(f"expected one stream alone, got {len(videos)} videos and among them {live[0]}")
-    classifier = Classifier(load_winner(run), every)
+    classifier = Classifier(load_model(model), every)
     if live:
         _follow(classifier, live[0], as_json)
         return

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import JsonOption, RunArgument
+from cli.arguments import JsonOption, ModelArgument
 
 
 def export(
-    run: RunArgument,
+    model: ModelArgument,
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     file_format: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
-    """Export a run's winner, checked against torch in the runtime that it is for."""
-    from cli.handover import export_winner, load_winner
+    """Export a trained network or a run's winner, checked against torch in the runtime that it is for."""
+    from cli.handover import export_winner, load_model
     from cli.output import print_json, say
     from tvnsearch.errors import UserError
 
     if file_format != "onnx":
         raise UserError(f"expected --format onnx, got '{file_format}'")
-    error = export_winner(load_winner(run), out)
+    error = export_winner(load_model(model), out)
     if as_json:
         print_json({"path": str(out), "max_relative_error": error})
         return

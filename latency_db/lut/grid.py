@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from latency_db.lut.blocks import inverted_residual
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall, Shape, add_call, concat_call, head_call
-from tvnsearch.genome.genome import Block
+from tvnsearch.genome.genome import Block, Head
 from tvnsearch.genome.layers import Activation, Branches, Filters, Layer
 from tvnsearch.genome.trace import trace_block
 
@@ -32,7 +32,7 @@ _LAYERS: dict[str, type[Struct]] = {
 _JOINS: dict[str, dict[str, Any]] = {
     "add": {"activation": Activation},
     "concat": {},
-    "head": {"classes": _Classes},
+    "head": {"classes": _Classes, "head": Head},
 }
 
 
@@ -120,7 +120,7 @@ def _executed(kind: str, point: dict[str, Any]) -> tuple[tuple[LayerCall, ...], 
     frames, height, channels = (point.pop(key) for key in INPUT_KEYS)
     shape = Shape(frames, height, height, channels)
     if kind == "head":
-        return (head_call(shape, point["classes"]),), None
+        return (head_call(shape, point["classes"], point.get("head", "mean")),), None
     if kind == "concat":
         return (concat_call(shape),), None
     if kind == "add":

@@ -60,6 +60,11 @@ def test_it_is_recognised_and_can_be_named(layout, root):
     assert open_dataset(dataset.address) == dataset
 
 
+def test_charades_alone_is_scored_by_its_own_protocol(layout, root):
+    expected = "charades" if layout.name == "charades" else "standard"
+    assert opened(layout, root).protocol == expected
+
+
 def test_a_relative_path_is_the_same(layout, root, monkeypatch):
     monkeypatch.chdir(root.parent)
     assert open_dataset(f"{layout.name}:{root.name}") == opened(layout, root)

@@ -58,6 +58,12 @@ def test_a_shortcut_makes_block_boundaries_count() -> None:
     assert genome_id(together) != genome_id(apart)
 
 
+def test_the_head_counts_where_frames_reach_it() -> None:
+    several, single = _genome(Block((CONV,))), _genome(Block((CONV, TemporalPool("avg", 4, 4))))
+    assert genome_id(several) != genome_id(replace(several, head="per_frame"))
+    assert genome_id(single) == genome_id(replace(single, head="per_frame"))
+
+
 def test_frame_stride_counts_with_several_frames() -> None:
     genome = _genome(Block((CONV,)))
     assert genome_id(genome) != genome_id(replace(genome, input=InputSpec(32, 4, 2)))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.genome.strategies import MOBILE, PAPER, genomes
 from tvnsearch.errors import UserError
@@ -70,6 +71,16 @@ def test_a_known_convolution_is_counted_by_hand() -> None:
     assert call.params == 3 * 3 * 3 * 16 + 2 * 16
     assert call.macs == 3 * 3 * 3 * 16 * 4 * 16 * 16
     assert call.bytes_moved == 4 * (4 * 32 * 32 * 3 + 4 * 16 * 16 * 16 + call.params)
+
+
+def test_a_head_for_each_frame_is_counted_for_each_frame() -> None:
+    genome = _one_block(SpatialConv(16, 3, 2))
+    mean, per_frame = (trace(replace(genome, head=head), 10).head for head in ("mean", "per_frame"))
+    assert (mean.params, mean.macs) == (16 * 10 + 10, 16 * 10)
+    assert (per_frame.params, per_frame.macs) == (16 * 10 + 10, 4 * 16 * 10)
+    assert per_frame.bytes_moved == mean.bytes_moved + 4 * 2 * 4 * 10
+    single = _one_block(SpatialConv(16), TemporalPool("avg", 4, 4))
+    assert trace(replace(single, head="per_frame")).head == trace(single).head
 
 
 def test_what_does_nothing_is_not_called() -> None:

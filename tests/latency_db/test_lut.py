@@ -185,6 +185,7 @@ def test_a_grid_has_every_combination_as_it_is_executed(tmp_path):
         in_height = [7]
         in_channels = [8]
         classes = [10]
+        head = ["per_frame"]
         """
     )
     grid = read_grid(path)
@@ -200,7 +201,7 @@ def test_a_grid_has_every_combination_as_it_is_executed(tmp_path):
         *(layer_call(SpatialConv(16, 3, 1, "relu"), shape) for shape in shapes),
         *parts,
         layer_call(TemporalConv(16, 3), Shape(4, 14, 14, 8)),
-        head_call(Shape(2, 7, 7, 8), 10),
+        head_call(Shape(2, 7, 7, 8), 10, "per_frame"),
     }
     assert grid.blocks == ((inverted_residual_call(small, 8, 16, 3, 1, "relu", True), parts),)
     assert grid.idle == {"temporal_conv": 1}

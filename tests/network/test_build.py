@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import operator
 import random
 import subprocess
 import sys
@@ -180,6 +182,31 @@ def test_every_layer_keeps_the_one_layout(layer: Layer, shape: tuple[int, int], 
             module.register_forward_hook(check)
     with torch.inference_mode():
         network(_clips(genome, batch=2))
+
+
+PER_FRAME = Genome(InputSpec(9, 4), (Block((SpatialConv(5, 3, 2, "relu"),)),), "per_frame")
+
+
+def test_a_head_for_each_frame_counts_trains_and_folds() -> None:
+    _assert_counts_equal_torch(PER_FRAME)
+    _assert_runs_trains_and_deploys_to_the_same_logits(PER_FRAME)
+
+
+def test_a_head_for_each_frame_weighs_frames_by_their_logits() -> None:
+    torch.manual_seed(0)
+    network = build_network(PER_FRAME, 3).eval()
+    torch.nn.init.normal_(network.head.classifier.weight, std=5)
+    features = torch.randn(2 * 4, 5, 5, 5).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        pooled = network.head(features)
+        for clip in range(2):
+            for label in range(3):
+                weight, bias = network.head.classifier.weight[label], network.head.classifier.bias[label]
+                means = features[4 * clip : 4 * clip + 4].mean(dim=(2, 3))
+                logits = [float(mean @ weight + bias) for mean in means]
+                shares = [math.exp(logit / 2) for logit in logits]
+                expected = sum(map(operator.mul, shares, logits)) / sum(shares)
+                assert float(pooled[clip, label]) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_moving_between_the_views_copies_nothing() -> None:

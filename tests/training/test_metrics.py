@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tvnsearch.training.metrics import mean_average_precision, score, top_k
+from tvnsearch.training.metrics import (
+    Scores,
+    average_precisions,
+    mean_average_precision,
+    mean_scores,
+    score,
+    top_k,
+)
 
 shapes = st.tuples(st.integers(1, 12), st.integers(2, 9))
 logit_arrays = shapes.flatmap(
@@ -35,6 +44,55 @@ def test_mean_average_precision_is_the_mean_over_classes_with_positives(logits, 
     present = [c for c in range(logits.shape[1]) if labels[:, c].any()]
     expected = [brute_average_precision(logits[:, c], labels[:, c]) for c in present]
     assert mean_average_precision(logits, labels) == pytest.approx(np.mean(expected) if expected else 0.0)
+
+
+def charades_script(scores, positives):
+    """The maths of the data set's own script, a clip at a time: AP of each class, None without a positive."""
+    precisions = []
+    for c in range(scores.shape[1]):
+        keyed = [
+            (-math.inf if not positives[clip].any() else scores[clip, c], clip) for clip in range(len(scores))
+        ]
+        order = [clip for _, clip in sorted(keyed, key=lambda pair: -pair[0])]
+        right = wrong = 0
+        total = 0.0
+        for clip in order:
+            if positives[clip, c]:
+                right += 1
+                total += right / (right + wrong)
+            else:
+                wrong += 1
+        precisions.append(total / right if right else None)
+    return precisions
+
+
+@given(shapes, st.data())
+def test_charades_is_scored_as_by_its_script(shape, data):
+    """Few distinct scores, so that there are ties, and clips of no class."""
+    logits = data.draw(hnp.arrays(np.float32, shape, elements=st.sampled_from([-2.0, 0.0, 0.5, 3.0])))
+    labels = data.draw(hnp.arrays(np.float32, shape, elements=st.sampled_from([0.0, 0.0, 1.0])))
+    expected = charades_script(logits, labels)
+    found = average_precisions(logits, labels, "charades")
+    assert [None if math.isnan(each) else each for each in found] == pytest.approx(expected)
+    known = [each for each in expected if each is not None]
+    assert mean_average_precision(logits, labels, "charades") == pytest.approx(
+        np.mean(known) if known else 0.0
+    )
+
+
+def test_videos_of_no_action_come_last_for_charades_alone():
+    logits = np.array([[3.0], [2.0], [1.0]], np.float32)
+    labels = np.array([[0.0], [1.0], [0.0]], np.float32)
+    assert average_precisions(logits, labels).tolist() == [0.5]
+    assert average_precisions(logits, labels, "charades").tolist() == [1.0]
+    assert score(logits, labels, "charades").fitness == 1.0
+
+
+def test_the_mean_over_splits():
+    splits = [Scores(10, top1=0.5, top5=0.9), Scores(20, top1=0.6, top5=0.9), Scores(30, top1=0.7, top5=1.0)]
+    mean = mean_scores(splits)
+    assert (mean.clips, mean.top1, mean.mean_average_precision) == (60, pytest.approx(0.6), None)
+    assert mean.fitness == pytest.approx(0.6 + 2.8 / 3)
 
 
 def test_few_classes_are_all_in_the_top_five():

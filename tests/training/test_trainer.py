@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tvnsearch.network.build import build_network
+from tvnsearch.training.evaluation import evaluate
 from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.trainer import _learning_rate_factor, _optimizer, evaluate, train
+from tvnsearch.training.trainer import train
 from tvnsearch.training.weights import load_weights
 
 SHORT = Recipe(iterations=8, batch_size=8)
@@ -86,29 +87,27 @@ def test_multi_label_data_are_scored_by_mean_average_precision(multi_label_cache
     assert 0 < result.mean_average_precision == result.fitness <= 1
 
 
-def test_learning_rate_rises_and_falls_to_zero():
-    factors = [_learning_rate_factor(step / 100, 0.1) for step in range(101)]
-    assert max(factors) == factors[10] == 1.0
-    assert factors[:11] == sorted(factors[:11])
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert factors[0] > 0
-    assert factors[-1] == pytest.approx(0, abs=1e-9)
-    assert _learning_rate_factor(0.0, 0.0) == 1.0
+def test_what_is_kept_of_an_averaged_training_is_the_average(cache, genome, tmp_path):
+    """A decay of almost one keeps the average where the first step left it."""
+    recipe = Recipe(iterations=6, batch_size=8, average_decay=1 - 1e-9)
+    train(genome, cache, recipe, tmp_path / "averaged")
+    first = msgspec.structs.replace(recipe, average_decay=None, iterations=1)
+    train(genome, cache, first, tmp_path / "first")
+    averaged, after_one = build_network(genome, 8), build_network(genome, 8)
+    load_weights(averaged, tmp_path / "averaged")
+    load_weights(after_one, tmp_path / "first")
+    for kept, expected in zip(averaged.parameters(), after_one.parameters(), strict=True):
+        torch.testing.assert_close(kept, expected)
 
 
-def test_no_weight_decay_on_norms_and_biases(genome):
+def test_training_in_bfloat16_keeps_float32_weights(cache, genome, tmp_path):
+    recipe = msgspec.structs.replace(SHORT, precision="bfloat16")
+    result = train(genome, cache, recipe, tmp_path / "bfloat16")
+    plain = msgspec.structs.replace(SHORT, precision="float32")
+    exact = train(genome, cache, plain, tmp_path / "float32")
+    assert (result.precision, exact.precision) == ("bfloat16", "float32")
+    assert result.loss == pytest.approx(exact.loss, rel=0.05)
+    assert result.loss != exact.loss
     network = build_network(genome, 8)
-    decayed, free = _optimizer(network, Recipe(weight_decay=0.3)).param_groups
-    assert (decayed["weight_decay"], free["weight_decay"]) == (0.3, 0.0)
-    assert len(decayed["params"]) + len(free["params"]) == len(list(network.parameters()))
-    bare = {id(p) for name, p in network.named_parameters() if name.endswith("bias") or "norm" in name}
-    assert {id(p) for p in free["params"]} == bare
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"iterations": 0}, {"batch_size": 1}, {"learning_rate": -1.0}, {"optimizer": "lion"}, {"epochs": 3}],
-)
-def test_a_recipe_refuses_what_makes_no_sense(wrong):
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(wrong, Recipe)
+    load_weights(network, tmp_path / "bfloat16")
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}

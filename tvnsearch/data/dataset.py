@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
+
+Protocol = Literal["standard", "charades"]
+"""How multi-label data are scored: as scikit-learn does, or as the script that comes with Charades."""
 
 
 class Clip(msgspec.Struct, frozen=True):
@@ -27,7 +31,8 @@ class Dataset(msgspec.Struct, frozen=True):
 
     `train` is learned from, `validation` is what the fitness of a search is measured on, and `test`, seen by
     neither, scores the winner. A label is an index into `classes`. `mirrorable`: a clip and its mirror image
-    show the same classes. `format` is the name of the format that it was read as.
+    show the same classes. `format` is the name of the format that it was read as, `protocol` how
+    it is scored.
     """
 
     root: Path
@@ -38,6 +43,7 @@ class Dataset(msgspec.Struct, frozen=True):
     train: tuple[Clip, ...]
     validation: tuple[Clip, ...]
     test: tuple[Clip, ...]
+    protocol: Protocol = "standard"
 
     @property
     def address(self) -> str:

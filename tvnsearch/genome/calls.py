@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from tvnsearch.genome.genome import Head
 from tvnsearch.genome.layers import (
     ContextGate,
     Conv3d,
@@ -73,8 +74,8 @@ class LayerCall(Struct, frozen=True, gc=False, array_like=True, cache_hash=True)
     ``type`` is a layer's tag, or ``add``, ``concat``, ``activation``, ``head``. In temporal layers ``kernel``
     and ``stride`` are frames; in others they are pixels, with ``kernel_frames`` and ``stride_frames`` beside
     them. ``hidden`` is the inner width of a non-local block or a squeeze, or the channels that a shift moves
-    each way; ``mode`` the kind of pooling or of gate. ``macs`` counts convolutions and linear layers;
-    ``bytes_moved`` counts each float32 read and written once per pass over it, weights included.
+    each way; ``mode`` the kind of pooling, of gate or of head. ``macs`` counts convolutions and linear
+    layers; ``bytes_moved`` counts each float32 read and written once per pass over it, weights included.
     """
 
     type: str
@@ -102,16 +103,19 @@ def moved(in_values: int, out_values: int, params: int = 0) -> int:
     return (in_values + out_values + params) * BYTES_PER_VALUE
 
 
-def head_call(shape: Shape, classes: int) -> LayerCall:
-    """The fixed head: global average pooling, dropout, one linear layer."""
+def head_call(shape: Shape, classes: int, head: Head = "mean") -> LayerCall:
+    """The head: average pooling, dropout, one linear layer; on a single frame both kinds are the same."""
     params = shape.channels * classes + classes
+    per_frame = head == "per_frame" and shape.frames > 1
+    frame_logits = shape.frames * classes if per_frame else 0
     return LayerCall(
         "head",
         shape,
         Shape(1, 1, 1, classes),
+        mode="per_frame" if per_frame else "",
         params=params,
-        macs=shape.channels * classes,
-        bytes_moved=moved(shape.values, classes, params),
+        macs=shape.channels * classes * (shape.frames if per_frame else 1),
+        bytes_moved=moved(shape.values + frame_logits, frame_logits + classes, params),
     )
 
 

@@ -13,6 +13,8 @@ from tvnsearch.genome.layers import Activation, Layer
 
 Residual = Literal["none", "identity", "projection"]
 
+Head = Literal["mean", "per_frame"]
+
 
 class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What the network looks at: square frames of ``resolution`` pixels, every ``frame_stride``-th frame."""
@@ -37,10 +39,16 @@ class Block(Struct, frozen=True, forbid_unknown_fields=True, gc=False, cache_has
 
 
 class Genome(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A whole network, up to its fixed head (global average pooling, dropout, one linear layer)."""
+    """A whole network: blocks, and a head of pooling, dropout (0.5) and one linear layer.
+
+    The head pools over time and space before its linear layer (``mean``), or over space before it and over
+    time after it (``per_frame``), where each class weighs the frames by a softmax of their logits over the
+    square root of their number: for long videos in which much else happens.
+    """
 
     input: InputSpec
     blocks: Annotated[tuple[Block, ...], Meta(min_length=1, max_length=64)]
+    head: Head = "mean"
 
 
 _decoder = msgspec.json.Decoder(Genome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from tvnsearch.genome.calls import head_call
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace_blocks
 
@@ -15,6 +16,8 @@ def genome_id(genome: Genome) -> str:
     """
     spec = genome.input
     frame_stride = spec.frame_stride if spec.frames > 1 else 1
-    work = b"".join([block.key for block in trace_blocks(genome)])
+    blocks = trace_blocks(genome)
+    work = b"".join([block.key for block in blocks])
+    head = head_call(blocks[-1].out_shape, 1, genome.head).mode.encode()
     clips = f"{spec.resolution}x{spec.frames}/{frame_stride} "
-    return blake2b(clips.encode() + work, digest_size=8).hexdigest()
+    return blake2b(clips.encode() + work + head, digest_size=8).hexdigest()

@@ -65,7 +65,8 @@ _DRAWS: dict[str, Callable[[SearchSpace, random.Random], int | float | str]] = {
 def sample_genome(space: SearchSpace, rng: random.Random) -> Genome:
     """A random genome: input first, then each block's layers."""
     spec = _sample_input(space, rng)
-    return Genome(spec, tuple([sample_block(space, rng) for _ in range(space.blocks.draw(rng))]))
+    blocks = tuple([sample_block(space, rng) for _ in range(space.blocks.draw(rng))])
+    return Genome(spec, blocks, space.head)
 
 
 def sample_block(space: SearchSpace, rng: random.Random) -> Block:

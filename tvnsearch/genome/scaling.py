@@ -50,6 +50,7 @@ def scaled(
             )
             for block in genome.blocks
         ),
+        genome.head,
     )
     return _checked(grown)
 
@@ -79,6 +80,7 @@ def with_activation(genome: Genome, old: Activation, new: Activation) -> Genome:
     return Genome(
         genome.input,
         tuple(replace(block, activation=new) if block.activation == old else block for block in blocks),
+        genome.head,
     )
 
 

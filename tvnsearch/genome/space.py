@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Residual
+from tvnsearch.genome.genome import Head, Residual
 from tvnsearch.genome.layers import Activation, PoolMode
 
 LayerType = Literal[
@@ -121,8 +121,8 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     """The ranges that genomes are drawn from; the defaults are the paper's (section A.3).
 
     ``frame_stride`` depends on the frames: it never makes a clip span more than ``max_span_frames`` (10 s at
-    25 frames a second). Frames, filters and bottlenecks are drawn uniformly in their logarithm, so that small
-    networks are not one in a thousand.
+    25 frames a second). ``head`` is that of every genome. Frames, filters and bottlenecks are
+    drawn uniformly in their logarithm, so that small networks are not one in a thousand.
     """
 
     resolution: IntRange = IntRange(32, 320, 32)
@@ -142,6 +142,7 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     pool_modes: tuple[PoolMode, ...] = ("avg", "max")
     activations: tuple[Activation, ...] = ("none", "relu")
     residuals: tuple[Residual, ...] = ("none", "identity", "projection")
+    head: Head = "mean"
 
     def __post_init__(self) -> None:
         for name in ("layer_types", "pool_modes", "activations", "residuals"):

@@ -119,7 +119,7 @@ def trace(genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> Trace:
         params += block.params
         macs += block.macs
         bytes_moved += block.bytes_moved
-    head = head_call(blocks[-1].out_shape, classes)
+    head = head_call(blocks[-1].out_shape, classes, genome.head)
     return Trace(
         in_shape=_in_shape(genome),
         blocks=tuple(blocks),

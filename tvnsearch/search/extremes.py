@@ -41,7 +41,7 @@ def smallest_genomes(space: SearchSpace) -> list[Genome]:
             residual=space.residuals[0],
             activation=space.activations[0],
         )
-        genomes.append(Genome(spec, (block,) * space.blocks.min))
+        genomes.append(Genome(spec, (block,) * space.blocks.min, space.head))
     return genomes
 
 

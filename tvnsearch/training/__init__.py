@@ -1,10 +1,19 @@
 """Fit one network and score it.
 
-| module    | what it gives                                                            |
-|-----------|--------------------------------------------------------------------------|
-| `recipe`  | `Recipe`: how a network is trained, as data                              |
-| `metrics` | top-1, top-5, mean average precision; `Scores`                           |
-| `weights` | weights as safetensors, written whole or not at all                      |
-| `trainer` | `train`, `evaluate`                                                      |
-| `task`    | both, served to another process                                          |
+| module         | what it gives                                                       |
+|----------------|---------------------------------------------------------------------|
+| `recipe`       | `Recipe`: how a network is trained, as data; presets and files      |
+| `optimization` | its optimizer, and how fast that learns                             |
+| `precision`    | float32 or bfloat16                                                 |
+| `fitting`      | `Fitting`: a network while it is fitted, one step at a time         |
+| `checkpoint`   | `Checkpoints`: where a training stands, to go on from exactly there |
+| `team`         | processes that train one network together                           |
+| `trainer`      | `train`: from fresh weights or a checkpoint to scored weights       |
+| `evaluation`   | `evaluate`, `predict`: logits of clips, in one view or several      |
+| `metrics`      | top-1, top-5, average precisions; `Scores`                          |
+| `intervals`    | confidence intervals over clips                                     |
+| `report`       | scores in full: intervals, every class, what is taken for what      |
+| `confusion`    | the confusion matrix as a picture                                   |
+| `weights`      | weights as safetensors, written whole or not at all                 |
+| `task`         | training and evaluation, served to another process                  |
 """

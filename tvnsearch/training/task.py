@@ -16,11 +16,15 @@ import msgspec
 
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.views import parse_views
 from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import build_network
+from tvnsearch.training.checkpoint import Checkpoints
+from tvnsearch.training.evaluation import evaluate, predict
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.trainer import TrainingProgress, TrainingResult, evaluate, train
+from tvnsearch.training.report import Report, report
+from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
 from tvnsearch.training.weights import load_weights
 from tvnsearch.workers import serve
 
@@ -44,9 +48,10 @@ def train_task(
     weights: str,
     progress: Callable[[dict[str, Any]], None],
     initial_weights: str | None = None,
+    checkpoints: str | None = None,
     device: str = "cpu",
 ) -> TrainingResult:
-    """`trainer.train`; `data` is a DataSource. Progress has `share`, `iteration` and `loss`."""
+    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress."""
     last_sent = 0.0
 
     def send(state: TrainingProgress) -> None:
@@ -61,6 +66,7 @@ def train_task(
         msgspec.convert(recipe, Recipe),
         Path(weights),
         initial_weights=Path(initial_weights) if initial_weights else None,
+        checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
         device=device,
         on_progress=send,
     )
@@ -75,12 +81,40 @@ def evaluate_task(
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
 ) -> Scores:
-    """`trainer.evaluate` of trained weights on one split; `data` is a DataSource."""
+    """`evaluation.evaluate` of trained weights on one split; `data` is a DataSource."""
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     network = build_network(decoded, len(clips.dataset.classes))
     load_weights(network, Path(weights))
     return evaluate(network, clips, getattr(clips.dataset, split), decoded.input, device)
+
+
+def report_task(
+    *,
+    genome: dict[str, Any],
+    data: dict[str, Any],
+    weights: str,
+    split: Literal["train", "validation", "test"],
+    views: str,
+    progress: Callable[[dict[str, Any]], None],
+    device: str = "cpu",
+) -> Report:
+    """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`."""
+    decoded = msgspec.convert(genome, Genome)
+    clips = _opened(msgspec.convert(data, DataSource))
+    dataset = clips.dataset
+    network = build_network(decoded, len(dataset.classes))
+    load_weights(network, Path(weights))
+    logits, labels = predict(
+        network,
+        clips,
+        getattr(dataset, split),
+        decoded.input,
+        device,
+        parse_views(views),
+        lambda done, total: progress({"done": done, "total": total}),
+    )
+    return report(logits, labels, dataset.classes, dataset.protocol)
 
 
 @cache
@@ -91,4 +125,4 @@ def _opened(source: DataSource) -> ClipCache:
 
 
 if __name__ == "__main__":
-    serve({"train": train_task, "evaluate": evaluate_task})
+    serve({"train": train_task, "evaluate": evaluate_task, "report": report_task})

@@ -1,32 +1,33 @@
-"""The training loop, and the evaluation of what came out of it."""
+"""One training, from fresh weights or a checkpoint to scored weights on disk."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import torch
 from msgspec import Struct
-from torch import Tensor, nn
-from torch.nn import functional
+from msgspec.structs import replace
 
 from tvnsearch.data.cache import ClipCache
-from tvnsearch.data.dataset import Clip
-from tvnsearch.data.loader import evaluation_batches, training_batches
+from tvnsearch.data.loader import training_batches
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, InputSpec
 from tvnsearch.network.build import build_network
-from tvnsearch.training.metrics import Labels, Logits, Scores, score
-from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.checkpoint import Checkpoints
+from tvnsearch.training.evaluation import predict
+from tvnsearch.training.fitting import Fitting
+from tvnsearch.training.metrics import score
+from tvnsearch.training.recipe import Precision, Recipe
+from tvnsearch.training.team import ALONE, Team
 from tvnsearch.training.weights import load_weights, save_weights
-
-EVALUATION_BATCH_SIZE = 32
-
-SGD_MOMENTUM = 0.9
 
 
 class TrainingProgress(NamedTuple):
@@ -37,11 +38,15 @@ class TrainingProgress(NamedTuple):
     loss: float
 
 
+OnProgress = Callable[[TrainingProgress], None]
+
+
 class TrainingResult(Struct, frozen=True):
     """What a training came to, scored on the validation split.
 
     `failed` says why a training ended without a usable network; its fitness is 0 then, and there are neither
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
+    `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
     """
 
     fitness: float
@@ -52,6 +57,8 @@ class TrainingResult(Struct, frozen=True):
     iterations: int
     seconds: float
     failed: str | None = None
+    precision: Precision = "float32"
+    parts: int = 1
 
 
 def train(
@@ -61,129 +68,123 @@ def train(
     weights_path: Path,
     *,
     initial_weights: Path | None = None,
+    checkpoints: Checkpoints | None = None,
     device: str = "cpu",
-    on_progress: Callable[[TrainingProgress], None] | None = None,
+    team: Team = ALONE,
+    on_progress: OnProgress | None = None,
 ) -> TrainingResult:
     """Train a genome's network on the train split, write its weights, and score it on the validation split.
 
-    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. On one
-    thread of a CPU, and without `recipe.max_seconds`, the same arguments give the same result. The number of
-    threads is that of the process (`torch.set_num_threads`).
+    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
+    `checkpoints` it goes on from the one that is there, and the last one stays: clear it
+    (`Checkpoints.clear`) once the result is kept. On one thread of a CPU, and without `recipe.max_seconds`,
+    the same arguments give the same result, however often the training was killed and gone on with. The
+    number of threads is that of the process (`torch.set_num_threads`). In a `team` rank 0 alone writes and
+    scores.
 
-    A loss that is no longer finite ends the training as failed; it is no error.
+    A loss that is no longer finite, or a batch whose half does not fit in memory, ends the training as
+    failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
+    runs out of memory.
     """
     began = time.monotonic()
-    dataset = cache.dataset
     with torch.random.fork_rng(devices=[] if device == "cpu" else None):
         torch.manual_seed(recipe.seed)
-        network: nn.Module = build_network(genome, len(dataset.classes))
+        network = build_network(genome, len(cache.dataset.classes))
         if initial_weights is not None:
             load_weights(network, initial_weights)
-        network.to(device)
-        losses = _fit(network, cache, genome.input, recipe, device=device, on_progress=on_progress)
-    if math.isfinite(losses[-1]):
-        logits, labels = predict(network, cache, dataset.validation, genome.input, device)
-        reason = None if np.isfinite(logits).all() else "the network's output is not finite after training"
-    else:
-        reason = f"the loss became {losses[-1]} in iteration {len(losses)}"
-    seconds = time.monotonic() - began
-    if reason:
-        return TrainingResult(0.0, None, None, None, None, len(losses), seconds, reason)
-    save_weights(network, weights_path)
-    scores = score(logits, labels)
-    last_tenth = losses[-math.ceil(len(losses) / 10) :]
-    return TrainingResult(
-        scores.fitness,
-        scores.top1,
-        scores.top5,
-        scores.mean_average_precision,
-        sum(last_tenth) / len(last_tenth),
-        len(losses),
-        seconds,
+        fitting = Fitting(network, recipe, device, team)
+        name = _name(genome, cache, fitting, initial_weights)
+        if checkpoints is not None and checkpoints.read(fitting, name):
+            began -= fitting.seconds
+        failed = _fit(fitting, cache, genome.input, checkpoints if team.leads else None, name, on_progress)
+    result = TrainingResult(
+        0.0, None, None, None, None, fitting.iterations, 0.0, failed, fitting.precision, fitting.parts
     )
-
-
-def evaluate(
-    network: nn.Module, cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, device: str = "cpu"
-) -> Scores:
-    """Score a network on clips of the cache's data set, one view a clip: its middle, in whole frames."""
-    return score(*predict(network, cache, clips, spec, device))
-
-
-def predict(
-    network: nn.Module, cache: ClipCache, clips: Sequence[Clip], spec: InputSpec, device: str = "cpu"
-) -> tuple[Logits, Labels]:
-    """Logits (clips, classes) and labels, as `metrics.score` takes them, of the clips that are not broken."""
-    network.to(device).eval()
-    logits, labels = [], []
-    with (
-        torch.inference_mode(),
-        closing(evaluation_batches(cache, clips, spec, EVALUATION_BATCH_SIZE)) as batches,
-    ):
-        for batch in batches:
-            logits.append(network(batch.clips.to(device)).float().cpu().numpy())
-            labels.append(batch.labels.numpy())
-    return np.concatenate(logits), np.concatenate(labels)
+    if team.leads:
+        if failed is None:
+            result = _score(result, fitting, cache, genome.input)
+        if result.failed is None:
+            save_weights(fitting.result, weights_path)
+    return replace(result, seconds=time.monotonic() - began)
 
 
 def _fit(
-    network: nn.Module,
+    fitting: Fitting,
     cache: ClipCache,
     spec: InputSpec,
-    recipe: Recipe,
-    *,
-    device: str,
-    on_progress: Callable[[TrainingProgress], None] | None,
-) -> list[float]:
-    """The loss of each iteration; the last is not finite if the training diverged."""
-    optimizer = _optimizer(network, recipe)
-    losses: list[float] = []
-    network.train()
-    began = time.monotonic()
+    checkpoints: Checkpoints | None,
+    name: str,
+    on_progress: OnProgress | None,
+) -> str | None:
+    """Iterate to the end of the recipe; the reason where it ends before."""
+    recipe, team = fitting.recipe, fitting.team
+    clips = cache.usable(cache.dataset.train)[team.rank :: team.size]
+    batch_size = math.ceil(recipe.batch_size / team.size)
+    began = time.monotonic() - fitting.seconds
     with closing(
-        training_batches(cache, cache.dataset.train, spec, recipe.batch_size, recipe.seed)
+        training_batches(cache, clips, spec, batch_size, recipe.seed, first=fitting.iterations)
     ) as batches:
         for batch in batches:
-            share = len(losses) / recipe.iterations
+            share = fitting.iterations / recipe.iterations
             if recipe.max_seconds is not None:
-                share = max(share, (time.monotonic() - began) / recipe.max_seconds)
-            if losses and share >= 1:
-                return losses
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * _learning_rate_factor(share, recipe.warmup_share)
-            loss = _loss(network(batch.clips.to(device)), batch.labels.to(device), recipe.label_smoothing)
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                return losses
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.max_gradient_norm)
-            optimizer.step()
+                seconds = team.share(time.monotonic() - began, fitting.device)
+                share = max(share, seconds / recipe.max_seconds)
+            if fitting.iterations and share >= 1:
+                break
+            try:
+                loss = fitting.step(batch, share)
+            except torch.OutOfMemoryError:
+                return _out_of_memory(fitting, math.ceil(batch_size / fitting.parts))
+            if not math.isfinite(loss):
+                return f"the loss became {loss} in iteration {fitting.iterations}"
+            fitting.seconds = time.monotonic() - began
+            if checkpoints is not None and checkpoints.due:
+                checkpoints.write(fitting, name)
             if on_progress:
-                on_progress(TrainingProgress(min(share, 1.0), len(losses), losses[-1]))
-    return losses
+                on_progress(TrainingProgress(min(share, 1.0), fitting.iterations, loss))
+    if checkpoints is not None:
+        checkpoints.write(fitting, name)
+    return None
 
 
-def _loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
-    if labels.dim() == 2:
-        return functional.binary_cross_entropy_with_logits(logits, labels)
-    return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+def _out_of_memory(fitting: Fitting, clips: int) -> str:
+    if fitting.team.size > 1:
+        raise UserError(
+            f"expected a batch of {clips} clips to fit in the memory of {fitting.device}, but it does not; "
+            "give the recipe a smaller batch_size, or more processes"
+        )
+    return f"the memory of {fitting.device} does not hold a batch of {clips} clips"
 
 
-def _learning_rate_factor(share: float, warmup_share: float) -> float:
-    """Linear from near 0 to 1 while `share` of the training is below `warmup_share`, then a cosine to 0."""
-    if share < warmup_share:
-        return max(share, 0.01 * warmup_share) / warmup_share
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup_share) / (1 - warmup_share))))
+def _score(result: TrainingResult, fitting: Fitting, cache: ClipCache, spec: InputSpec) -> TrainingResult:
+    logits, labels = predict(fitting.result, cache, cache.dataset.validation, spec, fitting.device)
+    if not np.isfinite(logits).all():
+        return replace(result, failed="the network's output is not finite after training")
+    scores = score(logits, labels, cache.dataset.protocol)
+    last_tenth = fitting.losses[-math.ceil(fitting.iterations / 10) :]
+    return replace(
+        result,
+        fitness=scores.fitness,
+        top1=scores.top1,
+        top5=scores.top5,
+        mean_average_precision=scores.mean_average_precision,
+        loss=sum(last_tenth) / len(last_tenth),
+    )
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Weight decay is for the weights of convolutions and linear layers: BatchNorm and biases go without."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=SGD_MOMENTUM, nesterov=True)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: Path | None) -> str:
+    """A digest of everything that decides where a training goes from a checkpoint."""
+    dataset = cache.dataset
+    start = None if initial_weights is None else hashlib.sha256(initial_weights.read_bytes()).hexdigest()
+    decisive = (
+        genome,
+        fitting.recipe,
+        fitting.precision,
+        fitting.team.size,
+        dataset.address,
+        dataset.classes,
+        len(cache.usable(dataset.train)),
+        cache.resolution,
+        start,
+    )
+    return hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tvnsearch.data.dataset import Clip, Dataset
+from tvnsearch.data.dataset import Clip, Dataset, Protocol
 from tvnsearch.data.splits import TEST_SHARE, VALIDATION_SHARE, split_clips
 from tvnsearch.errors import UserError
 
@@ -43,13 +43,14 @@ class Listing(Struct, frozen=True):
     """What a format reads: the clips, and what is known of the data set beyond them.
 
     `classes` are in the data set's own order; None: the labels that occur, in the order of their names.
-    `multi_label` None: it is if any clip has several labels. `mirrorable` is as in `Dataset`.
+    `multi_label` None: it is if any clip has several labels. `mirrorable` and `protocol` are as in `Dataset`.
     """
 
     clips: Sequence[NamedClip]
     classes: tuple[str, ...] | None = None
     multi_label: bool | None = None
     mirrorable: bool = False
+    protocol: Protocol = "standard"
 
 
 class Format(Struct, frozen=True):
@@ -102,7 +103,17 @@ def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Datas
     multi_label = listing.multi_label
     if multi_label is None:
         multi_label = any(len(clip.labels) > 1 for clip in (*train, *validation, *test))
-    return Dataset(root, format_name, classes, multi_label, listing.mirrorable, train, validation, test)
+    return Dataset(
+        root,
+        format_name,
+        classes,
+        multi_label,
+        listing.mirrorable,
+        train,
+        validation,
+        test,
+        listing.protocol,
+    )
 
 
 def _check_disjoint(root: Path, splits: dict[Split | None, list[Clip]]) -> None:

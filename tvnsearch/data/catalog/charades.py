@@ -40,7 +40,7 @@ def read(root: Path, _split: int) -> Listing:
     for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TEST), videos, names):
         labels = tuple(sorted({action.label for action in actions}))
         clips.append(NamedClip(path, labels, "test", source=video))
-    return Listing(clips, tuple(names.values()), multi_label=True, mirrorable=True)
+    return Listing(clips, tuple(names.values()), multi_label=True, mirrorable=True, protocol="charades")
 
 
 def _classes(path: Path) -> dict[str, str]:

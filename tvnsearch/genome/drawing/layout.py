@@ -69,11 +69,13 @@ def _steps(genome: Genome, network: Trace, classes: int) -> Iterator[tuple[Lead,
         )
         yield lead, outline
         shape, non_negative = walked.out_shape, walked.non_negative
-    head = (
+    head = [
         Label("pooling", "average pool"),
         Label("dropout", "dropout"),
         Label("linear", "linear", amounts=(("classes", str(classes)),)),
-    )
+    ]
+    if network.head.mode == "per_frame":
+        head.append(Label("pooling", "softmax over time"))
     yield _lead(shape), Outline("head", Flow(_in_a_row([LayerBox(label) for label in head]), ROW_WIDTH))
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from tvnsearch.genome.drawing.labels import label_of
-from tvnsearch.genome.genome import Block, Genome
+from tvnsearch.genome.genome import Block, Genome, Head
 from tvnsearch.genome.layers import Activate, Branches, Layer
+
+HEADS: dict[Head, str] = {
+    "mean": "average over time and space, dropout, linear",
+    "per_frame": "average over space, dropout, linear on each frame, softmax over time",
+}
 
 
 def block_lines(genome: Genome) -> list[str]:
@@ -14,7 +19,7 @@ def block_lines(genome: Genome) -> list[str]:
         f"input    {spec.frames} frames of {spec.resolution}x{spec.resolution}, one in {spec.frame_stride}"
     )
     blocks = [f"block {number}  {_block(block)}" for number, block in enumerate(genome.blocks, 1)]
-    return [first, *blocks, "head     average over time and space, dropout, linear"]
+    return [first, *blocks, f"head     {HEADS[genome.head]}"]
 
 
 def _block(block: Block) -> str:

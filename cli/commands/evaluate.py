@@ -1,0 +1,163 @@
+"""`tvnsearch eval`: score trained networks by their data set's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.arguments import DeviceOption, JsonOption
+
+if TYPE_CHECKING:
+    from tvnsearch.training.metrics import Scores
+    from tvnsearch.training.report import ClassScore, Report
+
+ROWS_OF_CLASSES = 20
+"""The classes shown of a data set that has more: the worst of them."""
+
+SPLITS = ("test", "validation", "train")
+
+
+def evaluate(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...", help="Folders of trainings or runs; of several the mean is given."
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="PATH or FORMAT:PATH; by default what each MODEL was trained on."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="test, validation or train.")] = "test",
+    views: Annotated[
+        str, typer.Option("--views", help="Starts x crops of each clip that are scored together: 10x3.")
+    ] = "1x1",
+    confusion: Annotated[
+        Path | None, typer.Option("--confusion", help="Draw the confusion matrix into this SVG file.")
+    ] = None,
+    device: DeviceOption = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="By default as many as there are cores.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score networks on clips: with intervals, class by class, and the mean over splits."""
+    from cli.handover import load_model
+    from cli.output import print_json, say, write_text
+    from cli.training import evaluate_model
+    from tvnsearch.data.views import parse_views
+    from tvnsearch.errors import UserError
+    from tvnsearch.training.metrics import mean_scores
+
+    if split not in SPLITS:
+        raise UserError(f"expected --split to be one of {', '.join(SPLITS)}, got '{split}'")
+    if confusion is not None and len(models) > 1:
+        raise UserError(f"expected one MODEL for the picture of --confusion, got {len(models)}")
+    parse_views(views)
+    trained = [load_model(path) for path in models]
+    reports = [evaluate_model(model, data, split, views, device, threads) for model in trained]
+    if confusion is not None:
+        write_text(confusion, _picture(reports[0], f"{models[0]}, {split} clips"))
+        say(f"picture: {confusion}")
+    mean = mean_scores([report.scores for report in reports])
+    if as_json:
+        rows = [
+            _plain(path, data or model.card.data, split, views, report)
+            for path, model, report in zip(models, trained, reports, strict=True)
+        ]
+        print_json(rows[0] if len(rows) == 1 else {"models": rows, "mean": _figures(mean)})
+        return
+    for path, report in zip(models, reports, strict=True):
+        _print_report(f"{path}, {split} clips, {views} view(s)", report)
+    if len(reports) > 1:
+        _print_lines([f"mean of {len(reports)}: {_sentence(mean)}"])
+
+
+def _picture(report: Report, title: str) -> str:
+    from tvnsearch.errors import UserError
+    from tvnsearch.training.confusion import confusion_svg
+
+    if report.confusion is None:
+        raise UserError(
+            "expected clips with one label each for a confusion matrix, but these have any number; "
+            "leave out --confusion"
+        )
+    return confusion_svg(report.confusion, [each.name for each in report.classes], title)
+
+
+def _figures(scores: Scores) -> dict[str, Any]:
+    return {
+        "clips": scores.clips,
+        "top1": scores.top1,
+        "top5": scores.top5,
+        "top1_plus_top5": None if scores.top1 is None else scores.fitness,
+        "mean_average_precision": scores.mean_average_precision,
+    }
+
+
+def _plain(path: Path, data: str, split: str, views: str, report: Report) -> dict[str, Any]:
+    named = {"fitness": "top1_plus_top5"}
+    return {
+        "model": str(path),
+        "data": data,
+        "split": split,
+        "views": views,
+        **_figures(report.scores),
+        "intervals": {
+            named.get(name, name): [interval.low, interval.high]
+            for name, interval in report.intervals.items()
+        },
+        "classes": report.classes,
+        "confusion": report.confusion,
+    }
+
+
+def _sentence(scores: Scores) -> str:
+    if scores.top1 is None:
+        return f"mAP {100 * (scores.mean_average_precision or 0):.1f} % on {scores.clips:,} clips"
+    return (
+        f"top-1 {100 * scores.top1:.1f} %, top-5 {100 * (scores.top5 or 0):.1f} %, "
+        f"top-1 + top-5 {100 * scores.fitness:.1f} % on {scores.clips:,} clips"
+    )
+
+
+def _print_report(title: str, report: Report) -> None:
+    from cli.output import print_table
+
+    _print_lines([f"{title}: {_sentence(report.scores)}"])
+    names = {"top1": "top-1", "top5": "top-5", "fitness": "top-1 + top-5", "mean_average_precision": "mAP"}
+    print_table(
+        "Scores",
+        ["score", "%", "95 % interval over clips"],
+        [
+            [
+                names[name],
+                f"{100 * getattr(report.scores, name):.1f}",
+                f"{100 * interval.low:.1f} - {100 * interval.high:.1f}",
+            ]
+            for name, interval in report.intervals.items()
+        ],
+    )
+    shown = sorted(report.classes, key=lambda each: 2.0 if each.score is None else each.score)
+    more = len(shown) - ROWS_OF_CLASSES
+    print_table(
+        "Classes, worst first" + (f" ({more} better ones in --json)" if more > 0 else ""),
+        ["class", "most often taken for", "clips", "right %" if report.confusion else "AP %"],
+        [_row(each) for each in shown[:ROWS_OF_CLASSES]],
+        word_columns=2,
+    )
+
+
+def _row(row: ClassScore) -> Sequence[object]:
+    taken = f"{row.taken_for} ({row.mistakes})" if row.taken_for else "-"
+    return [row.name, taken, row.clips, "-" if row.score is None else f"{100 * row.score:.1f}"]
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    from cli.output import out
+
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)

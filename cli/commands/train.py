@@ -1,0 +1,119 @@
+"""`tvnsearch train`: train one network on clips."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.arguments import DeviceOption, GenomeArgument, JsonOption
+
+if TYPE_CHECKING:
+    from cli.training import TrainingRequest
+    from tvnsearch.genome.genome import Genome
+
+
+def train(
+    genome: GenomeArgument,
+    data: Annotated[str | None, typer.Option("--data", help="PATH or FORMAT:PATH of the clips.")] = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="paper, quick, or a TOML file of your own.")
+    ] = "paper",
+    head: Annotated[
+        str | None, typer.Option("--head", help="mean, or per_frame for long videos; else the genome's.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The training's folder; one that exists is gone on with.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="GENOME is the folder of a training to go on with, as it began.")
+    ] = False,
+    device: DeviceOption = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="By default as many as there are cores.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Decides every random choice; else the recipe's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network; what comes out can be evaluated, classified with and exported."""
+    from cli.output import print_json, say
+    from cli.training import begin, carry_out
+    from tvnsearch.errors import UserError
+    from tvnsearch.training.team import started_by_torchrun
+
+    if resume:
+        folder = Path(genome)
+    else:
+        if data is None:
+            raise UserError(
+                "expected --data with the clips to learn from; `tvnsearch data generate` makes some"
+            )
+        if out is None and started_by_torchrun():
+            raise UserError("expected --out, so that all processes of torchrun work in the same folder")
+        folder = out or Path("runs") / time.strftime("train-%Y%m%d-%H%M%S")
+        begin(_request(genome, data, recipe, head, device, seed), folder)
+        say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
+    report = carry_out(folder, threads)
+    if report is None:
+        return
+    if as_json:
+        print_json(report)
+        return
+    _print_report(report)
+
+
+def _request(
+    genome: str, data: str, recipe: str, head: str | None, device: str, seed: int | None
+) -> TrainingRequest:
+    from msgspec.structs import replace
+
+    from cli.genomes import resolve_genome
+    from cli.training import TrainingRequest
+    from tvnsearch.data.catalog.address import parse_address
+    from tvnsearch.training.recipe import load_recipe
+
+    found = resolve_genome(genome)
+    where = parse_address(data)
+    wanted = load_recipe(recipe)
+    return TrainingRequest(
+        network=genome,
+        genome=found if head is None else _with_head(found, head),
+        data=f"{where.name}:{where.path}",
+        recipe=wanted if seed is None else replace(wanted, seed=seed),
+        device=device,
+    )
+
+
+def _with_head(genome: Genome, head: str) -> Genome:
+    import msgspec
+
+    from tvnsearch.errors import UserError
+
+    try:
+        return msgspec.convert({**msgspec.to_builtins(genome), "head": head}, type(genome))
+    except msgspec.ValidationError:
+        raise UserError(f"expected --head to be mean or per_frame, got '{head}'") from None
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    from cli.output import out
+
+    if report["top1"] is None:
+        scores = f"mAP {100 * report['mean_average_precision']:.1f} %"
+    else:
+        scores = f"top-1 {100 * report['top1']:.1f} %, top-5 {100 * report['top5']:.1f} %"
+    lines = [
+        f"{report['network']} trained on {report['data']}: {report['iterations']:,} iterations in "
+        f"{report['seconds'] / 60:.1f} minutes, in {report['precision']}, loss {report['loss']:.3f}",
+        f"scores  {scores} on the validation clips; on those that it never saw: "
+        f"`tvnsearch eval {report['model']}`",
+        *(f"file    {path}" for path in report["files"]),
+    ]
+    if report["parts"] > 1:
+        lines.insert(1, "memory  did not hold a whole batch: each was computed in halves")
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.training.training_process import Job
+from tvnsearch.errors import UserError
+from tvnsearch.training.checkpoint import Checkpoints
+from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.trainer import train
+
+RECIPES = {
+    "adamw": Recipe(iterations=9, batch_size=8),
+    "averaged sgd": Recipe(iterations=9, batch_size=8, optimizer="sgd", average_decay=0.9),
+}
+
+
+class KilledError(Exception):
+    """Ends a training from within, as a kill does: nothing is tidied up."""
+
+
+def until(iteration):
+    def stop(state):
+        if state.iteration == iteration:
+            raise KilledError
+
+    return stop
+
+
+def interrupted(genome, cache, recipe, weights, folder, *iterations, every=0.0):
+    """Trained with as many interruptions as iterations are given, the last time to its end."""
+    for iteration in iterations:
+        with pytest.raises(KilledError):
+            train(
+                genome,
+                cache,
+                recipe,
+                weights,
+                checkpoints=Checkpoints(folder, every),
+                on_progress=until(iteration),
+            )
+    return train(genome, cache, recipe, weights, checkpoints=Checkpoints(folder, every))
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_interruptions_change_no_bit_of_the_weights(cache, genome, tmp_path, recipe):
+    whole = train(genome, cache, recipe, tmp_path / "whole")
+    result = interrupted(genome, cache, recipe, tmp_path / "parts", tmp_path / "checkpoints", 1, 4, 9)
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert msgspec.structs.replace(result, seconds=0) == msgspec.structs.replace(whole, seconds=0)
+    scored_again = interrupted(genome, cache, recipe, tmp_path / "again", tmp_path / "checkpoints")
+    assert (scored_again.iterations, scored_again.fitness) == (9, whole.fitness)
+    Checkpoints(tmp_path / "checkpoints").clear()
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_may_be_older_than_the_interruption(cache, genome, tmp_path):
+    recipe = RECIPES["adamw"]
+    train(genome, cache, recipe, tmp_path / "whole")
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(3)
+        )
+    seen = []
+    train(
+        genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 1e9), on_progress=seen.append
+    )
+    assert [state.iteration for state in seen] == list(range(4, 10))
+    assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_half_written_checkpoint_is_as_if_it_never_was(cache, genome, tmp_path):
+    recipe, folder = RECIPES["adamw"], tmp_path / "checkpoints"
+    train(genome, cache, recipe, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(3)
+        )
+    (folder / "checkpoint-4.safetensors").write_bytes(b"half")
+    (folder / ".checkpoint.json.1.part").write_bytes(b"{")
+    interrupted(genome, cache, recipe, tmp_path / "w", folder)
+    assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.json", "checkpoint-9.safetensors"}
+
+
+def test_a_checkpoint_of_another_training_is_refused(cache, genome, tmp_path):
+    folder = tmp_path / "checkpoints"
+    recipe = RECIPES["adamw"]
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(2)
+        )
+    other = msgspec.structs.replace(recipe, seed=1)
+    with pytest.raises(UserError, match="another network, recipe"):
+        train(genome, cache, other, tmp_path / "w", checkpoints=Checkpoints(folder))
+    record = json.loads((folder / "checkpoint.json").read_text())
+    (folder / record["tensors"]).write_bytes(b"not tensors")
+    with pytest.raises(UserError, match="cannot be read"):
+        train(genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder))
+
+
+def write_job(path: Path, cache, genome, recipe, name) -> Path:
+    folder = path.parent
+    job = Job(
+        genome,
+        cache.dataset.address,
+        str(cache.directory),
+        cache.resolution,
+        recipe,
+        str(folder / f"{name}-checkpoints"),
+        str(folder / name),
+    )
+    path.write_bytes(msgspec.json.encode(job))
+    return folder / name
+
+
+def start(job: Path, *launcher: str) -> subprocess.Popen[str]:
+    command = [sys.executable, *launcher, "-m", "tests.training.training_process", str(job)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_a_killed_process_is_gone_on_with_to_the_same_bits(cache, genome, tmp_path):
+    recipe = Recipe(iterations=40, batch_size=8)
+    train(genome, cache, recipe, tmp_path / "whole")
+    weights = write_job(tmp_path / "job.json", cache, genome, recipe, "killed")
+    process = start(tmp_path / "job.json")
+    assert process.stdout
+    for line in process.stdout:
+        if int(line) >= 11:
+            process.kill()
+            break
+    process.communicate()
+    assert process.returncode < 0
+    assert not weights.exists()
+    process = start(tmp_path / "job.json")
+    numbers = [int(line) for line in process.communicate()[0].split()]
+    assert process.returncode == 0
+    assert numbers[0] > 10
+    assert numbers[-1] == 40
+    assert weights.read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(cache, genome, tmp_path):
+    """It learns as one process does, and goes on from a kill to the same bits."""
+    recipe = Recipe(iterations=150, batch_size=16)
+    alone = train(genome, cache, recipe, tmp_path / "alone")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python")
+    weights = []
+    for name in ("whole", "killed"):
+        weights.append(write_job(tmp_path / f"{name}.json", cache, genome, recipe, name))
+        process = start(tmp_path / f"{name}.json", *launcher, sys.executable)
+        if name == "killed":
+            assert process.stdout
+            for line in process.stdout:
+                if int(line) >= 50:
+                    process.terminate()
+                    break
+            process.communicate()
+            assert not weights[-1].exists()
+            process = start(tmp_path / f"{name}.json", *launcher, sys.executable)
+        process.communicate()
+        assert process.returncode == 0
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert weights[0].read_bytes() != (tmp_path / "alone").read_bytes()
+    together = train(
+        genome,
+        cache,
+        Recipe(iterations=1, batch_size=16, learning_rate=1e-12, weight_decay=0.0),
+        tmp_path / "scored",
+        initial_weights=weights[0],
+    )
+    assert together.top1 > 2.5 * cache.dataset.chance
+    assert alone.top1 > 2.5 * cache.dataset.chance

@@ -1,0 +1,138 @@
+"""Where a training stands, on disk: gone on with from there, it ends in the very same weights."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+import torch
+from msgspec import Struct
+from safetensors import SafetensorError
+from torch import Tensor
+
+from tvnsearch.errors import UserError
+from tvnsearch.training.fitting import Fitting
+from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
+
+CHECKPOINT = "checkpoint.json"
+
+MOST_SHARE_OF_TIME = 0.02
+"""What writing checkpoints may cost of a training's time."""
+
+
+class _Record(Struct, frozen=True):
+    """What is not a tensor; `tensors` names the file of those that are, `training` what they belong to."""
+
+    training: str
+    iteration: int
+    seconds: float
+    parts: int
+    tensors: str
+
+
+class Checkpoints:
+    """The checkpoint of one training in a folder of its own, renewed every so many seconds.
+
+    With 0 seconds it is renewed after every iteration, else never so often that it would cost a training more
+    than `MOST_SHARE_OF_TIME`.
+
+    `checkpoint.json` names the safetensors file that belongs to it, and is replaced only when that is whole:
+    a kill at any moment leaves one checkpoint that can be gone on with.
+    """
+
+    def __init__(self, folder: Path, every_seconds: float = 20.0) -> None:
+        self.folder = folder
+        self._every_seconds = every_seconds
+        self._written_at = time.monotonic()
+        self._cost_seconds = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        if self._every_seconds == 0:
+            return True
+        pause = max(self._every_seconds, self._cost_seconds / MOST_SHARE_OF_TIME)
+        return time.monotonic() - self._written_at >= pause
+
+    def write(self, fitting: Fitting, training: str) -> None:
+        """Keep where `fitting` stands; `training` tells it from other trainings."""
+        began = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"checkpoint-{fitting.iterations}.safetensors"
+        part = self.folder / f".{name}.{os.getpid()}.part"
+        safetensors.torch.save_file(_tensors(fitting), part)
+        part.replace(self.folder / name)
+        record = _Record(training, fitting.iterations, fitting.seconds, fitting.parts, name)
+        part = self.folder / f".{CHECKPOINT}.{os.getpid()}.part"
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
+        part.replace(self.folder / CHECKPOINT)
+        self._remove(keep=name)
+        self._written_at = time.monotonic()
+        self._cost_seconds = self._written_at - began
+
+    def read(self, fitting: Fitting, training: str) -> bool:
+        """Bring `fitting`, which is fresh, to where the checkpoint stands; whether there is one.
+
+        Raises UserError when it is of another training, or cannot be read.
+        """
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return False
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=_Record)
+            if record.training != training:
+                raise UserError(
+                    f"expected the checkpoint of this training in {self.folder}, but it is of one with "
+                    "another network, recipe, data or number of processes; "
+                    "give the settings that it was begun with, or another folder"
+                )
+            tensors = safetensors.torch.load_file(self.folder / record.tensors)
+            _restore(fitting, tensors)
+        except (OSError, msgspec.DecodeError, SafetensorError, KeyError, RuntimeError) as error:
+            raise UserError(
+                f"expected a checkpoint in {self.folder}, but it cannot be read ({error}); "
+                f"remove {path} to begin again"
+            ) from error
+        fitting.seconds, fitting.parts = record.seconds, record.parts
+        return True
+
+    def clear(self) -> None:
+        """Remove the checkpoint: its training is finished, and what came of it is kept."""
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        self._remove(keep="")
+
+    def _remove(self, keep: str) -> None:
+        for pattern in ("checkpoint-*.safetensors", ".checkpoint*.part"):
+            for path in self.folder.glob(pattern):
+                if path.name != keep:
+                    path.unlink(missing_ok=True)
+
+
+def _tensors(fitting: Fitting) -> dict[str, Tensor]:
+    groups: dict[str, dict[str, Tensor]] = {
+        "network": fitting.network.state_dict(),
+        "optimizer": optimizer_tensors(fitting.optimizer),
+        "average": {} if fitting.average is None else fitting.average.state_dict(),
+    }
+    tensors = {
+        f"{group}/{name}": value.detach().contiguous()
+        for group, values in groups.items()
+        for name, value in values.items()
+    }
+    return tensors | {"losses": torch.tensor(fitting.losses, dtype=torch.float64)}
+
+
+def _restore(fitting: Fitting, tensors: dict[str, Tensor]) -> None:
+    losses = tensors.pop("losses")
+    groups: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
+    for key, value in tensors.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = value
+    fitting.network.load_state_dict(groups["network"])
+    restore_optimizer(fitting.optimizer, groups["optimizer"])
+    if fitting.average is not None:
+        fitting.average.load_state_dict(groups["average"])
+    fitting.losses = losses.tolist()
