@@ -1,0 +1,301 @@
+"""Network morphisms of single layers: a child's layer from its parent's, or a new one that changes nothing.
+
+After Chen et al. 2016 (Net2Net) and Wei et al. 2016 (Network Morphism). Every function takes the child's
+layer with fresh weights, changes them in place, and hands on how the features behind it relate to the
+parent's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.network.modules import (
+    ChannelGate,
+    Convolution3d,
+    ConvUnit,
+    DenseLayer,
+    Head,
+    NonLocalBlock,
+    TemporalConvolution,
+)
+from tvnsearch.network.padding import same_padding
+
+SHRINK = 0.7
+"""Inherited weights behind the first change count so much, fresh ones the rest (Ash and Adams 2020)."""
+
+POOLS = frozenset({"spatial_pool", "temporal_pool"})
+GATES = frozenset({"context_gate", "squeeze_excite"})
+DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
+CONVOLUTIONS = DEPTHWISE | {"spatial_conv", "temporal_conv", "conv3d"}
+
+FRESH_GATE = 0.5
+"""What a gate multiplies with while its last layer is zero: sigmoid and hard sigmoid of 0."""
+
+
+class Features(NamedTuple):
+    """What is known of the child's features at some place, next to the parent's at the matching place.
+
+    ``source`` gives for each channel of the child the parent's channel that it stands for, -1 for a new one.
+    Where ``exact``, every such channel is ``scale`` times the parent's, in evaluation mode. ``non_negative``
+    tells whether those channels are known to be >= 0.
+    """
+
+    source: tuple[int, ...]
+    parent_channels: int
+    scale: float = 1.0
+    exact: bool = True
+    non_negative: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the child knows all that the parent knows here: what reads this can be exact as well."""
+        return self.exact and set(range(self.parent_channels)) <= set(self.source)
+
+
+def overlap(channels: int, parent_channels: int) -> tuple[int, ...]:
+    """As many channels as both have stand for each other, in their order; further ones are new."""
+    return tuple(channel if channel < parent_channels else -1 for channel in range(channels))
+
+
+class Carrier:
+    """Copies parts of a parent's parameters into a child's, and counts what it copied."""
+
+    def __init__(self) -> None:
+        self.copied = 0
+
+    def carry(
+        self,
+        child: Tensor,
+        parent: Tensor,
+        rows: Sequence[int],
+        columns: Sequence[int] | None,
+        *,
+        exact: bool,
+        factor: float = 1.0,
+        taps: Sequence[tuple[slice, slice]] = (),
+        parameter: bool = True,
+    ) -> None:
+        """Fill the child's tensor where ``rows`` and ``columns`` have a source in the parent's.
+
+        Where ``exact``, the other columns and taps of such rows are zero, so that nothing new is heard; else
+        they stay fresh, and the inherited part is shrunk and mixed with the fresh one. ``taps`` are the
+        child's and the parent's part of each axis behind the columns.
+        """
+        into = [row for row, source in enumerate(rows) if source >= 0]
+        out_of = [source for source in rows if source >= 0]
+        inherited = parent[out_of] * factor
+        target = child[into]
+        place: tuple[Any, ...] = (slice(None),)
+        if columns is not None:
+            known = [column for column, source in enumerate(columns) if source >= 0]
+            inherited = inherited[:, [columns[column] for column in known]]
+            place = (slice(None), known, *[ours for ours, _ in taps])
+            inherited = inherited[(slice(None), slice(None), *[theirs for _, theirs in taps])]
+        mixed = inherited if exact or columns is None else SHRINK * inherited + (1 - SHRINK) * target[place]
+        if exact and columns is not None:
+            target = torch.zeros_like(target)
+        target[place] = mixed
+        child[into] = target
+        if parameter:
+            self.copied += inherited.numel()
+
+
+def matched(
+    child: nn.Module,
+    parent: nn.Module,
+    call: LayerCall,
+    parent_call: LayerCall,
+    features: Features,
+    carrier: Carrier,
+) -> Features:
+    """Carry a layer over from the parent's layer of the same type, its activation left out."""
+    if call.in_shape[:3] != parent_call.in_shape[:3]:
+        features = features._replace(exact=False)
+    if call.type in CONVOLUTIONS:
+        return _matched_convolution(_unit(child), _unit(parent), call, parent_call, features, carrier)
+    if isinstance(child, DenseLayer) and isinstance(parent, DenseLayer):
+        rows, exact = overlap(call.out_shape.channels, parent_call.out_shape.channels), features.complete
+        weights = (child.linear.weight, parent.linear.weight)
+        carrier.carry(*weights, rows, features.source, exact=exact, factor=1 / features.scale)
+        assert child.linear.bias is not None and parent.linear.bias is not None
+        carrier.carry(child.linear.bias, parent.linear.bias, rows, None, exact=exact)
+        return Features(rows, parent_call.out_shape.channels, exact=exact)
+    if isinstance(child, ChannelGate) and isinstance(parent, ChannelGate):
+        same = call.mode == parent_call.mode and call.activation == parent_call.activation
+        features = features._replace(exact=features.complete and same)
+        return _matched_gate(child, parent, features, carrier)
+    if isinstance(child, NonLocalBlock) and isinstance(parent, NonLocalBlock):
+        return _matched_non_local(child, parent, features._replace(exact=features.complete), carrier)
+    alike = _same_pool(call, parent_call)
+    if call.type == "temporal_shift":
+        alike = call == parent_call and features.source == tuple(range(call.in_shape.channels))
+    return features._replace(exact=features.exact and alike)
+
+
+def matched_head(child: Head, parent: Head, features: Features, carrier: Carrier) -> bool:
+    """Carry the head over; whether the child's logits are the parent's."""
+    rows = range(len(parent.classifier.bias))
+    ours, theirs = child.classifier, parent.classifier
+    factor = 1 / features.scale
+    carrier.carry(ours.weight, theirs.weight, rows, features.source, exact=features.complete, factor=factor)
+    carrier.carry(ours.bias, theirs.bias, rows, None, exact=features.complete)
+    return features.complete
+
+
+def inserted(child: nn.Module, call: LayerCall, features: Features) -> Features:
+    """Make a layer that the parent does not have an identity, where it can be one; without its activation."""
+    channels = call.out_shape.channels
+    if call.type in CONVOLUTIONS or isinstance(child, DenseLayer):
+        if call.stride > 1 or call.stride_frames > 1 or channels < len(features.source):
+            source = overlap(channels, features.parent_channels)
+            return Features(source, features.parent_channels, exact=False)
+        _make_identity(child, call)
+        new = (-1,) * (channels - len(features.source))
+        return features._replace(source=features.source + new)
+    if isinstance(child, ChannelGate):
+        last = [layer for layer in child.gate if isinstance(layer, nn.Linear)][-1]
+        nn.init.zeros_(last.weight)
+        return features._replace(scale=features.scale * FRESH_GATE)
+    if isinstance(child, NonLocalBlock):
+        return features
+    return features._replace(exact=False)
+
+
+def silence(child: nn.Module, call: LayerCall) -> bool:
+    """Make a fresh layer give nothing but zeros, whatever it gets, if it can."""
+    if call.type in CONVOLUTIONS:
+        norm = _unit(child).norm
+        assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
+        nn.init.zeros_(norm.weight)
+        return True
+    if isinstance(child, DenseLayer):
+        nn.init.zeros_(child.linear.weight)
+        return True
+    return False
+
+
+def _unit(module: nn.Module) -> ConvUnit:
+    if isinstance(module, TemporalConvolution | Convolution3d):
+        return module.unit
+    assert isinstance(module, ConvUnit)
+    return module
+
+
+class _Axis(NamedTuple):
+    """One axis that a kernel runs along."""
+
+    size: int
+    kernel: int
+    stride: int
+
+    @property
+    def before(self) -> int:
+        return same_padding(*self).before
+
+
+def _axes(call: LayerCall) -> list[_Axis]:
+    shape: Shape = call.in_shape
+    if call.type in ("temporal_conv", "temporal_depthwise_conv"):
+        return [_Axis(shape.frames, call.kernel, call.stride), _Axis(1, 1, 1)]
+    over_space = [_Axis(size, call.kernel, call.stride) for size in (shape.height, shape.width)]
+    if call.type in ("conv3d", "depthwise_conv3d"):
+        return [_Axis(shape.frames, call.kernel_frames, call.stride_frames), *over_space]
+    return over_space
+
+
+def _matched_convolution(
+    ours: ConvUnit,
+    theirs: ConvUnit,
+    call: LayerCall,
+    parent_call: LayerCall,
+    features: Features,
+    carrier: Carrier,
+) -> Features:
+    columns: tuple[int, ...]
+    taps, exact = [], features.exact if call.type in DEPTHWISE else features.complete
+    for axis, parent_axis in zip(_axes(call), _axes(parent_call), strict=True):
+        shift = axis.before - parent_axis.before
+        first = max(0, shift)
+        end = max(first, min(axis.kernel, parent_axis.kernel + shift))
+        taps.append((slice(first, end), slice(first - shift, end - shift)))
+        exact = exact and axis.stride == parent_axis.stride and end - first == parent_axis.kernel
+    parent_channels = parent_call.out_shape.channels
+    if call.type in DEPTHWISE:
+        rows, columns = features.source, (0,)
+    else:
+        rows, columns = overlap(call.out_shape.channels, parent_channels), features.source
+    weights = (ours.conv.weight, theirs.conv.weight)
+    carrier.carry(*weights, rows, columns, exact=exact, factor=1 / features.scale, taps=taps)
+    _carry_norm(ours, theirs, rows, carrier)
+    return Features(rows, parent_channels, exact=exact)
+
+
+def _carry_norm(
+    ours: ConvUnit, theirs: ConvUnit, rows: Sequence[int], carrier: Carrier, factor: float = 1.0
+) -> None:
+    learnt = dict(theirs.norm.named_parameters())
+    for name, values in ours.norm.named_parameters():
+        carrier.carry(values, learnt[name], rows, None, exact=True, factor=factor)
+    seen = dict(theirs.norm.named_buffers())
+    for name in ("running_mean", "running_var"):
+        buffer = ours.norm.get_buffer(name)
+        carrier.carry(buffer, seen[name], rows, None, exact=True, parameter=False)
+
+
+def _matched_gate(ours: ChannelGate, theirs: ChannelGate, features: Features, carrier: Carrier) -> Features:
+    linears = [[layer for layer in module.gate if isinstance(layer, nn.Linear)] for module in (ours, theirs)]
+    columns, factor, exact = features.source, 1 / features.scale, features.exact
+    for number, (linear, parent_linear) in enumerate(zip(*linears, strict=True), 1):
+        last = number == len(linears[0])
+        rows = features.source if last else overlap(linear.out_features, parent_linear.out_features)
+        exact = exact and set(range(parent_linear.in_features)) <= set(columns)
+        carrier.carry(linear.weight, parent_linear.weight, rows, columns, exact=exact, factor=factor)
+        carrier.carry(linear.bias, parent_linear.bias, rows, None, exact=exact)
+        columns, factor = rows, 1.0
+    return features._replace(exact=exact)
+
+
+def _matched_non_local(
+    ours: NonLocalBlock, theirs: NonLocalBlock, features: Features, carrier: Carrier
+) -> Features:
+    """New inner channels are never asked for by a query and never read by the projection."""
+    hidden, parent_hidden = ours.attended_shape.channels, theirs.attended_shape.channels
+    exact = features.exact and hidden >= parent_hidden
+    inner = overlap(hidden, parent_hidden)
+    for part in range(3):
+        mine = ours.embed.weight[part * hidden : (part + 1) * hidden]
+        parts = theirs.embed.weight[part * parent_hidden : (part + 1) * parent_hidden]
+        carrier.carry(mine, parts, inner, features.source, exact=exact, factor=1 / features.scale)
+    if exact:
+        ours.embed.weight[parent_hidden:hidden] = 0.0
+    weights = (ours.project.conv.weight, theirs.project.conv.weight)
+    carrier.carry(*weights, features.source, inner, exact=exact)
+    _carry_norm(ours.project, theirs.project, features.source, carrier, factor=features.scale)
+    return features._replace(exact=exact, non_negative=False)
+
+
+def _same_pool(call: LayerCall, parent_call: LayerCall) -> bool:
+    return (call.kernel, call.stride, call.mode) == (parent_call.kernel, parent_call.stride, parent_call.mode)
+
+
+def _make_identity(module: nn.Module, call: LayerCall) -> None:
+    """The first output channels are the input channels; BatchNorm, with its fresh statistics, undone."""
+    channels = call.in_shape.channels
+    centre: tuple[int, ...] = (0, 0)
+    if isinstance(module, DenseLayer):
+        weight = module.linear.weight
+    else:
+        unit = _unit(module)
+        weight, centre = unit.conv.weight, tuple(axis.before for axis in _axes(call))
+        norm = unit.norm
+        assert isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d)
+        norm.weight[:channels] = math.sqrt(1 + norm.eps)
+    weight[:channels] = 0.0
+    for channel in range(channels):
+        weight[(channel, 0 if call.type in DEPTHWISE else channel, *centre)] = 1.0

@@ -1,0 +1,103 @@
+"""A genome as numbers that may tell its fitness: counts of its trace, and what it can see, unrun."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.trace import Trace, trace
+
+OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool", "temporal_shift"})
+OVER_BOTH = frozenset({"conv3d", "depthwise_conv3d"})
+CONVOLUTIONS = frozenset(
+    {"spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv"} | OVER_BOTH
+)
+COUNTED = (
+    "spatial_conv",
+    "depthwise_conv",
+    "temporal_conv",
+    "temporal_depthwise_conv",
+    "conv3d",
+    "spatial_pool",
+    "temporal_pool",
+    "non_local",
+    "context_gate",
+    "squeeze_excite",
+    "add",
+)
+
+
+def genome_features(genome: Genome, classes: int) -> dict[str, float]:
+    """Features by name: sizes as logarithms, counts of layers, receptive fields in pixels and frames.
+
+    The receptive fields, and where along the depth motion is first looked at and on how many pixels, are
+    proxies that cost a walk of the genome and no run of the network.
+    """
+    traced = trace(genome, classes)
+    calls = [call for call in traced.calls if call.type != "head"]
+    spec, last = genome.input, traced.calls[-1].in_shape
+    features = {
+        "resolution": float(spec.resolution),
+        "frames": float(spec.frames),
+        "frame_stride": float(spec.frame_stride if spec.frames > 1 else 0),
+        "seen_frames": float((spec.frames - 1) * spec.frame_stride + 1),
+        "log_macs": math.log1p(traced.macs),
+        "log_params": math.log1p(traced.params),
+        "log_bytes_moved": math.log1p(traced.bytes_moved),
+        "depth": float(sum(call.type in CONVOLUTIONS for call in calls)),
+        "activations": float(sum(call.activation != "none" for call in calls)),
+        "last_channels": float(last.channels),
+        "last_frames": float(last.frames),
+        "last_side": float(last.height),
+    }
+    features |= {f"count_{kind}": float(sum(call.type == kind for call in calls)) for kind in COUNTED}
+    return features | _widths(calls) | _fields(traced, calls) | _motion(traced, calls)
+
+
+def _widths(calls: Sequence[LayerCall]) -> dict[str, float]:
+    widths = [call.out_shape.channels for call in calls if call.type in CONVOLUTIONS] or [0]
+    return {
+        "first_width": float(widths[0]),
+        "widest": float(max(widths)),
+        "narrowest": float(min(widths)),
+        "mean_log_width": sum(math.log1p(width) for width in widths) / len(widths),
+    }
+
+
+def _fields(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
+    """How many pixels and frames a value behind all layers depends on, branches one after the other."""
+    pixels = frames = 1.0
+    for call in calls:
+        over_time, over_both = call.type in OVER_TIME, call.type in OVER_BOTH
+        if not over_time:
+            pixels += (call.kernel - 1) * traced.in_shape.height / call.in_shape.height
+        if over_time or over_both:
+            kernel = call.kernel_frames if over_both else 3 if call.type == "temporal_shift" else call.kernel
+            frames += (kernel - 1) * traced.in_shape.frames / call.in_shape.frames
+    return {"field_pixels": pixels, "field_frames": min(frames, float(traced.in_shape.frames))}
+
+
+def _motion(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
+    """Where motion is looked at: the share of the work, how deep, and on how fine a map, first and last."""
+    over_time = [place for place, call in enumerate(calls) if call.type in OVER_TIME | OVER_BOTH]
+    if not over_time:
+        return {
+            "temporal_macs_share": 0.0,
+            "first_temporal_depth": -1.0,
+            "last_temporal_depth": -1.0,
+            "first_temporal_side": 0.0,
+            "first_temporal_channels": 0.0,
+            "first_temporal_kernel": 0.0,
+        }
+    first = calls[over_time[0]]
+    macs = sum(calls[place].macs for place in over_time)
+    return {
+        "temporal_macs_share": macs / max(1, traced.macs),
+        "first_temporal_depth": float(over_time[0]),
+        "last_temporal_depth": float(over_time[-1]),
+        "first_temporal_side": float(first.in_shape.height),
+        "first_temporal_channels": float(first.in_shape.channels),
+        "first_temporal_kernel": float(first.kernel_frames if first.type in OVER_BOTH else first.kernel),
+    }

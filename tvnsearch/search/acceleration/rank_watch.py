@@ -1,0 +1,51 @@
+"""Whether an acceleration still ranks networks as full trainings do."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from scipy.stats import kendalltau
+
+FEWEST_PAIRS = 10
+"""Before so many the correlation says little: of unrelated numbers its deviation is 0.25 then."""
+
+LATEST_PAIRS = 40
+"""A search moves on, and what ranked its beginnings well need not rank what it tries now."""
+
+MISLEADING = 0.05
+"""A rank correlation under this is no better than chance."""
+
+
+class RankWatch:
+    """Follows the rank correlation (Kendall's tau-b) of early judgements with what training then says.
+
+    Once it is found to mislead, it stays so: what is switched off learns no more about itself.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._pairs: deque[tuple[float, float]] = deque(maxlen=LATEST_PAIRS)
+        self.trusted = True
+
+    @property
+    def kendall(self) -> float | None:
+        """The correlation over the latest pairs; None while there are too few, or all are equal."""
+        if len(self._pairs) < FEWEST_PAIRS:
+            return None
+        judged, found = zip(*self._pairs, strict=True)
+        correlation = float(kendalltau(judged, found).statistic)
+        return correlation if correlation == correlation else None  # noqa: PLR0124 - NaN
+
+    def add(self, judged: float, found: float) -> str | None:
+        """Take in a judgement and what it was about; a line for the log if this ends the trust in it."""
+        if not self.trusted:
+            return None
+        self._pairs.append((judged, found))
+        correlation = self.kendall
+        if correlation is None or correlation >= MISLEADING:
+            return None
+        self.trusted = False
+        return (
+            f"{self._what} is switched off: over the latest {len(self._pairs)} networks its rank correlation "
+            f"with full trainings is {correlation:.2f}, no better than chance"
+        )
