@@ -2,7 +2,7 @@
 
     python benchmarks/search_overhead.py [--predictor FILE] [--space paper] [--max-ms 50] [--trainings 240]
 
-Workers are real processes that sleep instead of training, between 0.3 and 3 s, by the network: a tenfold
+Workers are real processes that sleep instead of training, between 1 and 10 s, by the network: a tenfold
 spread. Latencies are predicted by a fitted predictor (``--predictor``, of any device), else by a formula of
 multiply-adds and bytes; a measurement sleeps for ``--measure-seconds`` and says what was predicted.
 
@@ -48,7 +48,7 @@ from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
 REPOSITORY = Path(__file__).parents[1]
 MODULE = "benchmarks.sleeping_worker"
 CLASSES = 40
-SHORTEST_SECONDS = 0.3
+SHORTEST_SECONDS = 1.0
 
 
 class SleepingLatency:
@@ -97,7 +97,7 @@ class SleepingFitness:
     def __call__(
         self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
     ) -> Fitness:
-        """Between 0.3 and 3 s."""
+        """Between 1 and 10 s."""
         rng = random.Random(genome_id(request.genome))
         seconds = SHORTEST_SECONDS * 10 ** rng.random()
         slept_seconds = worker.call("sleep", {"seconds": seconds}, on_progress)["seconds"]
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--max-ms", type=float, default=50.0)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--trainings", type=int, default=240)
-    parser.add_argument("--serial-trainings", type=int, default=40)
+    parser.add_argument("--serial-trainings", type=int, default=20)
     parser.add_argument("--measure-seconds", type=float, default=0.5)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = str(REPOSITORY)

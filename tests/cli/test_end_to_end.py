@@ -210,4 +210,3 @@ def test_finalists_are_trained_anew_and_the_best_is_handed_over(world: World, fo
     assert report["winner"]["ci_high_ms"] == finalists[0]["ci_high_ms"]
     weights = (world.folder / finalists[0]["weights"]).read_bytes()
     assert (world.folder / "run" / "winner" / "weights.safetensors").read_bytes() == weights
-    assert world.json("finalists", "run", "--count", 2)["finalists"] == finalists

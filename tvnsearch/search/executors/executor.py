@@ -44,6 +44,10 @@ class WorkerLostError(WorkerDiedError):
     """A worker is gone together with its machine, which says nothing about the work that it had."""
 
 
+class NoRoomError(WorkerDiedError):
+    """No machine has room for another worker at the moment; there may be work for it all the same."""
+
+
 class Executor(Protocol):
     """Runs jobs, each with a worker of its own while it runs.
 

@@ -18,10 +18,13 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors.executor import WorkerLostError
+from tvnsearch.search.executors.executor import NoRoomError, WorkerLostError
 from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedError
 
-PROGRESS_EVERY_SECONDS = 1.0
+PROGRESS_EVERY_SECONDS = 0.5
+ROOM_WITHIN_SECONDS = 30.0
+"""If no machine has taken a worker after so long, its job looks whether another worker has become free."""
+
 CONTROL_SECONDS = 10.0
 """How long an actor may take to confirm that its worker stands still, goes on or has ended."""
 
@@ -38,6 +41,7 @@ class _Answer(NamedTuple):
     result: Any = None
     raised: str = ""
     message: str = ""
+    progress: dict[str, Any] | None = None
 
 
 class _Host:
@@ -65,7 +69,8 @@ class _Host:
         assert self._worker is not None
         self._progress = None
         try:
-            return _Answer(self._worker.call(method, params, self._keep))
+            result = self._worker.call(method, params, self._keep)
+            return _Answer(result, progress=self._progress)
         except tuple(_ERRORS.values()) as error:
             return _Answer(raised=type(error).__name__, message=str(error))
 
@@ -105,11 +110,15 @@ class RayWorker:
         """Run a method there.
 
         Raises:
+            NoRoomError: no machine has had room for the worker so far.
             WorkerLostError: the machine is gone.
             WorkerDiedError, WorkerFailedError, UserError: as :meth:`tvnsearch.workers.Worker.call`.
         """
         try:
-            machine = _result(ray.get(self._host.start.remote(*self._start)))
+            starting = self._host.start.remote(*self._start)
+            if not ray.wait([starting], timeout=ROOM_WITHIN_SECONDS)[0]:
+                raise NoRoomError("no machine of the cluster has room for another worker")
+            machine = _result(ray.get(starting))
             self._is_here = machine == machine_name()
             if self._stands_still:
                 self.pause()
@@ -120,7 +129,10 @@ class RayWorker:
                 if on_progress is not None and progress is not None and progress != told:
                     told = progress
                     on_progress(progress)
-            return _result(ray.get(coming))
+            answer: _Answer = ray.get(coming)
+            if on_progress is not None and answer.progress is not None and answer.progress != told:
+                on_progress(answer.progress)
+            return _result(answer)
         except RayActorError as error:
             raise WorkerLostError(f"a worker was lost with its machine: {error}") from None
 

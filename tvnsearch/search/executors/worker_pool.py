@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-from tvnsearch.search.executors.executor import RemoteWorker, StartWorker, WorkerLostError
+from tvnsearch.search.executors.executor import NoRoomError, RemoteWorker, StartWorker, WorkerLostError
 from tvnsearch.workers import WorkerDiedError
 
 P = ParamSpec("P")
@@ -42,6 +42,8 @@ class WorkerPool:
             worker = self._take()
             try:
                 return job(worker, *args, **kwargs)
+            except NoRoomError:
+                self._drop(worker)  # the job waits for a machine, or for a worker that another job leaves
             except WorkerDiedError as death:
                 self._drop(worker)
                 losses += isinstance(death, WorkerLostError)
