@@ -212,7 +212,7 @@ def test_show_draws_a_picture(tmp_path: Path) -> None:
         (["evolve", "--max-ms", 50, "--max-params", "twelve"], "twelve"),
         (["evolve", "--max-ms", 50, "--device", "tpu", "--data", "nowhere"], "tpu"),
         (["evolve", "--max-ms", 50, "--space", "tiny"], "tiny"),
-        (["evolve", "--max-ms", 50, "--data", "nowhere", "--run", "new"], "nowhere"),
+        (["evolve", "--max-ms", 50, "--db", "nowhere.sqlite", "--run", "new"], "tvnsearch profile"),
         (["predict", "tvn-1", "--db", "nowhere.sqlite"], "tvnsearch profile"),
         (["predict", "tvn-9"], "tvn-9"),
         (["show", "tvn-1", "--device", "tpu"], "tpu"),
@@ -227,6 +227,13 @@ def test_show_draws_a_picture(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[object], said: str) -> None:
     assert said in refused(*arguments)
+
+
+def test_clips_that_are_not_there_are_one_line(profiled: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "new"
+    said = refused("evolve", "--max-ms", 50, "--db", profiled, "--data", "nowhere", "--run", run_folder)
+    assert "nowhere" in said
+    assert not run_folder.exists()
 
 
 def test_malformed_files_are_refused_by_name(tmp_path: Path) -> None:
