@@ -37,7 +37,7 @@ def _fitness(genome: Genome) -> float:
 
 def _told(predictor: FitnessPredictor, known: list[Genome], share: float = 1.0) -> None:
     for number, genome in enumerate(known):
-        predictor.observe(Observation(number, genome, share, share * _fitness(genome)), last=True)
+        predictor.observe(Observation(number, genome, share, share * _fitness(genome)))
 
 
 def _taken(predictor: FitnessPredictor, rounds: int, proposals: int = 16) -> list[float]:
@@ -89,7 +89,7 @@ def test_a_fitness_that_has_nothing_to_do_with_the_genome_switches_it_off() -> N
         choice = predictor.choose([genome], rng)
         predictor.chosen(number, choice)
         fitness = rng.random() if choice.predicted is None else 1 - choice.predicted
-        said.append(predictor.observe(Observation(number, genome, 1.0, fitness), last=True))
+        said.append(predictor.observe(Observation(number, genome, 1.0, fitness)))
         if not predictor.active:
             break
     assert "the fitness predictor is switched off" in (said[-1] or "")
@@ -104,9 +104,8 @@ def test_replayed_it_decides_as_it_would_have() -> None:
         choice = whole.choose([genome, known[0]], random.Random(number))
         whole.chosen(number, choice)
         choices.append((number, choice))
-        point = (Observation(number, genome, 1.0, _fitness(genome)), True)
-        whole.observe(point[0], last=point[1])
-        points.append(point)
+        points.append(Observation(number, genome, 1.0, _fitness(genome)))
+        whole.observe(points[-1])
     resumed = FitnessPredictor(CLASSES, seed=4)
     resumed.replay(choices, points)
     assert resumed.kendall == whole.kendall

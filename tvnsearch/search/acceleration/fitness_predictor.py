@@ -104,23 +104,25 @@ class FitnessPredictor:
         if choice.predicted is not None:
             self._predicted[number] = choice.predicted
 
-    def observe(self, observation: Observation, *, last: bool) -> str | None:
-        """Take in a point of a training, the ``last`` of it or not; a line for the log, if there is one."""
+    def observe(self, observation: Observation) -> str | None:
+        """Take in a point of a training; a line for the log, if there is one.
+
+        Only whole trainings are held against what was predicted for them: a stopped one has another scale.
+        """
         self._rows.append(self._row(observation.genome, observation.share))
         self._fitness.append(observation.fitness)
         self._numbers.append(observation.number)
         self._models = []
-        predicted = self._predicted.pop(observation.number, None) if last else None
+        whole = observation.share >= 1
+        predicted = self._predicted.pop(observation.number, None) if whole else None
         return None if predicted is None else self._watch.add(predicted, observation.fitness)
 
-    def replay(
-        self, choices: Iterable[tuple[int, Choice]], points: Iterable[tuple[Observation, bool]]
-    ) -> None:
+    def replay(self, choices: Iterable[tuple[int, Choice]], points: Iterable[Observation]) -> None:
         """Take in what an earlier process of the same run chose and observed, each in its order."""
         for number, choice in choices:
             self.chosen(number, choice)
-        for observation, last in points:
-            self.observe(observation, last=last)
+        for observation in points:
+            self.observe(observation)
 
     def _row(self, genome: Genome, share: float) -> list[float]:
         return [*genome_features(genome, self._classes).values(), share]

@@ -53,7 +53,7 @@ def genome_features(genome: Genome, classes: int) -> dict[str, float]:
         "last_side": float(last.height),
     }
     features |= {f"count_{kind}": float(sum(call.type == kind for call in calls)) for kind in COUNTED}
-    return features | _widths(calls) | _fields(traced, calls) | _motion(traced, calls)
+    return features | _widths(calls) | _kernels(calls) | _fields(traced, calls) | _motion(traced, calls)
 
 
 def _widths(calls: Sequence[LayerCall]) -> dict[str, float]:
@@ -63,6 +63,17 @@ def _widths(calls: Sequence[LayerCall]) -> dict[str, float]:
         "widest": float(max(widths)),
         "narrowest": float(min(widths)),
         "mean_log_width": sum(math.log1p(width) for width in widths) / len(widths),
+    }
+
+
+def _kernels(calls: Sequence[LayerCall]) -> dict[str, float]:
+    """The mean kernel over pixels and over frames, 0 where there is none."""
+    over_space = [call.kernel for call in calls if call.kernel > 1 and call.type not in OVER_TIME]
+    over_time = [call.kernel for call in calls if call.kernel > 1 and call.type in OVER_TIME]
+    over_time += [call.kernel_frames for call in calls if call.kernel_frames > 1]
+    return {
+        "mean_kernel_pixels": sum(over_space) / max(1, len(over_space)),
+        "mean_kernel_frames": sum(over_time) / max(1, len(over_time)),
     }
 
 
