@@ -28,6 +28,7 @@ from tvnsearch.search.protocols import (
     LatencyEstimate,
     MeasuredGenome,
     MeasurementFailed,
+    Origin,
     TrainingFailed,
     TrainingProgress,
     TrainingRequest,
@@ -136,7 +137,9 @@ class TrainedFitness:
             WorkerDiedError: the worker died.
         """
         recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
-        result = self.train(worker, request.genome, recipe, request.weights, on_progress)
+        result = self.train(
+            worker, request.genome, recipe, request.weights, on_progress, origin=request.origin
+        )
         if result.failed is not None:
             raise TrainingFailed(result.failed)
         return Fitness(
@@ -146,6 +149,7 @@ class TrainedFitness:
             mean_average_precision=result.mean_average_precision,
             seconds=result.seconds,
             iterations=result.iterations,
+            inherited_share=result.inherited_share,
         )
 
     def train(
@@ -155,14 +159,20 @@ class TrainedFitness:
         recipe: Recipe,
         weights: Path,
         on_progress: Progress | None = None,
+        origin: Origin | None = None,
     ) -> TrainingResult:
-        """Train ``genome`` by any recipe and write its weights to the file ``weights``.
+        """Train ``genome`` by any recipe, from ``origin`` if given, and write its weights to ``weights``.
 
         Raises:
             TrainingFailed: it could not be trained.
             WorkerDiedError: the worker died.
         """
-        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
+        params: dict[str, Any] = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
+        if origin is not None:
+            params["parent"] = {
+                "genome": msgspec.to_builtins(origin.genome),
+                "weights": str(origin.weights),
+            }
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 

@@ -42,6 +42,7 @@ class Request(Struct, frozen=True, kw_only=True):
     dtype: str = "float32"
     batch: int = 1
     seed: int
+    inherit: bool = False
     db: str | None
     workforce: Workforce = Workforce()
 
@@ -81,6 +82,7 @@ def draft(request: Request) -> SearchPlan:
         iterations=request.iterations,
         minutes=request.minutes,
         seed=request.seed,
+        inherit=request.inherit,
         setup=msgspec.to_builtins(request),
     )
     require_database(database_path(optional_path(request.db)), device.name)

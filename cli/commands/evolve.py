@@ -55,6 +55,9 @@ def evolve(
     ] = 50,
     trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
     iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="A child begins its training with its parent's weights.")
+    ] = False,
     space: SpaceOption = "paper",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
@@ -88,6 +91,7 @@ def evolve(
         tournament=tournament,
         trainings=trainings,
         iterations=iterations,
+        inherit=inherit,
         space=space,
         device=device,
         threads=threads,

@@ -8,7 +8,6 @@ strategy first. With one worker that is waited for, each candidate knows all tha
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tvnsearch.search.course import TrainingCourse
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.feasibility import check_reachable
@@ -27,9 +27,8 @@ from tvnsearch.search.protocols import (
     FitnessFunction,
     LatencyModel,
     TrainingFailed,
-    TrainingRequest,
 )
-from tvnsearch.search.run_folder import keep_weights, weights_path
+from tvnsearch.search.run_folder import keep_weights
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
@@ -92,6 +91,7 @@ class _Search:
         self._ready = journal.pending()
         self._strategy.restore(journal.individuals(), [proposal_of(candidate) for candidate in self._ready])
         self._judge = Judge(journal, self._standing, self._strategy, latency, executor)
+        self._course = TrainingCourse(journal)
         self._in_training: dict[Future[_Trained], Candidate] = {}
 
     def run(self) -> None:
@@ -151,13 +151,7 @@ class _Search:
     def _train(self, worker: RemoteWorker, candidate: Candidate) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         number = candidate.number
-        request = TrainingRequest(
-            number=number,
-            parent=candidate.parent,
-            genome=candidate.genome,
-            seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
-            weights=weights_path(self._journal.run, number),
-        )
+        request = self._course.request(candidate)
         began = self._clock()
         fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
         if not math.isfinite(fitness.value):
@@ -179,6 +173,7 @@ class _Search:
             individual = individual_of(candidate, trained.fitness)
             self._standing.record_trained(individual, trained.seconds)
             self._strategy.tell(individual)
+            self._course.take_in(individual)
             self._keep_weights()
             number, value = individual.number, individual.fitness.value
             self._standing.emit("trained", f"individual {number} has fitness {value:.4g}", number)

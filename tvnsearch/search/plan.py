@@ -27,7 +27,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
-    fitness again.
+    fitness again. With ``inherit`` a child begins with the weights of its parent.
     """
 
     budget: Budget
@@ -44,6 +44,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     minutes: float | None = None
     seconds_per_training: float | None = None
     seed: int = 0
+    inherit: bool = False
     setup: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class TrainingResult(Struct, frozen=True):
     `failed` says why a training ended without a usable network; its fitness is 0 then, and there are neither
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
+    `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
     """
 
     fitness: float
@@ -59,6 +60,7 @@ class TrainingResult(Struct, frozen=True):
     failed: str | None = None
     precision: Precision = "float32"
     parts: int = 1
+    inherited_share: float | None = None
 
 
 def train(
