@@ -28,7 +28,6 @@ from tvnsearch.search.protocols import (
     LatencyEstimate,
     MeasuredGenome,
     MeasurementFailed,
-    Origin,
     TrainingFailed,
     TrainingProgress,
     TrainingRequest,
@@ -137,9 +136,15 @@ class TrainedFitness:
             WorkerDiedError: the worker died.
         """
         recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
-        result = self.train(
-            worker, request.genome, recipe, request.weights, on_progress, origin=request.origin
-        )
+        params: dict[str, Any] = {"until_share": request.until_share}
+        if request.checkpoints is not None:
+            params["checkpoints"] = str(request.checkpoints)
+        if request.origin is not None:
+            params["parent"] = {
+                "genome": msgspec.to_builtins(request.origin.genome),
+                "weights": str(request.origin.weights),
+            }
+        result = self.train(worker, request.genome, recipe, request.weights, on_progress, params)
         if result.failed is not None:
             raise TrainingFailed(result.failed)
         return Fitness(
@@ -159,20 +164,17 @@ class TrainedFitness:
         recipe: Recipe,
         weights: Path,
         on_progress: Progress | None = None,
-        origin: Origin | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> TrainingResult:
-        """Train ``genome`` by any recipe, from ``origin`` if given, and write its weights to ``weights``.
+        """Train ``genome`` by any recipe and write its weights to the file ``weights``.
+
+        ``more`` are further parameters of the worker's method.
 
         Raises:
             TrainingFailed: it could not be trained.
             WorkerDiedError: the worker died.
         """
-        params: dict[str, Any] = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
-        if origin is not None:
-            params["parent"] = {
-                "genome": msgspec.to_builtins(origin.genome),
-                "weights": str(origin.weights),
-            }
+        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device, **(more or {})}
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 

@@ -43,6 +43,7 @@ class Request(Struct, frozen=True, kw_only=True):
     batch: int = 1
     seed: int
     inherit: bool = False
+    early_stopping: bool = False
     db: str | None
     workforce: Workforce = Workforce()
 
@@ -83,6 +84,7 @@ def draft(request: Request) -> SearchPlan:
         minutes=request.minutes,
         seed=request.seed,
         inherit=request.inherit,
+        early_stopping=request.early_stopping,
         setup=msgspec.to_builtins(request),
     )
     require_database(database_path(optional_path(request.db)), device.name)

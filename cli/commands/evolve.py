@@ -58,6 +58,9 @@ def evolve(
     inherit: Annotated[
         bool, typer.Option("--inherit", help="A child begins its training with its parent's weights.")
     ] = False,
+    early_stopping: Annotated[
+        bool, typer.Option("--early-stopping", help="End trainings that do worse than others did by then.")
+    ] = False,
     space: SpaceOption = "paper",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
@@ -92,6 +95,7 @@ def evolve(
         trainings=trainings,
         iterations=iterations,
         inherit=inherit,
+        early_stopping=early_stopping,
         space=space,
         device=device,
         threads=threads,

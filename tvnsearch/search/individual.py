@@ -59,6 +59,15 @@ class Individual(Struct, frozen=True):
     elsewhere: dict[str, LatencyEstimate] = {}
 
 
+class CurvePoint(Struct, frozen=True):
+    """The fitness of individual ``number`` after ``seconds`` of training, at a rung or at the ``is_end``."""
+
+    number: int
+    fitness: Fitness
+    seconds: float
+    is_end: bool
+
+
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:
     """The individual that an accepted candidate is once it is trained."""
     verdict = candidate.verdict

@@ -27,7 +27,8 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
-    fitness again. With ``inherit`` a child begins with the weights of its parent.
+    fitness again. With ``inherit`` a child begins with the weights of its parent, and with
+    ``early_stopping`` trainings end at a rung that others reached with a better fitness.
     """
 
     budget: Budget
@@ -45,6 +46,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seconds_per_training: float | None = None
     seed: int = 0
     inherit: bool = False
+    early_stopping: bool = False
     setup: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
@@ -57,6 +59,11 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise UserError(
                 f"expected a tournament no larger than the population, but got {self.tournament} from "
                 f"{self.population}; give a smaller --tournament or a larger --population"
+            )
+        if self.early_stopping and self.iterations < 2:
+            raise UserError(
+                f"expected trainings that can be stopped early, but they are of {self.iterations} iteration; "
+                "give more --iterations, or leave out --early-stopping"
             )
         if self.minutes is not None and not self.minutes > 0:
             raise UserError(f"expected more than 0 minutes, but got {self.minutes}; give a larger --minutes")

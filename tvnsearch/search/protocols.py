@@ -30,6 +30,7 @@ class Fitness(Struct, frozen=True, gc=False):
     ``value`` is what the search maximises (top-1 + top-5, or mAP for multi-label data); ``seconds`` and
     ``iterations`` are what it took. A score that the data do not define is None. ``inherited_share`` is the
     share of its parameters that training began with from its parent; None where all were fresh.
+    ``stopped`` says that the training was ended early, because others did better by then.
     """
 
     value: float
@@ -39,6 +40,7 @@ class Fitness(Struct, frozen=True, gc=False):
     seconds: float
     iterations: int
     inherited_share: float | None = None
+    stopped: bool = False
 
 
 class Origin(Struct, frozen=True):
@@ -53,7 +55,9 @@ class TrainingRequest(Struct, frozen=True):
 
     ``seed`` decides every random choice, and ``weights`` is the file for its weights (safetensors). The files
     of the individual and of its parent are left alone until the training has ended. It begins with what
-    ``origin`` gives it, or with fresh weights where that is None or cannot be read.
+    ``origin`` gives it, or with fresh weights where that is None or cannot be read. It is trained until
+    ``until_share`` of its training is done. One that ends there goes on, in a later request, from what it
+    left in the folder ``checkpoints``.
     """
 
     number: int
@@ -62,6 +66,8 @@ class TrainingRequest(Struct, frozen=True):
     seed: int
     weights: Path
     origin: Origin | None = None
+    until_share: float = 1.0
+    checkpoints: Path | None = None
 
 
 class MeasuredGenome(NamedTuple):

@@ -59,6 +59,7 @@ def train_task(
     initial_weights: str | None = None,
     parent: dict[str, Any] | None = None,
     checkpoints: str | None = None,
+    until_share: float = 1.0,
     device: str = "cpu",
 ) -> TrainingResult:
     """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress.
@@ -89,6 +90,7 @@ def train_task(
         Path(weights),
         initial_weights=Path(initial_weights) if initial_weights else None,
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
+        until_share=until_share,
         device=device,
         on_progress=send,
     )
