@@ -44,6 +44,7 @@ class Request(Struct, frozen=True, kw_only=True):
     seed: int
     inherit: bool = False
     early_stopping: bool = False
+    fitness_predictor: bool = False
     db: str | None
     workforce: Workforce = Workforce()
 
@@ -85,6 +86,7 @@ def draft(request: Request) -> SearchPlan:
         seed=request.seed,
         inherit=request.inherit,
         early_stopping=request.early_stopping,
+        fitness_predictor=request.fitness_predictor,
         setup=msgspec.to_builtins(request),
     )
     require_database(database_path(optional_path(request.db)), device.name)

@@ -61,6 +61,9 @@ def evolve(
     early_stopping: Annotated[
         bool, typer.Option("--early-stopping", help="End trainings that do worse than others did by then.")
     ] = False,
+    fitness_predictor: Annotated[
+        bool, typer.Option("--fitness-predictor", help="Train the child predicted fittest of many.")
+    ] = False,
     space: SpaceOption = "paper",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
@@ -96,6 +99,7 @@ def evolve(
         iterations=iterations,
         inherit=inherit,
         early_stopping=early_stopping,
+        fitness_predictor=fitness_predictor,
         space=space,
         device=device,
         threads=threads,

@@ -158,6 +158,8 @@ def test_a_search_without_trainings_to_stop_is_refused() -> None:
         (make_plan(inherit=True), HeirFitness),
         (EARLY, CurveFitness),
         (replace(EARLY, inherit=True, trainings=90), CrossingFitness),
+        (make_plan(fitness_predictor=True, trainings=40), HeirFitness),
+        (replace(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
     ],
 )
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(

@@ -15,7 +15,7 @@ from tvnsearch.search.run_folder import checkpoints_path, weights_path
 from tvnsearch.search.standing import Standing
 
 if TYPE_CHECKING:
-    from tvnsearch.search.acceleration import SuccessiveHalving
+    from tvnsearch.search.acceleration import FitnessPredictor, SuccessiveHalving
 
 
 class TrainingCourse:
@@ -32,6 +32,7 @@ class TrainingCourse:
         self._standing = standing
         self._genomes: dict[int, Genome] = {}
         self._halving: SuccessiveHalving | None = None
+        self.predictor: FitnessPredictor | None = None
         self._going_on: dict[int, list[CurvePoint]] = {}
         self._ends: tuple[int, ...] = (plan.iterations,)
         if plan.early_stopping:
@@ -43,12 +44,11 @@ class TrainingCourse:
             rungs = halving_rungs(plan.iterations)
             self._halving = SuccessiveHalving(rungs, plan.iterations)
             self._ends = (*rungs, plan.iterations)
-        for individual in journal.individuals():
-            self._keep(individual)
-        for point in journal.points() if self._halving else ():
-            self._report(point)
-            if not point.is_end:
-                self._going_on.setdefault(point.number, []).append(point)
+        if plan.fitness_predictor:
+            from tvnsearch.search.acceleration import FitnessPredictor  # noqa: PLC0415
+
+            self.predictor = FitnessPredictor(plan.classes, plan.seed)
+        self._replay(journal)
 
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
@@ -77,22 +77,55 @@ class TrainingCourse:
         point = CurvePoint(number, fitness, seconds, is_end=False)
         goes_on, _ = self._report(point)
         if not goes_on:
+            # its end is observed when it is taken in
             return CurvePoint(number, replace(fitness, stopped=True), seconds, is_end=True)
         self._standing.record_point(point)
+        self._observe(point, candidate.genome)
         self._going_on[number] = [*before, point]
         return point
 
     def take_in(self, individual: Individual) -> None:
         """An individual was trained, and may become a parent."""
+        point = CurvePoint(individual.number, individual.fitness, 0.0, is_end=True)
         self._keep(individual)
+        said = [self._observe(point, individual.genome)]
         if self._halving and not individual.fitness.stopped:
-            _, said = self._report(CurvePoint(individual.number, individual.fitness, 0.0, is_end=True))
-            if said:
-                self._standing.note(said)
+            said.append(self._report(point)[1])
+        for line in filter(None, said):
+            self._standing.note(line)
+
+    def _replay(self, journal: Journal) -> None:
+        """Take in what an earlier process of the same run was told, in its order."""
+        for individual in journal.individuals():
+            self._keep(individual)
+        if self._halving is None and self.predictor is None:
+            return
+        measured = journal.measured()
+        genomes = {candidate.number: candidate.genome for candidate in measured}
+        for candidate in measured:
+            if self.predictor and candidate.verdict.kind == "accepted":
+                self.predictor.expect(candidate.number, candidate.predicted_fitness)
+        for point in journal.points():
+            if self._halving:
+                self._report(point)
+            self._observe(point, genomes[point.number])
+            if not point.is_end:
+                self._going_on.setdefault(point.number, []).append(point)
 
     def _keep(self, individual: Individual) -> None:
         if self._plan.inherit:
             self._genomes[individual.number] = individual.genome
+
+    def _observe(self, point: CurvePoint, genome: Genome) -> str | None:
+        """Let the predictor, if there is one, learn from a point; a line for the log, if any."""
+        if self.predictor is None:
+            return None
+        from tvnsearch.search.acceleration.fitness_predictor import Observation  # noqa: PLC0415
+
+        is_whole = point.is_end and not point.fitness.stopped
+        share = 1.0 if is_whole else self._next_end(point.number) / self._plan.iterations
+        observation = Observation(point.number, genome, share, point.fitness.value)
+        return self.predictor.observe(observation, last=point.is_end)
 
     def _report(self, point: CurvePoint) -> tuple[bool, str | None]:
         """Whether a training is worth going on with, and a line for the log, if any."""

@@ -91,8 +91,10 @@ class _Search:
         self._strategy = make_strategy(journal.plan)
         self._ready = journal.pending()
         self._strategy.restore(journal.individuals(), [proposal_of(candidate) for candidate in self._ready])
-        self._judge = Judge(journal, self._standing, self._strategy, latency, executor)
         self._course = TrainingCourse(journal, self._standing)
+        self._judge = Judge(
+            journal, self._standing, self._strategy, latency, executor, self._course.predictor
+        )
         self._going_on: list[Candidate] = []
         self._in_training: dict[Future[_Trained], Candidate] = {}
 

@@ -36,6 +36,7 @@ class Candidate(Struct, frozen=True):
     """A judged genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
 
     ``parent`` is None for a random genome; ``genome_id`` is empty where a cheaper test had rejected already.
+    ``predicted_fitness`` is what a choice among several children rested on, if there was one.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Candidate(Struct, frozen=True):
     genome: Genome
     genome_id: str
     verdict: Verdict
+    predicted_fitness: float | None = None
 
 
 class Individual(Struct, frozen=True):

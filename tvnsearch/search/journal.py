@@ -47,7 +47,7 @@ class Journal(JournalFile):
         """Add judged candidates, all or none of them; ``elapsed_seconds`` is the run's time so far."""
         with self._transaction(elapsed_seconds):
             self._connection.executemany(
-                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 map(candidate_to_row, candidates),
             )
 

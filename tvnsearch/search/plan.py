@@ -28,7 +28,8 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
     fitness again. With ``inherit`` a child begins with the weights of its parent, and with
-    ``early_stopping`` trainings end at a rung that others reached with a better fitness.
+    ``early_stopping`` trainings end at a rung that others reached with a better fitness. With
+    ``fitness_predictor`` the child is judged that is predicted to be the fittest of many.
     """
 
     budget: Budget
@@ -47,6 +48,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: int = 0
     inherit: bool = False
     early_stopping: bool = False
+    fitness_predictor: bool = False
     setup: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

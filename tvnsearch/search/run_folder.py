@@ -36,7 +36,8 @@ CREATE TABLE candidates (
     genome_id TEXT,
     genome TEXT,
     measurement TEXT,
-    elsewhere TEXT
+    elsewhere TEXT,
+    predicted_fitness REAL
 );
 CREATE INDEX candidates_by_verdict ON candidates (verdict);
 CREATE TABLE trainings (
