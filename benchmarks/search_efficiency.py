@@ -41,8 +41,9 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.search import Budget, Fitness, Individual, SearchPlan
 from tvnsearch.search.acceleration import FitnessPredictor, SuccessiveHalving, halving_rungs
-from tvnsearch.search.acceleration.fitness_predictor import PROPOSALS, Choice, Observation
+from tvnsearch.search.acceleration.fitness_predictor import Choice, Observation
 from tvnsearch.search.acceleration.halving import RungResult
+from tvnsearch.search.choosing import PROPOSALS
 from tvnsearch.search.strategies import AskTell, Proposal, make_strategy
 
 MOST_ASKED = 2000
@@ -223,7 +224,7 @@ class _Search:
         if self._predictor:
             rng = random.Random(f"{self._seed}/{number}/choice")
             choice = self._predictor.choose([proposal.genome for proposal in proposals], rng)
-            self._predictor.chosen(number, choice)
+            self._predictor.expect(number, choice.predicted)
         for place, proposal in enumerate(proposals):
             if place != choice.place:
                 self._strategy.drop(proposal)

@@ -136,7 +136,15 @@ class TrainedFitness:
             WorkerDiedError: the worker died.
         """
         recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
-        result = self.train(worker, request.genome, recipe, request.weights, on_progress)
+        params: dict[str, Any] = {"until_share": request.until_share}
+        if request.checkpoints is not None:
+            params["checkpoints"] = str(request.checkpoints)
+        if request.origin is not None:
+            params["parent"] = {
+                "genome": msgspec.to_builtins(request.origin.genome),
+                "weights": str(request.origin.weights),
+            }
+        result = self.train(worker, request.genome, recipe, request.weights, on_progress, params)
         if result.failed is not None:
             raise TrainingFailed(result.failed)
         return Fitness(
@@ -146,6 +154,7 @@ class TrainedFitness:
             mean_average_precision=result.mean_average_precision,
             seconds=result.seconds,
             iterations=result.iterations,
+            inherited_share=result.inherited_share,
         )
 
     def train(
@@ -155,14 +164,17 @@ class TrainedFitness:
         recipe: Recipe,
         weights: Path,
         on_progress: Progress | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> TrainingResult:
         """Train ``genome`` by any recipe and write its weights to the file ``weights``.
+
+        ``more`` are further parameters of the worker's method.
 
         Raises:
             TrainingFailed: it could not be trained.
             WorkerDiedError: the worker died.
         """
-        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device}
+        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device, **(more or {})}
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 

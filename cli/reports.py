@@ -60,7 +60,7 @@ def print_summary(report: dict[str, Any]) -> None:
         f"{report['rejected_predicted']:,} by the predictor, {report['rejected_elsewhere']:,} by predictions "
         f"for other devices, {report['rejected_measured']:,} by real measurement; {report['duplicates']:,} "
         f"duplicates, which saved {report['hours_saved']:.2f} hours of training; {report['trained']:,} "
-        f"trained, {report['failed']:,} failed"
+        f"trained, {report['stopped']:,} of them stopped early, {report['failed']:,} failed"
     )
     if winner is not None:
         lines += [f"file    {path}" for path in winner.get("files", [])]

@@ -42,6 +42,9 @@ class Request(Struct, frozen=True, kw_only=True):
     dtype: str = "float32"
     batch: int = 1
     seed: int
+    inherit: bool = False
+    early_stopping: bool = False
+    fitness_predictor: bool = False
     db: str | None
     workforce: Workforce = Workforce()
 
@@ -81,6 +84,9 @@ def draft(request: Request) -> SearchPlan:
         iterations=request.iterations,
         minutes=request.minutes,
         seed=request.seed,
+        inherit=request.inherit,
+        early_stopping=request.early_stopping,
+        fitness_predictor=request.fitness_predictor,
         setup=msgspec.to_builtins(request),
     )
     require_database(database_path(optional_path(request.db)), device.name)

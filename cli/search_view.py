@@ -82,7 +82,8 @@ def board_lines(board: Board) -> list[str]:
         f"{counts.sampled:,} sampled, {counts.duplicates:,} duplicates; rejected by counts "
         f"{counts.rejected_counted:,}, by prediction {rejected_predicted:,}, "
         f"by measurement {counts.rejected_measured:,}",
-        f"{counts.trained:,} of {board.trainings:,} trained, {counts.failed:,} failed; best fitness "
+        f"{counts.trained:,} of {board.trainings:,} trained, {counts.stopped:,} of them stopped "
+        f"early, {counts.failed:,} failed; best fitness "
         f"{_fitness(board.best_fitness)}, {len(board.front)} on the front of fitness, latency and parameters",
         f"{written_hours(board.elapsed_seconds)} gone, {left} to go; {len(workload.training)} of "
         f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time; the "

@@ -55,6 +55,15 @@ def evolve(
     ] = 50,
     trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
     iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="A child begins its training with its parent's weights.")
+    ] = False,
+    early_stopping: Annotated[
+        bool, typer.Option("--early-stopping", help="End trainings that do worse than others did by then.")
+    ] = False,
+    fitness_predictor: Annotated[
+        bool, typer.Option("--fitness-predictor", help="Train the child predicted fittest of many.")
+    ] = False,
     space: SpaceOption = "paper",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
@@ -88,6 +97,9 @@ def evolve(
         tournament=tournament,
         trainings=trainings,
         iterations=iterations,
+        inherit=inherit,
+        early_stopping=early_stopping,
+        fitness_predictor=fitness_predictor,
         space=space,
         device=device,
         threads=threads,

@@ -185,3 +185,23 @@ def test_two_processes_train_one_network(cache, genome, tmp_path):
     )
     assert together.top1 > 2.5 * cache.dataset.chance
     assert alone.top1 > 2.5 * cache.dataset.chance
+
+
+def test_a_training_in_two_requests_ends_as_one_in_one(cache, genome, tmp_path):
+    recipe = RECIPES["averaged sgd"]
+    whole = train(genome, cache, recipe, tmp_path / "whole")
+    folder = tmp_path / "checkpoints"
+    results = [
+        train(
+            genome,
+            cache,
+            recipe,
+            tmp_path / "parts",
+            checkpoints=Checkpoints(folder),
+            until_share=share,
+        )
+        for share in (1 / 9, 3 / 9, 1.0)
+    ]
+    assert [result.iterations for result in results] == [1, 3, 9]
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert msgspec.structs.replace(results[-1], seconds=0) == msgspec.structs.replace(whole, seconds=0)

@@ -39,3 +39,29 @@ def test_a_users_mistake_comes_back_as_such(worker, cache, genome, tmp_path):
     missing = params(cache, genome, weights=str(tmp_path / "none"), split="test")
     with pytest.raises(UserError, match="expected weights"):
         worker.call("evaluate", missing)
+
+
+def test_a_child_begins_with_its_parents_weights_or_afresh_where_they_are_gone(
+    worker, cache, genome, tmp_path
+):
+    parent = tmp_path / "parent"
+    worker.call("train", params(cache, genome, recipe=Recipe(120, 16), weights=str(parent)))
+    gentle = Recipe(iterations=2, batch_size=16, learning_rate=1e-6)
+    results = {
+        name: worker.call(
+            "train",
+            params(
+                cache,
+                genome,
+                recipe=gentle,
+                weights=str(tmp_path / name),
+                parent=msgspec.to_builtins({"genome": genome, "weights": str(weights)}),
+            ),
+        )
+        for name, weights in {"heir": parent, "fresh": tmp_path / "gone"}.items()
+    }
+    here = train(genome, cache, gentle, tmp_path / "here")
+    assert results["heir"]["inherited_share"] == 1.0
+    assert results["heir"]["loss"] < 0.9 * here.loss
+    assert results["fresh"]["inherited_share"] is None
+    assert results["fresh"]["loss"] == here.loss

@@ -10,7 +10,7 @@ from tvnsearch.search.individual import Individual, VerdictKind
 
 
 class Counts(Struct, frozen=True):
-    """How many genomes a run has drawn, and what became of them."""
+    """How many genomes a run has drawn, and what became of them; ``stopped`` ones are among the trained."""
 
     sampled: int
     rejected_params: int
@@ -22,6 +22,7 @@ class Counts(Struct, frozen=True):
     rejected_measured: int
     trained: int
     failed: int
+    stopped: int
 
     @property
     def rejected_counted(self) -> int:
@@ -68,7 +69,7 @@ class Board(Struct, frozen=True, kw_only=True):
     elapsed_seconds: float
 
 
-def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) -> Counts:
+def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int, stopped: int) -> Counts:
     """The counts of a run whose candidates met ``verdicts`` so often."""
     return Counts(
         sampled=sum(verdicts.values()),
@@ -81,6 +82,7 @@ def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int) ->
         rejected_measured=verdicts["rejected_measured"],
         trained=trained,
         failed=failed,
+        stopped=stopped,
     )
 
 

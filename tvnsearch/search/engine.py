@@ -8,7 +8,6 @@ strategy first. With one worker that is waited for, each candidate knows all tha
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tvnsearch.search.course import TrainingCourse
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.feasibility import check_reachable
@@ -29,7 +29,7 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
-from tvnsearch.search.run_folder import keep_weights, weights_path
+from tvnsearch.search.run_folder import keep_checkpoints, keep_weights
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
@@ -91,7 +91,11 @@ class _Search:
         self._strategy = make_strategy(journal.plan)
         self._ready = journal.pending()
         self._strategy.restore(journal.individuals(), [proposal_of(candidate) for candidate in self._ready])
-        self._judge = Judge(journal, self._standing, self._strategy, latency, executor)
+        self._course = TrainingCourse(journal, self._standing)
+        self._judge = Judge(
+            journal, self._standing, self._strategy, latency, executor, self._course.predictor
+        )
+        self._going_on: list[Candidate] = []
         self._in_training: dict[Future[_Trained], Candidate] = {}
 
     def run(self) -> None:
@@ -131,7 +135,9 @@ class _Search:
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""
         self._take_in_trained()
-        if self._ready and len(self._in_training) < self._executor.workers and not self._is_done():
+        if self._going_on:
+            self._submit(self._going_on.pop(0))
+        elif self._ready and len(self._in_training) < self._executor.workers and not self._is_done():
             self._begin(self._ready.pop(0))
         elif len(self._ready) < READY and not self._is_done() and self._unplanned() > 0:
             accepted = self._judge.judge_batch(lambda: self._is_done() or self._has_trained())
@@ -146,18 +152,15 @@ class _Search:
 
     def _begin(self, candidate: Candidate) -> None:
         self._standing.record_begun(candidate.number)
-        self._in_training[self._executor.submit(self._train, candidate)] = candidate
+        self._submit(candidate)
 
-    def _train(self, worker: RemoteWorker, candidate: Candidate) -> _Trained:
+    def _submit(self, candidate: Candidate) -> None:
+        request = self._course.request(candidate)
+        self._in_training[self._executor.submit(self._train, request)] = candidate
+
+    def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
-        number = candidate.number
-        request = TrainingRequest(
-            number=number,
-            parent=candidate.parent,
-            genome=candidate.genome,
-            seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
-            weights=weights_path(self._journal.run, number),
-        )
+        number = request.number
         began = self._clock()
         fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
         if not math.isfinite(fitness.value):
@@ -176,12 +179,18 @@ class _Search:
             except (TrainingFailed, WorkerDiedError) as error:
                 self._take_in_failed(candidate, str(error))
                 continue
-            individual = individual_of(candidate, trained.fitness)
-            self._standing.record_trained(individual, trained.seconds)
+            point = self._course.decide(candidate, trained.fitness, trained.seconds)
+            if not point.is_end:
+                self._going_on.append(candidate)
+                continue
+            individual = individual_of(candidate, point.fitness)
+            self._standing.record_trained(individual, point.seconds)
             self._strategy.tell(individual)
+            self._course.take_in(individual)
             self._keep_weights()
             number, value = individual.number, individual.fitness.value
-            self._standing.emit("trained", f"individual {number} has fitness {value:.4g}", number)
+            early = ", stopped early" if individual.fitness.stopped else ""
+            self._standing.emit("trained", f"individual {number} has fitness {value:.4g}{early}", number)
 
     def _take_in_failed(self, candidate: Candidate, reason: str) -> None:
         number = candidate.number
@@ -195,7 +204,8 @@ class _Search:
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
-        return self._standing.trainings_left - len(self._in_training) - len(self._ready)
+        unfinished = len(self._in_training) + len(self._going_on) + len(self._ready)
+        return self._standing.trainings_left - unfinished
 
     def _has_trained(self) -> bool:
         return any(future.done() for future in self._in_training)
@@ -204,8 +214,10 @@ class _Search:
         kept = {member.number for member in self._strategy.members}
         if self._standing.best is not None:
             kept.add(self._standing.best.number)
-        for candidate in [*self._ready, *self._in_training.values()]:
+        unfinished = [*self._ready, *self._going_on, *self._in_training.values()]
+        for candidate in unfinished:
             kept.add(candidate.number)
             if candidate.parent is not None:
                 kept.add(candidate.parent)
         keep_weights(self._journal.run, kept)
+        keep_checkpoints(self._journal.run, [candidate.number for candidate in unfinished])

@@ -36,6 +36,7 @@ class Candidate(Struct, frozen=True):
     """A judged genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
 
     ``parent`` is None for a random genome; ``genome_id`` is empty where a cheaper test had rejected already.
+    ``predicted_fitness`` is what a choice among several children rested on, if there was one.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Candidate(Struct, frozen=True):
     genome: Genome
     genome_id: str
     verdict: Verdict
+    predicted_fitness: float | None = None
 
 
 class Individual(Struct, frozen=True):
@@ -57,6 +59,15 @@ class Individual(Struct, frozen=True):
     measurement: Measurement
     fitness: Fitness
     elsewhere: dict[str, LatencyEstimate] = {}
+
+
+class CurvePoint(Struct, frozen=True):
+    """The fitness of individual ``number`` after ``seconds`` of training, at a rung or at the ``is_end``."""
+
+    number: int
+    fitness: Fitness
+    seconds: float
+    is_end: bool
 
 
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:

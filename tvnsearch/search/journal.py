@@ -10,7 +10,15 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.board import Workload
-from tvnsearch.search.individual import Candidate, Finalist, Individual, VerdictKind, Winner, individual_of
+from tvnsearch.search.individual import (
+    Candidate,
+    CurvePoint,
+    Finalist,
+    Individual,
+    VerdictKind,
+    Winner,
+    individual_of,
+)
 from tvnsearch.search.journal_file import JournalFile
 from tvnsearch.search.protocols import Fitness
 from tvnsearch.search.rows import candidate_from_row, candidate_to_row, to_json
@@ -39,7 +47,7 @@ class Journal(JournalFile):
         """Add judged candidates, all or none of them; ``elapsed_seconds`` is the run's time so far."""
         with self._transaction(elapsed_seconds):
             self._connection.executemany(
-                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 map(candidate_to_row, candidates),
             )
 
@@ -56,6 +64,15 @@ class Journal(JournalFile):
         with self._transaction(elapsed_seconds):
             self._connection.execute(
                 "INSERT INTO trainings (number, failure, seconds) VALUES (?, ?, ?)", (number, reason, seconds)
+            )
+
+    def record_point(self, point: CurvePoint, elapsed_seconds: float) -> None:
+        """Add that a training goes on from a point of its curve."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO points (number, fitness, seconds, trainings) "
+                "SELECT ?, ?, ?, COUNT(*) FROM trainings",
+                (point.number, to_json(point.fitness), point.seconds),
             )
 
     def record_line(self, text: str, elapsed_seconds: float) -> None:
@@ -179,6 +196,19 @@ class Journal(JournalFile):
         )
         return [
             individual_of(candidate_from_row(row), msgspec.json.decode(row[-1], type=Fitness)) for row in rows
+        ]
+
+    def points(self) -> list[CurvePoint]:
+        """All points of all curves that were looked at, the ends of trainings included, in order."""
+        rows = self._connection.execute(
+            "SELECT number, fitness, seconds, is_end FROM ("
+            "SELECT trainings, sequence, number, fitness, seconds, 0 AS is_end FROM points UNION ALL "
+            "SELECT sequence, 0, number, fitness, seconds, 1 FROM trainings WHERE fitness IS NOT NULL"
+            ") ORDER BY trainings, sequence"
+        )
+        return [
+            CurvePoint(number, msgspec.json.decode(fitness, type=Fitness), seconds, bool(is_end))
+            for number, fitness, seconds, is_end in rows
         ]
 
     def winner(self) -> Winner | None:

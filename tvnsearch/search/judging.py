@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.search.budget import given_options
+from tvnsearch.search.choosing import ChildChooser
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
@@ -23,6 +27,9 @@ from tvnsearch.search.journal import Journal, Streak
 from tvnsearch.search.protocols import LatencyModel, MeasuredGenome
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import AskTell, Proposal
+
+if TYPE_CHECKING:
+    from tvnsearch.search.acceleration import FitnessPredictor
 
 FIRST_BATCH = 16
 LARGEST_BATCH = 256
@@ -47,6 +54,7 @@ class Judge:
         strategy: AskTell,
         latency: LatencyModel,
         executor: Executor,
+        predictor: FitnessPredictor | None = None,
     ) -> None:
         self._plan = plan = journal.plan
         self._standing = standing
@@ -54,9 +62,13 @@ class Judge:
         self._latency = latency
         self._executor = executor
         self._gate = BudgetGate(plan.budget, plan.classes, latency)
+        self._predictor = predictor
+        self._chooser = None if predictor is None else ChildChooser(predictor, strategy, self._gate)
         self._measured_ids = journal.measured_ids()
         self._streak = journal.streak()
-        self._batch_size = FIRST_BATCH
+        # What may be chosen among depends on what was measured: then nothing is drawn ahead.
+        self._largest_batch = LARGEST_BATCH if self._chooser is None else 1
+        self._batch_size = min(FIRST_BATCH, self._largest_batch)
         self._unlearnt: list[MeasuredGenome] = []
         self.next_number = journal.next_number
         for candidate in journal.measured():
@@ -81,13 +93,15 @@ class Judge:
             UserError: nothing in the search space keeps the budget.
         """
         numbers = range(self.next_number, self.next_number + self._batch_size)
-        proposals = [self._strategy.ask(random.Random(f"{self._plan.seed}/{number}")) for number in numbers]
+        proposals, predicted = self._propose(numbers)
         screenings = self._gate.screen([proposal.genome for proposal in proposals])
-        self._batch_size = min(2 * self._batch_size, LARGEST_BATCH)
+        self._batch_size = min(2 * self._batch_size, self._largest_batch)
         accepted: Candidate | None = None
         unrecorded: list[Candidate] = []
-        for number, proposal, screening in zip(numbers, proposals, screenings, strict=True):
+        drawn = zip(numbers, proposals, predicted, screenings, strict=True)
+        for number, proposal, predicted_fitness, screening in drawn:
             candidate = self._judge(number, proposal, screening)
+            candidate = replace(candidate, predicted_fitness=predicted_fitness)
             unrecorded.append(candidate)
             self._count(candidate)
             if candidate.verdict.kind in ("accepted", "rejected_measured"):
@@ -97,7 +111,9 @@ class Judge:
                     self._standing.note(said)
             if candidate.verdict.kind == "accepted":
                 accepted = candidate
-                self._batch_size = FIRST_BATCH
+                self._batch_size = min(FIRST_BATCH, self._largest_batch)
+                if self._predictor:
+                    self._predictor.expect(candidate.number, candidate.predicted_fitness)
                 proposals.remove(proposal)
             if accepted or self._is_impatient() or has_to_stop():
                 break
@@ -107,6 +123,18 @@ class Judge:
         if self._is_impatient():
             self._check_budget_again()
         return accepted
+
+    def _propose(self, numbers: range) -> tuple[list[Proposal], list[float | None]]:
+        """The proposals of these numbers, and what is predicted for each, where children are chosen."""
+        rngs = [random.Random(f"{self._plan.seed}/{number}") for number in numbers]
+        proposals = [self._strategy.ask(rng) for rng in rngs]
+        if self._chooser is None:
+            return proposals, [None] * len(proposals)
+        chosen = [
+            self._chooser.choose(proposal, rng, self._measured_ids)
+            for proposal, rng in zip(proposals, rngs, strict=True)
+        ]
+        return [proposal for proposal, _ in chosen], [predicted for _, predicted in chosen]
 
     def _judge(self, number: int, proposal: Proposal, screening: Screening) -> Candidate:
         if screening.rejection is not None:

@@ -27,7 +27,9 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
-    fitness again.
+    fitness again. With ``inherit`` a child begins with the weights of its parent, and with
+    ``early_stopping`` trainings end at a rung that others reached with a better fitness. With
+    ``fitness_predictor`` the child is judged that is predicted to be the fittest of many.
     """
 
     budget: Budget
@@ -44,6 +46,9 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     minutes: float | None = None
     seconds_per_training: float | None = None
     seed: int = 0
+    inherit: bool = False
+    early_stopping: bool = False
+    fitness_predictor: bool = False
     setup: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
@@ -56,6 +61,11 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise UserError(
                 f"expected a tournament no larger than the population, but got {self.tournament} from "
                 f"{self.population}; give a smaller --tournament or a larger --population"
+            )
+        if self.early_stopping and self.iterations < 2:
+            raise UserError(
+                f"expected trainings that can be stopped early, but they are of {self.iterations} iteration; "
+                "give more --iterations, or leave out --early-stopping"
             )
         if self.minutes is not None and not self.minutes > 0:
             raise UserError(f"expected more than 0 minutes, but got {self.minutes}; give a larger --minutes")

@@ -28,7 +28,9 @@ class Fitness(Struct, frozen=True, gc=False):
     """How good a trained network is on the validation split.
 
     ``value`` is what the search maximises (top-1 + top-5, or mAP for multi-label data); ``seconds`` and
-    ``iterations`` are what it took. A score that the data do not define is None.
+    ``iterations`` are what it took. A score that the data do not define is None. ``inherited_share`` is the
+    share of its parameters that training began with from its parent; None where all were fresh.
+    ``stopped`` says that the training was ended early, because others did better by then.
     """
 
     value: float
@@ -37,13 +39,25 @@ class Fitness(Struct, frozen=True, gc=False):
     mean_average_precision: float | None
     seconds: float
     iterations: int
+    inherited_share: float | None = None
+    stopped: bool = False
+
+
+class Origin(Struct, frozen=True):
+    """A trained network whose weights another one may begin with."""
+
+    genome: Genome
+    weights: Path
 
 
 class TrainingRequest(Struct, frozen=True):
     """A network to train: individual ``number`` of a run, mutated from ``parent`` (None: drawn at random).
 
     ``seed`` decides every random choice, and ``weights`` is the file for its weights (safetensors). The files
-    of the individual and of its parent are left alone until the training has ended.
+    of the individual and of its parent are left alone until the training has ended. It begins with what
+    ``origin`` gives it, or with fresh weights where that is None or cannot be read. It is trained until
+    ``until_share`` of its training is done. One that ends there goes on, in a later request, from what it
+    left in the folder ``checkpoints``.
     """
 
     number: int
@@ -51,6 +65,9 @@ class TrainingRequest(Struct, frozen=True):
     genome: Genome
     seed: int
     weights: Path
+    origin: Origin | None = None
+    until_share: float = 1.0
+    checkpoints: Path | None = None
 
 
 class MeasuredGenome(NamedTuple):

@@ -34,17 +34,20 @@ def candidate_to_row(candidate: Candidate) -> tuple[Any, ...]:
         to_json(candidate.genome) if candidate.genome_id else None,
         None if verdict.measurement is None else to_json(verdict.measurement),
         msgspec.json.encode(verdict.elsewhere).decode() if verdict.elsewhere else None,
+        candidate.predicted_fitness,
     )
 
 
 def candidate_from_row(row: Sequence[Any]) -> Candidate:
     """The candidate in a row of table ``candidates``, whose genome was kept; further columns are ignored."""
     number, parent, kind, reason, params, macs, estimate, genome_id, genome, measurement, elsewhere = row[:11]
+    predicted_fitness = row[11]
     return Candidate(
         number=number,
         parent=parent,
         genome=msgspec.json.decode(genome, type=Genome),
         genome_id=genome_id,
+        predicted_fitness=predicted_fitness,
         verdict=Verdict(
             kind=kind,
             params=params,

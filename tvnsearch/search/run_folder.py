@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
@@ -35,7 +36,8 @@ CREATE TABLE candidates (
     genome_id TEXT,
     genome TEXT,
     measurement TEXT,
-    elsewhere TEXT
+    elsewhere TEXT,
+    predicted_fitness REAL
 );
 CREATE INDEX candidates_by_verdict ON candidates (verdict);
 CREATE TABLE trainings (
@@ -44,6 +46,13 @@ CREATE TABLE trainings (
     fitness TEXT,
     failure TEXT,
     seconds REAL NOT NULL
+);
+CREATE TABLE points (
+    sequence INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES candidates (number),
+    fitness TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    trainings INTEGER NOT NULL
 );
 CREATE TABLE winners (sequence INTEGER PRIMARY KEY, number INTEGER NOT NULL, measurement TEXT NOT NULL,
 trainings INTEGER NOT NULL); CREATE TABLE lines (sequence INTEGER PRIMARY KEY, seconds REAL NOT NULL, text
@@ -61,6 +70,11 @@ def weights_path(run: Path, number: int) -> Path:
     return run / "weights" / f"{number}.safetensors"
 
 
+def checkpoints_path(run: Path, number: int) -> Path:
+    """The folder in which an individual's training leaves where it stands, until it has ended."""
+    return run / "checkpoints" / str(number)
+
+
 def finalist_weights_path(run: Path, number: int) -> Path:
     """The weights of an individual after a whole training."""
     return run / "finalists" / f"{number}.safetensors"
@@ -72,6 +86,14 @@ def keep_weights(run: Path, numbers: Iterable[int]) -> None:
     for path in (run / "weights").glob("*.safetensors"):
         if path not in kept:
             path.unlink()
+
+
+def keep_checkpoints(run: Path, numbers: Iterable[int]) -> None:
+    """Delete the checkpoints of all trainings but those of individuals in ``numbers``."""
+    kept = {checkpoints_path(run, number) for number in numbers}
+    for path in (run / "checkpoints").glob("*"):
+        if path not in kept:
+            shutil.rmtree(path)
 
 
 def lock_run(run: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tvnsearch.search.board import Workload, counts_of, front_of, with_newcomer
 from tvnsearch.search.events import EventKind, SearchEvent
-from tvnsearch.search.individual import Candidate, Individual, Winner, rank
+from tvnsearch.search.individual import Candidate, CurvePoint, Individual, Winner, rank
 from tvnsearch.search.journal import Journal
 
 HEARD_EVERY_SECONDS = 5.0
@@ -44,6 +44,7 @@ class Standing:
         self._began = self._began_here - journal.elapsed_seconds
         self._trained, self._training_seconds = len(seconds), sum(seconds)
         self._failed = len(journal.failures())
+        self._stopped = sum(individual.fitness.stopped for individual in individuals)
         self._workers = workers
         self._training: dict[int, float] = {}
         self._busy_seconds = 0.0
@@ -90,10 +91,15 @@ class Standing:
         """Keep the fitness of an individual, whose training took ``seconds``."""
         self._journal.record_trained(individual.number, individual.fitness, seconds, self.elapsed_seconds)
         self._trained += 1
+        self._stopped += individual.fitness.stopped
         self._training_seconds += seconds
         self._end(individual.number, seconds)
         self.best = individual if self.best is None else max(self.best, individual, key=rank)
         self._front = with_newcomer(self._front, individual)
+
+    def record_point(self, point: CurvePoint) -> None:
+        """Keep that a training goes on."""
+        self._journal.record_point(point, self.elapsed_seconds)
 
     def record_failed(self, number: int, reason: str) -> None:
         """Keep why a candidate could not be trained."""
@@ -131,7 +137,7 @@ class Standing:
                 SearchEvent(
                     kind=kind,
                     text=text,
-                    counts=counts_of(self.verdicts, self._trained, self._failed),
+                    counts=counts_of(self.verdicts, self._trained, self._failed, self._stopped),
                     trainings=self.plan.trainings,
                     best_fitness=None if self.best is None else self.best.fitness.value,
                     front=self._front,

@@ -55,6 +55,7 @@ class RunSummary(Struct, frozen=True):
     rejected_measured: int
     trained: int
     failed: int
+    stopped: int
     trainings: int
     best_fitness: float | None
     front: tuple[FrontPoint, ...]
@@ -112,7 +113,12 @@ def _board(journal: Journal) -> Board:
     individuals = journal.individuals()
     measured, under_bound = journal.measured_under_bound()
     return Board(
-        counts=counts_of(journal.verdict_counts(), len(individuals), len(journal.failures())),
+        counts=counts_of(
+            journal.verdict_counts(),
+            len(individuals),
+            len(journal.failures()),
+            sum(individual.fitness.stopped for individual in individuals),
+        ),
         trainings=journal.plan.trainings,
         best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
         front=front_of(individuals),

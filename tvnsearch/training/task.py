@@ -17,10 +17,12 @@ import msgspec
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.views import parse_views
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.evaluation import evaluate, predict
+from tvnsearch.training.inheriting import inherit_weights
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
@@ -40,6 +42,13 @@ class DataSource(msgspec.Struct, frozen=True):
     resolution: int
 
 
+class Parent(msgspec.Struct, frozen=True):
+    """A trained network whose weights a child begins with; `weights` is a path."""
+
+    genome: Genome
+    weights: str
+
+
 def train_task(
     *,
     genome: dict[str, Any],
@@ -48,11 +57,25 @@ def train_task(
     weights: str,
     progress: Callable[[dict[str, Any]], None],
     initial_weights: str | None = None,
+    parent: dict[str, Any] | None = None,
     checkpoints: str | None = None,
+    until_share: float = 1.0,
     device: str = "cpu",
 ) -> TrainingResult:
-    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress."""
+    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress.
+
+    With a `parent` (a Parent) the file `weights` first holds what is inherited, and training begins with
+    that, or with fresh weights if the parent's cannot be read.
+    """
     last_sent = 0.0
+    decoded = msgspec.convert(genome, Genome)
+    clips = _opened(msgspec.convert(data, DataSource))
+    plan = msgspec.convert(recipe, Recipe)
+    share = None
+    if parent is not None:
+        classes = len(clips.dataset.classes)
+        share = _inherited(msgspec.convert(parent, Parent), decoded, Path(weights), classes, plan.seed)
+        initial_weights = initial_weights if share is None else weights
 
     def send(state: TrainingProgress) -> None:
         nonlocal last_sent
@@ -60,16 +83,18 @@ def train_task(
             last_sent = time.monotonic()
             progress(state._asdict())
 
-    return train(
-        msgspec.convert(genome, Genome),
-        _opened(msgspec.convert(data, DataSource)),
-        msgspec.convert(recipe, Recipe),
+    result = train(
+        decoded,
+        clips,
+        plan,
         Path(weights),
         initial_weights=Path(initial_weights) if initial_weights else None,
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
+        until_share=until_share,
         device=device,
         on_progress=send,
     )
+    return msgspec.structs.replace(result, inherited_share=share)
 
 
 def evaluate_task(
@@ -115,6 +140,14 @@ def report_task(
         lambda done, total: progress({"done": done, "total": total}),
     )
     return report(logits, labels, dataset.classes, dataset.protocol)
+
+
+def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed: int) -> float | None:
+    """Write what a child inherits to `weights`; the share of its parameters, None if nothing can be read."""
+    try:
+        return inherit_weights(parent.genome, Path(parent.weights), child, weights, classes, seed).share
+    except UserError:
+        return None
 
 
 @cache

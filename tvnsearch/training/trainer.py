@@ -47,6 +47,7 @@ class TrainingResult(Struct, frozen=True):
     `failed` says why a training ended without a usable network; its fitness is 0 then, and there are neither
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
+    `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
     """
 
     fitness: float
@@ -59,6 +60,7 @@ class TrainingResult(Struct, frozen=True):
     failed: str | None = None
     precision: Precision = "float32"
     parts: int = 1
+    inherited_share: float | None = None
 
 
 def train(
@@ -69,6 +71,7 @@ def train(
     *,
     initial_weights: Path | None = None,
     checkpoints: Checkpoints | None = None,
+    until_share: float = 1.0,
     device: str = "cpu",
     team: Team = ALONE,
     on_progress: OnProgress | None = None,
@@ -77,10 +80,11 @@ def train(
 
     The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
     `checkpoints` it goes on from the one that is there, and the last one stays: clear it
-    (`Checkpoints.clear`) once the result is kept. On one thread of a CPU, and without `recipe.max_seconds`,
-    the same arguments give the same result, however often the training was killed and gone on with. The
-    number of threads is that of the process (`torch.set_num_threads`). In a `team` rank 0 alone writes and
-    scores.
+    (`Checkpoints.clear`) once the result is kept. It ends when `until_share` of it is done, and can be gone
+    on with from there with a larger one, to the result of a whole training. On one thread of a CPU, and
+    without `recipe.max_seconds`, the same arguments give the same result, however often the training was
+    killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
+    `team` rank 0 alone writes and scores.
 
     A loss that is no longer finite, or a batch whose half does not fit in memory, ends the training as
     failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
@@ -96,7 +100,8 @@ def train(
         name = _name(genome, cache, fitting, initial_weights)
         if checkpoints is not None and checkpoints.read(fitting, name):
             began -= fitting.seconds
-        failed = _fit(fitting, cache, genome.input, checkpoints if team.leads else None, name, on_progress)
+        writing = checkpoints if team.leads else None
+        failed = _fit(fitting, cache, genome.input, writing, name, until_share, on_progress)
     result = TrainingResult(
         0.0, None, None, None, None, fitting.iterations, 0.0, failed, fitting.precision, fitting.parts
     )
@@ -114,9 +119,10 @@ def _fit(
     spec: InputSpec,
     checkpoints: Checkpoints | None,
     name: str,
+    until_share: float,
     on_progress: OnProgress | None,
 ) -> str | None:
-    """Iterate to the end of the recipe; the reason where it ends before."""
+    """Iterate until a share of the recipe is done; the reason where it fails before."""
     recipe, team = fitting.recipe, fitting.team
     clips = cache.usable(cache.dataset.train)[team.rank :: team.size]
     batch_size = math.ceil(recipe.batch_size / team.size)
@@ -129,7 +135,7 @@ def _fit(
             if recipe.max_seconds is not None:
                 seconds = team.share(time.monotonic() - began, fitting.device)
                 share = max(share, seconds / recipe.max_seconds)
-            if fitting.iterations and share >= 1:
+            if fitting.iterations and share >= until_share:
                 break
             try:
                 loss = fitting.step(batch, share)

@@ -87,7 +87,7 @@ def test_a_fitness_that_has_nothing_to_do_with_the_genome_switches_it_off() -> N
     said = []
     for number, genome in enumerate(_drawn(80)):
         choice = predictor.choose([genome], rng)
-        predictor.chosen(number, choice)
+        predictor.expect(number, choice.predicted)
         fitness = rng.random() if choice.predicted is None else 1 - choice.predicted
         said.append(predictor.observe(Observation(number, genome, 1.0, fitness)))
         if not predictor.active:
@@ -102,12 +102,15 @@ def test_replayed_it_decides_as_it_would_have() -> None:
     choices, points = [], []
     for number, genome in enumerate(known):
         choice = whole.choose([genome, known[0]], random.Random(number))
-        whole.chosen(number, choice)
+        whole.expect(number, choice.predicted)
         choices.append((number, choice))
         points.append(Observation(number, genome, 1.0, _fitness(genome)))
         whole.observe(points[-1])
     resumed = FitnessPredictor(CLASSES, seed=4)
-    resumed.replay(choices, points)
+    for number, choice in choices:  # all that was chosen is known before any of it is trained
+        resumed.expect(number, choice.predicted)
+    for observation in points:
+        resumed.observe(observation)
     assert resumed.kendall == whole.kendall
     for seed in range(5):
         assert resumed.choose(offered, random.Random(seed)) == whole.choose(offered, random.Random(seed))

@@ -90,7 +90,8 @@ def test_replayed_reports_lead_to_the_same_decisions(told: list[tuple[int, float
     whole = SuccessiveHalving(RUNGS, ITERATIONS)
     decisions = [whole.report(result) for result in results]
     resumed = SuccessiveHalving(RUNGS, ITERATIONS)
-    resumed.replay(results[:cut])
+    for result in results[:cut]:
+        resumed.report(result)
     assert [resumed.report(result) for result in results[cut:]] == decisions[cut:]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import lightgbm
@@ -14,9 +14,6 @@ from msgspec import Struct
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.acceleration.genome_features import genome_features
 from tvnsearch.search.acceleration.rank_watch import RankWatch
-
-PROPOSALS = 32
-"""So many children are compared for one training; a walk and a prediction take well under a millisecond."""
 
 FEWEST_KNOWN = 10
 """With fewer networks known there is nothing to learn from yet."""
@@ -65,7 +62,7 @@ class FitnessPredictor:
 
     Points of partial trainings are rows like those of whole ones, with the share of the training as one more
     feature, in which fitness can only rise. It is asked by :meth:`choose`, told by :meth:`observe`; the same
-    calls in the same order give the same answers, and :meth:`replay` makes them from a journal.
+    calls in the same order give the same answers.
     """
 
     def __init__(self, classes: int, seed: int = 0) -> None:
@@ -84,13 +81,18 @@ class FitnessPredictor:
         return self._watch.trusted
 
     @property
+    def ready(self) -> bool:
+        """Whether it is :attr:`active` and knows enough to choose."""
+        return self.active and len(set(self._numbers)) >= FEWEST_KNOWN
+
+    @property
     def kendall(self) -> float | None:
         """The rank correlation of its predictions with what training then said, as far as it can be said."""
         return self._watch.kendall
 
     def choose(self, genomes: Sequence[Genome], rng: random.Random) -> Choice:
         """Which of ``genomes`` to train; the first while too little is known, or as a control."""
-        if not self.active or len(set(self._numbers)) < FEWEST_KNOWN:
+        if not self.ready:
             return Choice(0, None)
         control, model = rng.random() < CONTROL_SHARE, rng.randrange(MODELS)
         models = self._learnt()
@@ -99,10 +101,10 @@ class FitnessPredictor:
         place = 0 if control else int(np.argmax(predictions[model]))
         return Choice(place, float(predictions[:, place].mean()))
 
-    def chosen(self, number: int, choice: Choice) -> None:
-        """The choice became individual ``number``: its prediction is held against its training."""
-        if choice.predicted is not None:
-            self._predicted[number] = choice.predicted
+    def expect(self, number: int, predicted: float | None) -> None:
+        """What was ``predicted`` became individual ``number``: it is held against its training."""
+        if predicted is not None:
+            self._predicted[number] = predicted
 
     def observe(self, observation: Observation) -> str | None:
         """Take in a point of a training; a line for the log, if there is one.
@@ -116,13 +118,6 @@ class FitnessPredictor:
         whole = observation.share >= 1
         predicted = self._predicted.pop(observation.number, None) if whole else None
         return None if predicted is None else self._watch.add(predicted, observation.fitness)
-
-    def replay(self, choices: Iterable[tuple[int, Choice]], points: Iterable[Observation]) -> None:
-        """Take in what an earlier process of the same run chose and observed, each in its order."""
-        for number, choice in choices:
-            self.chosen(number, choice)
-        for observation in points:
-            self.observe(observation)
 
     def _row(self, genome: Genome, share: float) -> list[float]:
         return [*genome_features(genome, self._classes).values(), share]

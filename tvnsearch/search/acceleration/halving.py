@@ -8,7 +8,6 @@ there before it, so the first ones go on unopposed. A network that is stopped ke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -28,7 +27,7 @@ CONTROL_EVERY = 16
 
 
 class RungResult(Struct, frozen=True):
-    """The fitness of individual ``number`` after ``iterations``: what a journal keeps to replay decisions."""
+    """The fitness of individual ``number`` after ``iterations``: all that decisions rest on."""
 
     number: int
     iterations: int
@@ -101,11 +100,6 @@ class SuccessiveHalving:
         if iterations == self._iterations:
             return "stop", self._finished(number, fitness)
         return self._at(iterations, number, fitness), None
-
-    def replay(self, results: Iterable[RungResult]) -> None:
-        """Take in what an earlier process of the same run reported, in its order."""
-        for result in results:
-            self.report(result)
 
     def _at(self, rung: int, number: int, fitness: float) -> Decision:
         before = self._at_rung[rung]

@@ -1,0 +1,190 @@
+"""How trainings begin and end, as those who train are asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
+from tests.search.simulated import SimulatedExecutor
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Genome
+from tvnsearch.search import (
+    Fitness,
+    Journal,
+    SearchPlan,
+    TrainingRequest,
+    run_search,
+    summarise,
+    weights_path,
+)
+from tvnsearch.search.executors import RemoteWorker
+from tvnsearch.search.protocols import TrainingProgress
+
+
+class HeirFitness(FakeFitness):
+    """Scores higher what begins with its parent's weights, and notes what it was asked for."""
+
+    def __init__(self, **given: object) -> None:
+        super().__init__(**given)  # type: ignore[arg-type]
+        self.requests: list[TrainingRequest] = []
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        self.requests.append(request)
+        share = None
+        if request.origin is not None:
+            share = len(request.origin.weights.read_bytes()) / 100
+        scored = super().__call__(worker, request, on_progress)
+        return Fitness(scored.value + (share or 0), None, None, None, 0.5, 7, inherited_share=share)
+
+
+def search(run: Path, plan: SearchPlan, fitness: FakeFitness) -> None:
+    with Journal.create(run, plan) as journal:
+        run_search(journal, FakeLatency(), fitness, in_process(), lambda event: None)
+
+
+def test_children_are_given_their_parents_weights_if_asked_for(tmp_path: Path) -> None:
+    fitness = HeirFitness(fails=False)
+    search(tmp_path / "run", make_plan(inherit=True), fitness)
+    with Journal.read(tmp_path / "run") as journal:
+        known = {individual.number: individual for individual in journal.individuals()}
+    children = [request for request in fitness.requests if request.parent is not None]
+    assert len(children) == 60 - 12
+    for request in children:
+        assert request.parent is not None and request.origin is not None
+        assert request.origin.genome == known[request.parent].genome
+        assert request.origin.weights == weights_path(tmp_path / "run", request.parent)
+    shares = [known[request.number].fitness.inherited_share for request in fitness.requests]
+    assert [share is not None for share in shares] == [request in children for request in fitness.requests]
+
+
+def test_children_begin_afresh_unless_asked_for(tmp_path: Path) -> None:
+    fitness = HeirFitness(fails=False)
+    search(tmp_path / "run", make_plan(), fitness)
+    assert {request.origin for request in fitness.requests} == {None}
+
+
+def test_a_child_whose_parents_weights_are_gone_begins_afresh(tmp_path: Path) -> None:
+    class Losing(HeirFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            scored = super().__call__(worker, request, on_progress)
+            request.weights.unlink()
+            return scored
+
+    fitness = Losing(fails=False)
+    search(tmp_path / "run", make_plan(inherit=True), fitness)
+    assert any(request.parent is not None for request in fitness.requests)
+    assert {request.origin for request in fitness.requests} == {None}
+
+
+class CurveFitness(HeirFitness):
+    """Rises along the training, for all networks alike, or the other way round at the very end."""
+
+    crossing = False
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        whole = super().__call__(worker, request, on_progress)
+        sign = -1 if self.crossing and request.until_share == 1 else 1
+        value = sign * whole.value * request.until_share
+        return replace(whole, value=value, seconds=request.until_share)
+
+
+class CrossingFitness(CurveFitness):
+    crossing = True
+
+
+EARLY = make_plan(early_stopping=True, iterations=90)
+
+
+def test_trainings_that_do_worse_are_stopped_early_and_keep_the_fitness_that_they_had(tmp_path: Path) -> None:
+    fitness = CurveFitness(fails=False)
+    search(tmp_path / "run", EARLY, fitness)
+    asked: dict[int, list[float]] = {}
+    for request in fitness.requests:
+        asked.setdefault(request.number, []).append(request.until_share)
+    assert {tuple(shares) for shares in asked.values()} <= {
+        (10 / 90,),
+        (10 / 90, 30 / 90),
+        (10 / 90, 30 / 90, 1.0),
+    }
+    with Journal.read(tmp_path / "run") as journal:
+        individuals = journal.individuals()
+        assert all(asked[one.number][-1] == one.fitness.seconds for one in individuals)
+        assert [one.fitness.stopped for one in individuals] == [
+            asked[one.number][-1] < 1 for one in individuals
+        ]
+    summary = summarise(tmp_path / "run")
+    assert summary.trained == 60
+    assert 5 < summary.stopped == sum(one.fitness.stopped for one in individuals)
+    assert sum(one.fitness.seconds for one in individuals) < 0.95 * 60
+
+
+def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(tmp_path: Path) -> None:
+    search(tmp_path / "run", replace(EARLY, trainings=150), CrossingFitness(fails=False))
+    with Journal.read(tmp_path / "run") as journal:
+        said = [line for line in journal.lines() if "early stopping is switched off" in line]
+        stopped = [individual.fitness.stopped for individual in journal.individuals()]
+    assert len(said) == 1
+    assert any(stopped)
+    assert not any(stopped[-5:])
+
+
+def test_several_workers_stop_trainings_early_as_well(tmp_path: Path) -> None:
+    executor = SimulatedExecutor(workers=5)
+    with Journal.create(tmp_path / "run", EARLY) as journal:
+        run_search(journal, FakeLatency(), CurveFitness(), executor, lambda event: None, executor.clock)
+        assert len(journal.individuals()) + len(journal.failures()) == 60
+        assert not journal.pending()
+    assert executor.most_at_once == 5
+    assert summarise(tmp_path / "run").stopped > 25
+
+
+def test_a_search_without_trainings_to_stop_is_refused() -> None:
+    with pytest.raises(UserError, match="--early-stopping"):
+        make_plan(early_stopping=True, iterations=1)
+
+
+@pytest.mark.parametrize(
+    ("plan", "fitness"),
+    [
+        (make_plan(inherit=True), HeirFitness),
+        (EARLY, CurveFitness),
+        (replace(EARLY, inherit=True, trainings=90), CrossingFitness),
+        (make_plan(fitness_predictor=True, trainings=40), HeirFitness),
+        (replace(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
+    ],
+)
+def test_a_search_goes_on_as_if_it_had_not_been_stopped(
+    tmp_path: Path, plan: SearchPlan, fitness: type[HeirFitness]
+) -> None:
+    search(tmp_path / "whole", plan, fitness())
+    Journal.create(tmp_path / "stopped", plan).close()
+    asked: list[tuple[int, float]] = []
+    for stop in (0, 3, 8, 20, 21, 31, None):
+        begun = 0
+
+        def hook(step: str, genome: Genome, stop: int | None = stop) -> None:
+            nonlocal begun
+            if step == "train":
+                if begun == stop:
+                    raise KeyboardInterrupt
+                begun += 1
+
+        trainer = fitness(hook=hook)
+        with Journal.open(tmp_path / "stopped") as journal:
+            try:
+                run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+            except KeyboardInterrupt:
+                assert stop is not None
+                trainer.requests.pop()
+        asked += [(request.number, request.until_share) for request in trainer.requests]
+    assert decisions(tmp_path / "stopped") == decisions(tmp_path / "whole")
+    assert len(asked) == len(set(asked)), "what was trained already was trained again"
