@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Group
-from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.output import PLAIN_LINE_EVERY_SECONDS, err, say
+from cli.live import LiveView
+from cli.output import err
 
 if TYPE_CHECKING:
     from latency_db.profiler import ProfileProgress
 
 
-class ProfileView:
+class ProfileView(LiveView):
     """Shows each :class:`~latency_db.profiler.ProfileProgress` that it is given; a context manager."""
 
     def __init__(self) -> None:
+        super().__init__(transient=False)
         self._bar = Progress(
             TextColumn("profile"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=err
         )
         self._task = self._bar.add_task("profile", total=1.0)
-        self._live = Live(self._bar, console=err, refresh_per_second=2)
-        self._last_line_s = 0.0
 
     def update(self, progress: ProfileProgress) -> None:
         """Show where the profile stands."""
         share = min(progress.minutes / progress.minutes_wanted, 1.0)
         cells = _cells(progress)
-        if err.is_terminal:
+
+        def rendered() -> Group:
             self._bar.update(self._task, completed=share)
             table = Table(box=SIMPLE)
             for name in cells:
                 table.add_column(name, justify="right")
             table.add_row(*cells.values())
-            self._live.update(Group(self._bar, table))
-        elif time.monotonic() - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
-            self._last_line_s = time.monotonic()
+            return Group(self._bar, table)
+
+        def line() -> str:
             left_s = 60 * (progress.minutes_wanted - progress.minutes)
             told = ", ".join(f"{name} {cell}" for name, cell in cells.items())
-            say(f"profile: {100 * share:.0f} %, at most {max(left_s, 0):.0f} s to go; {told}")
+            return f"profile: {100 * share:.0f} %, at most {max(left_s, 0):.0f} s to go; {told}"
 
-    def __enter__(self) -> ProfileView:
-        if err.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        self._show(rendered, line)
 
 
 def _cells(progress: ProfileProgress) -> dict[str, str]:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
-
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import PLAIN_LINE_EVERY_SECONDS, count, err, say
+from cli.live import LiveView
+from cli.output import count, say
 from tvnsearch.search.board import Board, FrontPoint
 from tvnsearch.search.events import SearchEvent
 
 FRONT_SHOWN = 8
 
 
-class SearchView:
+class SearchView(LiveView):
     """Shows what a search tells; a context manager. Trainings that end and notes are lines in any case."""
 
     def __init__(self, max_ms: float, minutes: float | None) -> None:
         self._max_ms = max_ms
         self._minutes = minutes
-        self._live = Live(console=err, refresh_per_second=2, transient=True)
-        self._last_line_s = 0.0
+        super().__init__(transient=True)
         self._training_shares: dict[int, float] = {}
 
     def show(self, event: SearchEvent) -> None:
@@ -37,21 +33,7 @@ class SearchView:
         best = _fitness(event.best_fitness)
         if event.text and event.kind in ("trained", "failed", "noted"):
             say(f"{event.text} ({event.counts.trained} trained, best {best})")
-        if err.is_terminal:
-            self._live.update(self._rendered(event))
-        elif time.monotonic() - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
-            self._last_line_s = time.monotonic()
-            say("evolve: " + "; ".join(board_lines(event)))
-
-    def __enter__(self) -> SearchView:
-        if err.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        self._show(lambda: self._rendered(event), lambda: "evolve: " + "; ".join(board_lines(event)))
 
     def _rendered(self, board: Board) -> RenderableType:
         done = (board.counts.trained + board.counts.failed) / board.trainings

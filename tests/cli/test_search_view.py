@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli import output, search_view
+from cli import live, output
 from cli.search_view import SearchView
 from tests.cli.test_commands import run as command
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
@@ -21,7 +21,7 @@ def searched(run: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> s
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=is_terminal, width=160, height=50)
     monkeypatch.setattr(output, "err", console)
-    monkeypatch.setattr(search_view, "err", console)
+    monkeypatch.setattr(live, "err", console)
     view = SearchView(2.0, None)
     with view, Journal.create(run, make_plan(trainings=20)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), view.show)
