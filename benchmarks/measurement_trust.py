@@ -6,10 +6,9 @@ Needs a machine that does nothing else; takes half an hour or more (``--share 0.
 the networks).
 
 repeatability  60 random networks of 1 to 200 ms, measured, and again in new processes ten minutes later
-additivity     200 random networks: the sum of their layers' rows against the network's own latency, measured
-               unstamped before and after, with rows taken in context (what `tvnsearch profile` keeps) and,
-               for some, with each layer timed alone; also of those networks alone whose two measurements
-               agree to 3 %, the machine being steady meanwhile
+additivity     200 random networks: the sum of their layers' rows against the network's own latency, both from
+               passes in turns, stamped and not (`tvnsearch measure --layers`); against the same latency the
+               few passes just before it that `tvnsearch profile` takes, and, for some, each layer timed alone
 disturbance    30 of the first networks again, with two busy processes on the same cores
 twins          40 pairs of networks with two blocks of one shape in either order
 yield          layer rows a minute, in context and alone
@@ -44,8 +43,7 @@ LOWEST_MS, HIGHEST_MS = 1.0, 200.0
 CLASSES = 100
 REPEATED, ADDED, ADDED_ALONE, DISTURBED, TWINS = 60, 200, 20, 30, 40
 MEASURE_SECONDS = 9.0
-ADDED_SECONDS = 0.8
-STEADY_PERCENT = 3.0
+ADDED_SECONDS = 8.0
 TOGETHER = 10
 """Networks that are measured interleaved: few enough to fit in memory side by side."""
 
@@ -113,48 +111,35 @@ def _repeatability(first: Sequence[Measurement], again: Sequence[Measurement]) -
 
 
 def _additivity(genomes: Sequence[Genome], alone: int) -> dict[str, float]:
-    errors, errors_steady, errors_alone = [], [], []
+    errors: dict[str, list[float]] = {"in_context": [], "profiled": [], "alone": []}
     rows = rows_alone = 0
     seconds = seconds_alone = 0.0
     timer = layers_alone.AloneTimer()
     with Meter(open_device("cpu"), CLASSES) as meter:
         for number, genome in enumerate(genomes):
             try:
-                [before] = meter.measure([genome], ADDED_SECONDS)
                 start = time.monotonic()
                 profile = meter.profile(genome)
-                profile_seconds = time.monotonic() - start
-                [after] = meter.measure([genome], ADDED_SECONDS)
+                seconds += time.monotonic() - start
+                rows += len(profile.latencies_ms)
+                timed = meter.time_layers(genome, ADDED_SECONDS)
             except UserError as error:
                 print(f"  left out: {error}")
                 continue
-            seconds += profile_seconds
-            rows += len(profile.latencies_ms)
-            if not profile.passes or not before.samples or not after.samples:
-                continue
-            whole_ms = (before.latency_ms + after.latency_ms) / 2
-            errors.append(100 * abs(sum(profile.latencies_ms) / whole_ms - 1))
-            if 100 * abs(after.latency_ms - before.latency_ms) / whole_ms <= STEADY_PERCENT:
-                errors_steady.append(errors[-1])
+            sums_ms = {"in_context": sum(timed.latencies_ms), "profiled": sum(profile.latencies_ms)}
             if number < alone:
                 start = time.monotonic()
                 alone_ms = [timer.latency_ms(call) for call in trace(genome, CLASSES).calls]
                 seconds_alone += time.monotonic() - start
                 rows_alone += len(alone_ms)
-                errors_alone.append(100 * abs(sum(alone_ms) / whole_ms - 1))
-    figures: dict[str, float] = {
-        "additivity_networks": len(errors),
-        "additivity_steady_networks": len(errors_steady),
-    }
-    for label, found in (
-        ("in context", errors),
-        ("in context steady", errors_steady),
-        ("alone", errors_alone),
-    ):
-        key = label.replace(" ", "_")
+                sums_ms["alone"] = sum(alone_ms)
+            for label, sum_ms in sums_ms.items():
+                errors[label].append(100 * abs(sum_ms / timed.network.latency_ms - 1))
+    figures: dict[str, float] = {"additivity_networks": len(errors["in_context"])}
+    for label, found in errors.items():
         for percent in (5, 10):
             share = 100 * statistics.mean(error <= percent for error in found) if found else math.nan
-            figures[f"additivity_{key}_within_{percent}_percent"] = share
+            figures[f"additivity_{label}_within_{percent}_percent"] = share
             print(f"additivity, {label}: {share:.1f} % of {len(found)} networks within {percent} %")
     figures["rows_per_minute_in_context"] = 60 * rows / seconds
     figures["rows_per_minute_alone"] = 60 * rows_alone / seconds_alone if seconds_alone else math.nan

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,10 @@ from cli.arguments import (
 )
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
+if TYPE_CHECKING:
+    from tvnsearch.devices.device import Device
+    from tvnsearch.genome.genome import Genome
+
 
 def measure(
     genomes: GenomeArguments,
@@ -30,6 +35,9 @@ def measure(
     max_seconds: Annotated[
         float, typer.Option("--max-seconds", min=0.5, help="The longest to measure each network.")
     ] = 10.0,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Each layer too, stamped while the whole network runs.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure networks for real, interleaved, in three processes, each with a confidence interval."""
@@ -41,14 +49,17 @@ def measure(
     opened = open_device(device, threads, backend, dtype, batch)
     with ProgressBar("measure") as bar:
         results = measure_in_processes(opened, found, classes, max_seconds, bar.update)
+    reports: list[dict[str, Any]] = [
+        {"name": name, **{field: getattr(row, field) for field in row.__struct_fields__}}
+        for name, row in zip(genomes, results, strict=True)
+    ]
+    if layers:
+        for report, layer_report in zip(
+            reports, _layer_reports(opened, found, classes, max_seconds), strict=True
+        ):
+            report["layers"] = layer_report
     if as_json:
-        rows = zip(genomes, results, strict=True)
-        print_json(
-            [
-                {"name": name, **{field: getattr(row, field) for field in row.__struct_fields__}}
-                for name, row in rows
-            ]
-        )
+        print_json(reports)
         return
     print_table(
         f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
@@ -65,5 +76,56 @@ def measure(
                 "yes" if row.trusted else f"no: {row.reason}",
             ]
             for name, row in zip(genomes, results, strict=True)
+        ],
+    )
+    if layers:
+        for report in reports:
+            _print_layers(report["name"], report["layers"])
+
+
+def _layer_reports(
+    device: Device, genomes: Sequence[Genome], classes: int, max_seconds: float
+) -> list[dict[str, Any]]:
+    from cli.output import ProgressBar
+    from tvnsearch.devices import Meter
+    from tvnsearch.genome.trace import trace
+
+    reports = []
+    with Meter(device, classes) as meter, ProgressBar("layers") as bar:
+        for done, genome in enumerate(genomes, 1):
+            profile = meter.time_layers(genome, max_seconds)
+            bar.update(done / len(genomes))
+            named = trace(genome, classes).named_calls()
+            figures = zip(named, profile.latencies_ms, profile.spreads_ms, strict=True)
+            reports.append(
+                {
+                    "passes": profile.passes,
+                    "disturbed": profile.disturbed,
+                    "network_ms": profile.network.latency_ms,
+                    "sum_ms": sum(profile.latencies_ms),
+                    "calls": [
+                        {"name": name, "latency_ms": latency_ms, "spread_ms": spread_ms}
+                        for (name, _), latency_ms, spread_ms in figures
+                    ],
+                }
+            )
+    return reports
+
+
+def _print_layers(name: str, report: dict[str, Any]) -> None:
+    from cli.output import print_table
+
+    print_table(
+        f"{name}, layer by layer in one process: together {report['sum_ms']:.2f} ms, "
+        f"the whole network in turns with them {report['network_ms']:.2f} ms",
+        ["layer call", "latency ms", "spread ms", "share %"],
+        [
+            [
+                call["name"],
+                f"{call['latency_ms']:.3f}",
+                f"{call['spread_ms']:.3f}",
+                f"{100 * call['latency_ms'] / report['sum_ms']:.1f}",
+            ]
+            for call in report["calls"]
         ],
     )

@@ -127,9 +127,13 @@ def test_predictions_add_up_and_agree_with_measurements(world: World, profiled: 
     for row in world.json("predict", *files, "--db", "l.sqlite"):
         assert sum(layer["latency_ms"] for layer in row["layers"]) == pytest.approx(row["latency_ms"])
         assert row["lower_ms"] <= row["latency_ms"] <= row["upper_ms"]
-    measured = world.json("measure", *files, "--max-seconds", 1)
+    measured = world.json("measure", *files, "--max-seconds", 1, "--layers")
     assert [row["name"] for row in measured] == files
     assert all(row["ci_low_ms"] <= row["latency_ms"] <= row["ci_high_ms"] for row in measured)
+    for row, predicted in zip(measured, world.json("predict", *files, "--db", "l.sqlite"), strict=True):
+        names = [call["name"] for call in row["layers"]["calls"]]
+        assert names == [layer["name"] for layer in predicted["layers"]]
+        assert sum(call["latency_ms"] for call in row["layers"]["calls"]) == row["layers"]["sum_ms"]
 
 
 def test_the_lookup_table_holds_every_distinct_call(world: World, profiled: Any) -> None:

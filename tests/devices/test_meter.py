@@ -48,6 +48,14 @@ def test_a_profile_has_a_latency_for_each_layer_call(meter):
         assert 0 < sum(profile.latencies_ms) <= 2 * profile.network.latency_ms
 
 
+def test_layers_timed_in_turns_with_the_network_add_up_to_it(meter):
+    genome = network(64, 16, 2)
+    timed = meter.time_layers(genome, max_seconds=1.5)
+    assert len(timed.latencies_ms) == len(trace(genome, 10).calls)
+    assert timed.passes + timed.disturbed == timed.network.samples + timed.network.disturbed >= 1
+    assert 0.5 * timed.network.latency_ms < sum(timed.latencies_ms) < 1.5 * timed.network.latency_ms
+
+
 def test_the_heavier_layer_is_the_slower_one(meter):
     blocks = (Block((SpatialConv(64, 3, 2), SpatialConv(64, 8), SpatialConv(64, 1))),)
     profile = meter.profile(Genome(InputSpec(128, 4), blocks), max_seconds=1.0)

@@ -1,4 +1,4 @@
-"""The timing bench: this process set up to time networks on one device, and the two things it does."""
+"""The timing bench: this process set up to time networks on one device, and the three things it does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tvnsearch.devices.clocks import Clock, HostClock, StampedPass
 from tvnsearch.devices.cuda_clock import CudaClock
 from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
 from tvnsearch.devices.fingerprint import fingerprint
-from tvnsearch.devices.measurement import LayerProfile, Timing
+from tvnsearch.devices.measurement import LayerProfile, Measurement, Timing
 from tvnsearch.devices.memory import require_memory
 from tvnsearch.devices.memory_gauge import MemoryGauge
 from tvnsearch.devices.reference import best_copy_ns, keep_best_ns, keep_copy_ns, known_best_ns
@@ -49,6 +49,10 @@ PATIENCE = 3
 
 PROFILE_HALF_WIDTH_PERCENT = 3.0
 """A few passes do not tell a median to 1 %; a profile's own network measurement is trusted from here on."""
+
+LAYERS_PASSES = 15
+LAYERS_SECONDS = 1.0
+"""What layers are timed for at least when they are to be known as surely as the network."""
 
 YARDSTICK_SIZES = {"cpu": (320, 2**18), "cuda": (4096, 2**26)}
 """Rows of the square matrices, and values copied, of the yardstick on each device."""
@@ -112,11 +116,50 @@ class Bench:
             pass_s = first[-1].interval.wall_ns / 1e9
             passes = max(MIN_PASSES, min(MAX_PASSES, round(PASSES_SECONDS / pass_s)))
             stamped = self._stamped_passes(network, passes, max_seconds)
+        plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
+        samples = [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
+        return self._layer_profile(stamped, summarise(samples, self._profiling_yardstick, plan))
+
+    def time_layers(self, genome: Genome, classes: int, max_seconds: float) -> LayerProfile:
+        """Time each layer call of a network as surely as the whole of it, in turns with whole passes.
+
+        A pass that is stamped and one that is not follow each other, so that both see the same machine: the
+        sum of the layers and the ``network``, which is of the unstamped passes alone, can be compared. Ends
+        when both have enough undisturbed passes over a second or more, or after ``max_seconds``.
+
+        Raises:
+            UserError: it does not fit in memory.
+        """
+        require_memory([genome], classes, self.device)
+        stamped: list[tuple[StampedPass, int]] = []
+        whole: list[Sample] = []
+        yardstick = self._profiling_yardstick
+        with _no_garbage_collection():
+            network = self._prepare(genome, classes, self.device)
+            warm_up(lambda: self._clock.time_calls(network.run_stamped).interval, WARM_UP_SECONDS)
+            start = time.monotonic()
+            yardstick.forget()
+            kept_stamped = kept_whole = 0
+            while True:
+                taken, reading_ns = yardstick.around(lambda: self._clock.time_calls(network.run_stamped))
+                stamped.append((taken, reading_ns))
+                kept_stamped += self._is_kept(taken.interval, reading_ns)
+                whole.append(Sample(*yardstick.around(lambda: self._clock.time(network.run))))
+                kept_whole += not is_disturbed(whole[-1], yardstick)
+                elapsed_s = time.monotonic() - start
+                is_enough = elapsed_s >= LAYERS_SECONDS and min(kept_stamped, kept_whole) >= LAYERS_PASSES
+                if is_enough or elapsed_s >= max_seconds:
+                    break
+        plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT)
+        return self._layer_profile(stamped, summarise(whole, yardstick, plan))
+
+    def _layer_profile(
+        self, stamped: Sequence[tuple[StampedPass, int]], network: Measurement
+    ) -> LayerProfile:
+        """The medians of the undisturbed passes, or of the quickest quarter where all were disturbed."""
         kept = [taken for taken, reading_ns in stamped if self._is_kept(taken.interval, reading_ns)]
         used = kept or sorted((taken for taken, _ in stamped), key=_total_ns)[: max(len(stamped) // 4, 1)]
         calls_ns = list(zip(*(taken.call_ns for taken in used), strict=True))
-        plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
-        samples = [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
         return LayerProfile(
             latencies_ms=tuple(median(times_ns) / 1e6 for times_ns in calls_ns),
             spreads_ms=tuple(
@@ -124,7 +167,7 @@ class Bench:
             ),
             passes=len(kept),
             disturbed=len(stamped) - len(kept),
-            network=summarise(samples, self._profiling_yardstick, plan),
+            network=network,
         )
 
     def _stamped_passes(

@@ -43,7 +43,8 @@ class LayerProfile(Struct, frozen=True):
 
     ``latencies_ms`` and ``spreads_ms`` (the interquartile range over the passes) are in the order of
     ``trace(genome, classes).calls``; ``passes`` counts the undisturbed ones that they rest on, ``disturbed``
-    the others. ``network`` is the whole network in the same passes, less the cost of the stamps.
+    the others. ``network`` is the whole network, in a profile's own passes less the cost of the stamps, or in
+    others taken in turns with them.
     """
 
     latencies_ms: tuple[float, ...]

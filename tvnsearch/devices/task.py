@@ -45,10 +45,25 @@ def profile_task(
     return _bench(msgspec.convert(device, Device)).profile(decoded, classes, max_seconds)
 
 
+def time_layers_task(
+    device: dict[str, Any], genome: dict[str, Any], classes: int, max_seconds: float, progress: Progress
+) -> LayerProfile:
+    """``Bench.time_layers``."""
+    decoded = msgspec.convert(genome, Genome)
+    return _bench(msgspec.convert(device, Device)).time_layers(decoded, classes, max_seconds)
+
+
 @cache
 def _bench(device: Device) -> Bench:
     return Bench(device)
 
 
 if __name__ == "__main__":
-    serve({"fingerprint": fingerprint_task, "measure": measure_task, "profile": profile_task})
+    serve(
+        {
+            "fingerprint": fingerprint_task,
+            "measure": measure_task,
+            "profile": profile_task,
+            "time_layers": time_layers_task,
+        }
+    )
