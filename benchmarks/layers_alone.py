@@ -11,6 +11,7 @@ from tvnsearch.devices.timing import Interval, Plan, Yardstick, measure_in_round
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.network.build import MODULES
 from tvnsearch.network.deploy import fold_norms
+from tvnsearch.network.packing import pack
 
 PLAN = Plan(max_seconds=2.0, half_width_percent=3.0)
 """The half width that a profile's rows have, too."""
@@ -39,7 +40,7 @@ class AloneTimer:
 
     @torch.inference_mode()
     def _timed_ms(self, call: LayerCall) -> float:
-        module = fold_norms(MODULES[call.type](call).eval())
+        module = pack(fold_norms(MODULES[call.type](call).eval()))
         frames, height, width, channels = call.in_shape
         features = torch.randn(frames, height, width, channels).permute(0, 3, 1, 2)
         inputs = [features, features] if call.type == "add" else [features]

@@ -39,7 +39,7 @@ from tvnsearch.genome.layers import (
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import IntRange
 from tvnsearch.genome.zoo import load_zoo, zoo
-from tvnsearch.network import build_network, deployed
+from tvnsearch.network import build_network, deployed, pack
 from tvnsearch.network.build import MODULES
 from tvnsearch.network.layout import over_time
 from tvnsearch.network.modules import Head
@@ -107,7 +107,8 @@ def _assert_runs_trains_and_deploys_to_the_same_logits(genome: Genome) -> None:
         assert logits.shape == (2, 7)
         assert torch.isfinite(logits).all()
         scale = logits.abs().max().clamp(min=1e-3)
-        assert (deployed(network)(clips) - logits).abs().max() / scale < 1e-3
+        for runnable in (deployed(network), pack(deployed(network))):
+            assert (runnable(clips) - logits).abs().max() / scale < 1e-3
         alone = torch.cat([network(clip[None]) for clip in clips])
         assert (alone - logits).abs().max() / scale < 1e-3
 

@@ -1,4 +1,4 @@
-"""Plain torch, layer after layer."""
+"""Torch, layer after layer; on the processor with packed convolutions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tvnsearch.devices.device import Device
 from tvnsearch.genome.genome import Genome
 from tvnsearch.network import TinyVideoNetwork, build_network
 from tvnsearch.network.deploy import fold_norms
+from tvnsearch.network.packing import pack
 
 
 class _AveragingWeights(TorchFunctionMode):
@@ -59,6 +60,8 @@ def deployed_on(device: Device, genome: Genome, classes: int) -> tuple[TinyVideo
     dtype = getattr(torch, device.dtype)
     with _AveragingWeights():
         network = fold_norms(build_network(genome, classes).eval()).to(device.name, dtype)
+    if device.name == "cpu":
+        pack(network)
     frames, height, width, channels = network.trace.in_shape
     clips = torch.randn(device.batch, frames, height, width, channels).to(device.name, dtype)
     return network, clips
