@@ -65,7 +65,7 @@ class PackedConvolution(nn.Module):
 
     def _pack(self, shape: Sequence[int]) -> Tensor:
         assert self._plain is not None
-        packed: Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(
+        packed: Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
             self._plain.to_mkldnn(), self._padding, self._stride, self._dilation, self._groups, list(shape)
         )
         self._plain = None
