@@ -137,7 +137,7 @@ class GenomeSource:
         aim_ms = _aim_ms(index, LOWEST_MS, HIGHEST_OVER_BUDGET * self._max_ms)
         nearest, nearest_gap = None, NEAR_ENOUGH
         for _ in range(CANDIDATES):
-            genome = sample_genome(self._space, rng)
+            genome = _without_more_of_the_same(sample_genome(self._space, rng))
             gap = self._gap(trace(genome, self._classes), aim_ms)
             if gap < nearest_gap:
                 nearest, nearest_gap = genome, gap

@@ -34,15 +34,13 @@ from tvnsearch.devices.timing import (
 from tvnsearch.genome.genome import Genome
 
 WARM_UP_SECONDS = 2.0
-MIN_PASSES, MAX_PASSES = 3, 8
-PASSES_SECONDS = 0.1
+MIN_PASSES, MAX_PASSES = 2, 8
+PASSES_SECONDS = 0.08
 """The time for a profile's passes, within those bounds.
 
-Few: the noise of a row (1 to 3 %) is far below the error of a prediction, so other networks teach more.
+Few: the noise of a row (1 to 3 %) is far below the error of a prediction, so other networks teach more. None
+is counted before the second: kernels are chosen, weights packed and memory reserved in the first.
 """
-
-FIRST_PASSES = 2
-"""A profile's passes that do not count: kernels are chosen and memory is reserved in them."""
 
 PATIENCE = 3
 """How many times the passes asked for are taken at most, when they are disturbed."""
@@ -112,10 +110,8 @@ class Bench:
         require_memory([genome], classes, self.device)
         with _no_garbage_collection():
             network = self._prepare(genome, classes, self.device)
-            first = [self._clock.time_calls(network.run_stamped) for _ in range(FIRST_PASSES)]
-            pass_s = first[-1].interval.wall_ns / 1e9
-            passes = max(MIN_PASSES, min(MAX_PASSES, round(PASSES_SECONDS / pass_s)))
-            stamped = self._stamped_passes(network, passes, max_seconds)
+            network.run()
+            stamped = self._stamped_passes(network, max_seconds)
         plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
         samples = [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
         return self._layer_profile(stamped, summarise(samples, self._profiling_yardstick, plan))
@@ -170,20 +166,20 @@ class Bench:
             network=network,
         )
 
-    def _stamped_passes(
-        self, network: PreparedNetwork, passes: int, max_seconds: float
-    ) -> list[tuple[StampedPass, int]]:
-        """Passes with the yardstick's reading beside each, until ``passes`` were undisturbed."""
+    def _stamped_passes(self, network: PreparedNetwork, max_seconds: float) -> list[tuple[StampedPass, int]]:
+        """Passes with the yardstick's reading beside each, until enough were undisturbed."""
         stamped: list[tuple[StampedPass, int]] = []
-        kept = 0
+        kept, passes = 0, MAX_PASSES
         end = time.monotonic() + max_seconds
         self._profiling_yardstick.forget()
-        for _ in range(PATIENCE * passes):
+        while len(stamped) < PATIENCE * passes:
             taken, reading_ns = self._profiling_yardstick.around(
                 lambda: self._clock.time_calls(network.run_stamped)
             )
             stamped.append((taken, reading_ns))
             kept += self._is_kept(taken.interval, reading_ns)
+            pass_s = taken.interval.wall_ns / 1e9
+            passes = min(passes, max(MIN_PASSES, round(PASSES_SECONDS / pass_s)))
             if kept >= passes or time.monotonic() >= end:
                 break
         return stamped

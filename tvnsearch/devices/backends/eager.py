@@ -6,29 +6,28 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tvnsearch.devices.device import Device
 from tvnsearch.genome.genome import Genome
 from tvnsearch.network import TinyVideoNetwork, build_network
-from tvnsearch.network.deploy import fold_norms
+from tvnsearch.network.modules import ConvUnit
+from tvnsearch.network.modules.gating import NonLocalBlock
 from tvnsearch.network.packing import pack
 
 
-class _AveragingWeights(TorchFunctionMode):
-    """Weights that average their inputs instead of random ones, which take longer to draw than to run.
-
-    Latency does not depend on them as long as no feature is denormal, and averages keep features in range.
-    """
+class _NotDrawn(TorchFunctionMode):
+    """Parameters without memory get no values, which takes long to find out."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func is torch.Tensor.normal_:  # kaiming_normal_: the deviation is sqrt(2 / inputs)
-            return args[0].fill_(args[2] ** 2 / 2)
-        if func is torch.Tensor.uniform_:  # a linear layer's default: up to sqrt(1 / inputs)
-            return args[0].fill_(args[2] ** 2)
-        return func(*args, **(kwargs or {}))
+        is_drawn = func in _DRAWN and args[0].is_meta
+        return args[0] if is_drawn else func(*args, **(kwargs or {}))
+
+
+_DRAWN = frozenset({torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_})
 
 
 class EagerNetwork:
@@ -55,13 +54,32 @@ def prepare(genome: Genome, classes: int, device: Device) -> EagerNetwork:
 
 
 def deployed_on(device: Device, genome: Genome, classes: int) -> tuple[TinyVideoNetwork, torch.Tensor]:
-    """The network of ``genome``, folded, with fixed weights, and clips for it, both on ``device``."""
-    torch.manual_seed(0)
+    """The network of ``genome``, folded, with fixed weights, and clips for it, both on ``device``.
+
+    Weights average their inputs: latency does not depend on them as long as no feature is denormal, averages
+    keep features in range, and random ones take longer to draw than the network to run. For the same reason
+    the network is built without memory first.
+    """
     dtype = getattr(torch, device.dtype)
-    with _AveragingWeights():
-        network = fold_norms(build_network(genome, classes).eval()).to(device.name, dtype)
+    with torch.device("meta"), _NotDrawn():
+        network = build_network(genome, classes).eval().to(dtype)
+    for module in list(network.modules()):
+        if isinstance(module, ConvUnit):  # folding needs no figures where they are fixed
+            module.conv.bias, module.norm = module.norm.bias, nn.Identity()  # type: ignore[assignment]
+        if isinstance(module, nn.Conv2d | nn.Conv3d | nn.Linear):
+            average = 1 / module.weight[0].numel()
+            module.weight = _filled(module.weight, average, device)
+            module.bias = None if module.bias is None else _filled(module.bias, 0.0, device)
+    for module in network.modules():
+        if isinstance(module, NonLocalBlock):
+            module.project.conv.weight.data.zero_()  # as in a fresh block: it adds nothing
+    network.to(device.name)
     if device.name == "cpu":
         pack(network)
     frames, height, width, channels = network.trace.in_shape
-    clips = torch.randn(device.batch, frames, height, width, channels).to(device.name, dtype)
+    clips = torch.full((device.batch, frames, height, width, channels), 0.5, dtype=dtype, device=device.name)
     return network, clips
+
+
+def _filled(unplaced: torch.Tensor, value: float, device: Device) -> nn.Parameter:
+    return nn.Parameter(torch.empty_like(unplaced, device=device.name).fill_(value), requires_grad=False)
