@@ -18,13 +18,15 @@ from tvnsearch.network.packing import pack
 
 
 class _NotDrawn(TorchFunctionMode):
-    """Parameters without memory get no values, which takes long to find out."""
+    """Parameters without memory get no values, which takes long to find out; what is counted is counted."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        is_drawn = func in _DRAWN and args[0].is_meta
-        return args[0] if is_drawn else func(*args, **(kwargs or {}))
+        if func in _DRAWN and args[0].is_meta:
+            return args[0]
+        placed = {"device": "cpu"} if func is torch.ones else {}  # the windows of a pooling layer
+        return func(*args, **(kwargs or {}), **placed)
 
 
 _DRAWN = frozenset({torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_})

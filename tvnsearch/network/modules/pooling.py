@@ -30,7 +30,7 @@ class _AxisPool(nn.Module):
         self.explicit_padding = None if symmetric else (*columns, *rows)
         real_share = None
         if not symmetric and mode == "avg":
-            ones = functional.pad(torch.ones(1, 1, *sizes, device="cpu"), (*columns, *rows))
+            ones = functional.pad(torch.ones(1, 1, *sizes), (*columns, *rows))
             real_share = functional.avg_pool2d(ones, kernel, stride)
         self.register_buffer("real_share", real_share, persistent=False)
 
