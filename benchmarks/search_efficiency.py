@@ -1,14 +1,15 @@
 """Iterations of training that a search needs, on the replayed table: strategies, and each acceleration.
 
-    python benchmarks/search_efficiency.py [--seeds 20] [--population 40] [--tournament 10] [--trainings 120]
+    python benchmarks/search_efficiency.py [--seeds 20] [--first-seed 0] [--population 40] [--tournament 10]
 
-The strategies and accelerations are the product's own; only training is replaced by looking up the learning
-curve of ``benchmarks/replay_table``. For each seed the *target* is the best fitness that the paper's method
-(``tournament``, every network trained at full length) reaches in ``--trainings`` trainings. Counted are the
-iterations that a method spends until a training of full length reaches that target, at most those of training
-every network of the space; a method that never reaches it counts as those, and ``reached`` says how often it
-did. The best of many trainings is a lucky one too: ``within_noise`` counts the iterations to the target less
-one standard deviation of training once more from another seed.
+Each search is one of the product's own engine, with a journal, in this process; only training is replaced by
+looking up the learning curve of ``benchmarks/replay_table``, and every network takes a millisecond. For each
+seed the *target* is the best fitness that the paper's method (``tournament``, every network trained at full
+length) reaches in ``--trainings`` trainings. Counted are the iterations that a method spends until a training
+of full length reaches that target, at most those of training every network of the space; a method that never
+reaches it counts as those, and ``reached`` says how often it did. The best of many trainings is a lucky one
+too: ``within_noise`` counts the iterations to the target less one standard deviation of training once more
+from another seed. ``oracle_of_paper`` is the share of whoever trains one network only, the right one.
 
 Inherited weights cannot be replayed: a table holds one curve a network, from fresh weights, and not one for
 each parent that it could have had. They are left out here, so ``all`` is early stopping and the fitness
@@ -18,13 +19,16 @@ predictor together; ``inherited_weights.py`` measures them live.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import random
+import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from equal_latency import EqualLatency
 from msgspec.structs import replace
 from replay_table.table import (
     CLASSES,
@@ -37,17 +41,18 @@ from replay_table.table import (
     table_space,
 )
 
-from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.identity import genome_id
-from tvnsearch.search import Budget, Fitness, Individual, SearchPlan
-from tvnsearch.search.acceleration import FitnessPredictor, SuccessiveHalving, halving_rungs
-from tvnsearch.search.acceleration.fitness_predictor import Choice, Observation
-from tvnsearch.search.acceleration.halving import RungResult
-from tvnsearch.search.choosing import PROPOSALS
-from tvnsearch.search.strategies import AskTell, Proposal, make_strategy
-
-MOST_ASKED = 2000
-"""A search whose proposals are all known, so many in a row, is at its end."""
+from tvnsearch.search import (
+    Budget,
+    Fitness,
+    Journal,
+    SearchPlan,
+    TrainingRequest,
+    run_search,
+)
+from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.workers import Progress
 
 
 class Method(NamedTuple):
@@ -80,6 +85,7 @@ def main() -> None:
     """Search by every method from every seed, and print how many iterations each needed."""
     parser = argparse.ArgumentParser(description="Iterations to the paper's fitness, on a replayed table.")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--population", type=int, default=40)
     parser.add_argument("--tournament", type=int, default=10)
     parser.add_argument("--trainings", type=int, default=120)
@@ -94,20 +100,24 @@ def main() -> None:
         data="",
         population=arguments.population,
         tournament=arguments.tournament,
+        iterations=ITERATIONS,
+        trainings=len(table),
     )
     noise = seed_noise_sd(load_table())
     strict, loose = ({name: [] for name in METHODS} for _ in range(2))
     targets, switched_off = [], dict.fromkeys(METHODS, 0)
-    for seed in range(arguments.seeds):
-        paper_run = list(islice(_Search(METHODS[PAPER], plan, seed, table).run(), arguments.trainings))
-        target = max(trained.whole_fitness or 0.0 for trained in paper_run)
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        papers_plan = replace(plan, seed=seed, trainings=arguments.trainings)
+        papers, _ = _searched(papers_plan, table, target=math.inf)
+        target = max(trained.whole_fitness or 0.0 for trained in papers)
         targets.append(target)
         for name, method in METHODS.items():
-            search = _Search(method, plan, seed, table)
-            history = _until(target, paper_run if name == PAPER else search.run())
+            history, lines = papers, 0
+            if name != PAPER:
+                history, lines = _searched(replace(plan, seed=seed, **method._asdict()), table, target)
             strict[name].append(_iterations_to(target, history))
             loose[name].append(_iterations_to(target - noise, history))
-            switched_off[name] += search.switched_off
+            switched_off[name] += lines
     most = ITERATIONS * len(table)
     figures = {"to_target": _compared(strict, most), "within_noise": _compared(loose, most)}
     for what, methods in figures.items():
@@ -121,6 +131,7 @@ def main() -> None:
             row.fitness[-1] >= statistics.median(targets) for row in table.values()
         ),
         "seed_noise_sd": noise,
+        "oracle_of_paper": {what: ITERATIONS / methods[PAPER]["mean"] for what, methods in figures.items()},
         "targets": targets,
         "switched_off": switched_off,
     }
@@ -157,16 +168,6 @@ def _summary(counts: Sequence[int | None], most: int) -> dict[str, Any]:
     }
 
 
-def _until(target: float, run: Iterable[Trained]) -> list[Trained]:
-    """The trainings of a search up to the first that reaches the target."""
-    history = []
-    for trained in run:
-        history.append(trained)
-        if trained.whole_fitness is not None and trained.whole_fitness >= target:
-            break
-    return history
-
-
 def _iterations_to(target: float, history: Sequence[Trained]) -> int | None:
     for trained in history:
         if trained.whole_fitness is not None and trained.whole_fitness >= target:
@@ -174,99 +175,57 @@ def _iterations_to(target: float, history: Sequence[Trained]) -> int | None:
     return None
 
 
-class _Search:
-    """One search, serial, by the rules of the engine: candidate numbers seed the asking, nothing is twice."""
-
-    def __init__(self, method: Method, plan: SearchPlan, seed: int, table: dict[str, Row]) -> None:
-        self._strategy: AskTell = make_strategy(replace(plan, strategy=method.strategy))
-        self._table, self._seed = table, seed
-        rungs = tuple(_point_at(rung) for rung in halving_rungs(ITERATIONS))
-        self._halving = SuccessiveHalving(rungs, ITERATIONS) if method.early_stopping else None
-        self._predictor = FitnessPredictor(plan.classes, seed) if method.fitness_predictor else None
-        self._known: set[str] = set()
-        self._next_number = 0
-        self.switched_off = 0
-
-    def run(self) -> Iterator[Trained]:
-        """Train until every network is known, or nothing new is proposed any more."""
-        spent = 0
-        while len(self._known) < len(self._table):
-            wanted = PROPOSALS if self._predictor else 1
-            proposals = self._new_proposals(wanted)
-            if not proposals:
-                return
-            number = self._next_number
-            proposal = self._chosen(proposals, number)
-            identity = genome_id(proposal.genome)
-            self._known.add(identity)
-            iterations, fitness = self._trained(number, proposal, self._table[identity])
-            spent += iterations
-            self._strategy.tell(_individual(number, proposal, identity, fitness, iterations))
-            yield Trained(spent, fitness if iterations == ITERATIONS else None)
-
-    def _new_proposals(self, wanted: int) -> list[Proposal]:
-        """Proposals of networks of the table that are not known; of those that execute alike the first."""
-        fresh: dict[str, Proposal] = {}
-        for _ in range(MOST_ASKED):
-            proposal = self._strategy.ask(random.Random(f"{self._seed}/{self._next_number}"))
-            self._next_number += 1
-            identity = genome_id(proposal.genome)
-            if identity in self._known or identity in fresh or identity not in self._table:
-                self._strategy.drop(proposal)
-                continue
-            fresh[identity] = proposal
-            if len(fresh) == wanted:
-                break
-        return list(fresh.values())
-
-    def _chosen(self, proposals: Sequence[Proposal], number: int) -> Proposal:
-        choice = Choice(0, None)
-        if self._predictor:
-            rng = random.Random(f"{self._seed}/{number}/choice")
-            choice = self._predictor.choose([proposal.genome for proposal in proposals], rng)
-            self._predictor.expect(number, choice.predicted)
-        for place, proposal in enumerate(proposals):
-            if place != choice.place:
-                self._strategy.drop(proposal)
-        return proposals[choice.place]
-
-    def _trained(self, number: int, proposal: Proposal, row: Row) -> tuple[int, float]:
-        """The iterations that a training took and the fitness at its end, by its curve in the table."""
-        curve = dict(zip(POINTS, row.fitness, strict=True))
-        stops = (*self._halving.rungs, ITERATIONS) if self._halving else (ITERATIONS,)
-        for iterations in stops:
-            decision = "stop" if iterations == ITERATIONS else "go on"
-            if self._halving:
-                decision, line = self._halving.report(RungResult(number, iterations, curve[iterations]))
-                self.switched_off += line is not None
-            if self._predictor:
-                share = iterations / ITERATIONS
-                observation = Observation(number, proposal.genome, share, curve[iterations])
-                line = self._predictor.observe(observation)
-                self.switched_off += line is not None
-            if decision == "stop":
-                return iterations, curve[iterations]
-        raise AssertionError("a training ends at its full length")
+def _searched(plan: SearchPlan, table: Mapping[str, Row], target: float) -> tuple[list[Trained], int]:
+    """The trainings of a search up to the first that reaches the target, and how often it switched off."""
+    trainer = _Replayed(table, target)
+    with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder) / "run", plan) as journal:
+        with contextlib.suppress(_ReachedError):
+            run_search(journal, EqualLatency(), trainer, SerialExecutor(_NoProcess), lambda event: None)
+        return trainer.history, sum("is switched off" in line for line in journal.lines())
 
 
-def _point_at(iterations: int) -> int:
-    """The point of the table's curves at or behind so many iterations."""
-    return min(point for point in POINTS if point >= iterations)
+class _ReachedError(Exception):
+    """A training of full length has reached the target."""
 
 
-def _individual(
-    number: int, proposal: Proposal, identity: str, fitness: float, iterations: int
-) -> Individual:
-    return Individual(
-        number=number,
-        parent=proposal.parent,
-        genome=proposal.genome,
-        genome_id=identity,
-        params=0,
-        macs=0,
-        measurement=Measurement(1, 1, 1, 1, 1, 1, 30, 0, trusted=True),
-        fitness=Fitness(fitness, None, None, None, seconds=0.0, iterations=iterations),
-    )
+class _Replayed:
+    """Trains by looking up curves."""
+
+    def __init__(self, table: Mapping[str, Row], target: float) -> None:
+        self.history: list[Trained] = []
+        self._table, self._target = table, target
+        self._iterations: dict[int, int] = {}
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        """The fitness at the end that is asked for, which is a point of the table's curves."""
+        iterations = round(request.until_share * ITERATIONS)
+        row = self._table[genome_id(request.genome)]
+        value = row.fitness[POINTS.index(iterations)]
+        self._iterations[request.number] = iterations
+        whole_fitness = value if iterations == ITERATIONS else None
+        self.history.append(Trained(sum(self._iterations.values()), whole_fitness))
+        if whole_fitness is not None and whole_fitness >= self._target:
+            raise _ReachedError
+        return Fitness(value, None, None, None, seconds=0.0, iterations=iterations)
+
+
+class _NoProcess:
+    """A worker for a fitness function that needs none."""
+
+    def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        """Nothing can be asked of it."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """It stands still anyway."""
+
+    def resume(self) -> None:
+        """There is nothing to go on with."""
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 if __name__ == "__main__":

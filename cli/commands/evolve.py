@@ -59,10 +59,10 @@ def evolve(
         bool, typer.Option("--inherit", help="A child begins its training with its parent's weights.")
     ] = False,
     early_stopping: Annotated[
-        bool, typer.Option("--early-stopping", help="End trainings that do worse than others did by then.")
+        bool, typer.Option("--early-stopping", help="Pause trainings that cannot become the best.")
     ] = False,
     fitness_predictor: Annotated[
-        bool, typer.Option("--fitness-predictor", help="Train the child predicted fittest of many.")
+        bool, typer.Option("--fitness-predictor", help="Train the network that promises most of many.")
     ] = False,
     space: SpaceOption = "paper",
     device: DeviceOption = "cpu",

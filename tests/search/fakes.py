@@ -189,7 +189,7 @@ def decisions(run: Path) -> dict[str, list[tuple[Any, ...]]]:
                 "SELECT sequence, number, fitness, failure FROM trainings ORDER BY sequence"
             ).fetchall(),
             "points": connection.execute(
-                "SELECT sequence, number, fitness, trainings FROM points ORDER BY sequence"
+                "SELECT sequence, number, fitness, kind, trainings FROM points ORDER BY sequence"
             ).fetchall(),
             "winners": connection.execute("SELECT * FROM winners ORDER BY sequence").fetchall(),
         }

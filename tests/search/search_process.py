@@ -1,6 +1,6 @@
-"""A search in a process of its own, to be killed: ``python -m tests.search.search_process RUN STARTS``.
+"""A search in its own process, to be killed: ``python -m tests.search.search_process RUN STARTS [PLAN]``.
 
-Each training that starts adds its individual's genome to the file STARTS.
+Each training that starts adds its individual's genome to the file STARTS. PLAN is ``accelerated`` or nothing.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from pathlib import Path
 
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.genome import Genome, genome_id
-from tvnsearch.search import Journal, journal_path, run_search
+from tvnsearch.search import Journal, SearchPlan, journal_path, run_search
+
+ACCELERATED = make_plan(trainings=40, iterations=90, early_stopping=True, fitness_predictor=True)
 
 
-def main(run: Path, starts: Path) -> None:
+def main(run: Path, starts: Path, plan: SearchPlan) -> None:
     def hook(step: str, genome: Genome) -> None:
         if step == "train":
             with starts.open("a") as file:
                 file.write(genome_id(genome) + "\n")
 
-    journal = Journal.open(run) if journal_path(run).exists() else Journal.create(run, make_plan())
+    journal = Journal.open(run) if journal_path(run).exists() else Journal.create(run, plan)
     with journal:
         sys.stdout.write("running\n")
         sys.stdout.flush()
@@ -27,4 +29,4 @@ def main(run: Path, starts: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), ACCELERATED if "accelerated" in sys.argv else make_plan())

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, fitness, in_process, make_plan
 from tvnsearch.genome import trace
 from tvnsearch.search import Fitness, Journal, SearchPlan, TrainingRequest, run_search
+from tvnsearch.search.acceleration.fitness_predictor import FEWEST_KNOWN
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 
@@ -51,19 +52,25 @@ def test_the_children_that_are_trained_are_fitter(tmp_path: Path) -> None:
     assert with_it > without
 
 
-def test_children_are_held_against_what_was_predicted_and_random_genomes_are_not(tmp_path: Path) -> None:
+def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", PLAN) as journal:
-        run_search(journal, FakeLatency(), SizeFitness(), in_process(), lambda event: None)
+        run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
         accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
-    predicted = {one.parent is not None: one.predicted_fitness for one in accepted}
-    assert predicted[False] is None
-    assert predicted[True] is not None
+    predicted = [one.predicted_fitness is not None for one in accepted]
+    assert predicted == [False] * FEWEST_KNOWN + [True] * (len(accepted) - FEWEST_KNOWN)
+
+
+def test_the_pool_is_filled_with_children_of_its_fittest_too(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "run", PLAN) as journal:
+        run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
+        pool = journal.individuals()[FEWEST_KNOWN : PLAN.population]
+    assert any(one.parent is not None for one in pool)
 
 
 def test_a_predictor_that_misleads_is_left_out_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tvnsearch.search.acceleration.rank_watch.MISLEADING", 0.9)
+    monkeypatch.setattr("tvnsearch.search.acceleration.rank_watch.MISLEADING_ERRORS", -9.0)
     with Journal.create(tmp_path / "run", PLAN) as journal:
         run_search(journal, FakeLatency(), Noise(fails=False), in_process(), lambda event: None)
         assert sum("the fitness predictor is switched off" in line for line in journal.lines()) == 1

@@ -20,8 +20,10 @@ from tvnsearch.search import (
     summarise,
     weights_path,
 )
+from tvnsearch.search.acceleration.early_stopping import MOST_PAUSED
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.strategies import make_strategy
 
 
 class HeirFitness(FakeFitness):
@@ -101,33 +103,85 @@ class CrossingFitness(CurveFitness):
     crossing = True
 
 
+class LateFitness(HeirFitness):
+    """Is at the end what it was at the rung; of later ones every other comes out better."""
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        whole = super().__call__(worker, request, on_progress)
+        late = request.number % 2 if request.until_share == 1 and request.number > 100 else 0
+        return replace(whole, value=whole.value + late, seconds=request.until_share)
+
+
 EARLY = make_plan(early_stopping=True, iterations=90)
 
 
-def test_trainings_that_do_worse_are_stopped_early_and_keep_the_fitness_that_they_had(tmp_path: Path) -> None:
+def points_of(run: Path) -> dict[int, list[str]]:
+    with Journal.read(run) as journal:
+        kinds: dict[int, list[str]] = {}
+        for point in journal.points():
+            kinds.setdefault(point.number, []).append(point.kind)
+    return kinds
+
+
+def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_foretold(tmp_path: Path) -> None:
     fitness = CurveFitness(fails=False)
     search(tmp_path / "run", EARLY, fitness)
     asked: dict[int, list[float]] = {}
     for request in fitness.requests:
         asked.setdefault(request.number, []).append(request.until_share)
-    assert {tuple(shares) for shares in asked.values()} <= {
-        (10 / 90,),
-        (10 / 90, 30 / 90),
-        (10 / 90, 30 / 90, 1.0),
-    }
+    assert {tuple(shares) for shares in asked.values()} == {(0.6,), (0.6, 1.0)}
     with Journal.read(tmp_path / "run") as journal:
         individuals = journal.individuals()
-        assert all(asked[one.number][-1] == one.fitness.seconds for one in individuals)
-        assert [one.fitness.stopped for one in individuals] == [
-            asked[one.number][-1] < 1 for one in individuals
-        ]
+    best = max(one.fitness.value for one in individuals if not one.fitness.stopped)
+    for one in individuals:
+        assert one.fitness.stopped == (asked[one.number] == [0.6])
+        assert one.fitness.seconds == asked[one.number][-1]
+        if one.fitness.stopped:
+            assert one.fitness.reached is not None
+            assert one.fitness.value == pytest.approx(one.fitness.reached / 0.6, rel=0.2)
+            assert one.fitness.value < best
     summary = summarise(tmp_path / "run")
     assert summary.trained == 60
     assert 5 < summary.stopped == sum(one.fitness.stopped for one in individuals)
-    assert sum(one.fitness.seconds for one in individuals) < 0.95 * 60
 
 
-def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(tmp_path: Path) -> None:
+def test_what_is_paused_goes_on_when_it_may_be_the_best_after_all(tmp_path: Path) -> None:
+    fitness = LateFitness(fails=False)
+    search(tmp_path / "run", replace(EARLY, trainings=90), fitness)
+    promoted = {number: kinds for number, kinds in points_of(tmp_path / "run").items() if "promoted" in kinds}
+    assert promoted
+    assert set(map(tuple, promoted.values())) == {("paused", "promoted", "ended")}
+    asked = [(request.number, request.until_share) for request in fitness.requests]
+    assert len(asked) == len(set(asked))
+    with Journal.read(tmp_path / "run") as journal:
+        individuals = {one.number: one for one in journal.individuals()}
+        assert len(journal.told()) == len(individuals) + len(promoted)
+    assert not any(individuals[number].fitness.stopped for number in promoted)
+    assert summarise(tmp_path / "run").trained == len(individuals) == 90
+
+
+def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> None:
+    class Leaving(CurveFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            assert request.checkpoints is not None
+            request.checkpoints.mkdir(parents=True, exist_ok=True)
+            return super().__call__(worker, request, on_progress)
+
+    search(tmp_path / "run", EARLY, Leaving(fails=False))
+    left = {int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    paused = {number for number, kinds in points_of(tmp_path / "run").items() if kinds[-1] == "paused"}
+    assert left <= paused
+    assert len(left) == min(MOST_PAUSED, len(paused))
+
+
+def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tvnsearch.search.acceleration.rank_watch.FEWEST_PAIRS", 8)
     search(tmp_path / "run", replace(EARLY, trainings=150), CrossingFitness(fails=False))
     with Journal.read(tmp_path / "run") as journal:
         said = [line for line in journal.lines() if "early stopping is switched off" in line]
@@ -144,7 +198,19 @@ def test_several_workers_stop_trainings_early_as_well(tmp_path: Path) -> None:
         assert len(journal.individuals()) + len(journal.failures()) == 60
         assert not journal.pending()
     assert executor.most_at_once == 5
-    assert summarise(tmp_path / "run").stopped > 25
+    assert summarise(tmp_path / "run").stopped > 5
+
+
+@pytest.mark.parametrize("strategy", ["tournament", "ageing", "random", "pareto"])
+def test_what_was_trained_further_takes_the_place_of_what_it_was(strategy: str, tmp_path: Path) -> None:
+    plan = replace(EARLY, strategy=strategy, population=200)
+    search(tmp_path / "run", replace(plan, trainings=90), LateFitness(fails=False))
+    with Journal.read(tmp_path / "run") as journal:
+        told, individuals = journal.told(), journal.individuals()
+    restored = make_strategy(plan)
+    restored.restore(told, [])
+    assert sorted(one.number for one in restored.members) == sorted(one.number for one in individuals)
+    assert {one.number: one for one in restored.members} == {one.number: one for one in individuals}
 
 
 def test_a_search_without_trainings_to_stop_is_refused() -> None:
@@ -158,6 +224,7 @@ def test_a_search_without_trainings_to_stop_is_refused() -> None:
         (make_plan(inherit=True), HeirFitness),
         (EARLY, CurveFitness),
         (replace(EARLY, inherit=True, trainings=90), CrossingFitness),
+        (replace(EARLY, trainings=80), LateFitness),
         (make_plan(fitness_predictor=True, trainings=40), HeirFitness),
         (replace(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
     ],

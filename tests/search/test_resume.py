@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
+from tests.search.search_process import ACCELERATED
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
 from tvnsearch.search import Journal, judging, run_search, summarise, weights_path
@@ -29,9 +30,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def start(run: Path, starts: Path) -> subprocess.Popen[str]:
+def start(run: Path, starts: Path, *plan: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.search.search_process", str(run), str(starts)],
+        [sys.executable, "-m", "tests.search.search_process", str(run), str(starts), *plan],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -70,6 +71,25 @@ def test_killed_search_decides_as_an_undisturbed_one(undisturbed: Path, tmp_path
     caught = kill_and_resume_until_done(tmp_path / "run", tmp_path / "starts", kills=8, seed=0)
     assert caught >= 4
     assert decisions(tmp_path / "run") == decisions(undisturbed)
+
+
+def test_killed_accelerated_search_decides_as_an_undisturbed_one(tmp_path: Path) -> None:
+    """With trainings that are paused and go on, and children that are chosen."""
+    with Journal.create(tmp_path / "whole", ACCELERATED) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+        assert any(point.kind == "paused" for point in journal.points())
+    rng, caught, run = random.Random(0), 0, tmp_path / "run"
+    for kill in range(6):
+        process = start(run, tmp_path / "starts", "accelerated")
+        assert process.stdout is not None
+        process.stdout.readline()
+        if kill < 5:
+            time.sleep(rng.uniform(0.3, 1.0))  # the libraries take most of it
+            process.send_signal(signal.SIGKILL)
+        caught += process.wait() == -signal.SIGKILL
+        process.stdout.close()
+    assert caught
+    assert decisions(run) == decisions(tmp_path / "whole")
 
 
 @pytest.mark.slow

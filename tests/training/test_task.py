@@ -65,3 +65,24 @@ def test_a_child_begins_with_its_parents_weights_or_afresh_where_they_are_gone(
     assert results["heir"]["loss"] < 0.9 * here.loss
     assert results["fresh"]["inherited_share"] is None
     assert results["fresh"]["loss"] == here.loss
+
+
+def test_a_paused_child_goes_on_to_the_same_bits_whatever_became_of_its_parent(
+    worker, cache, genome, tmp_path
+):
+    recipe, parent = Recipe(iterations=10, batch_size=8), tmp_path / "parent"
+    train(genome, cache, Recipe(iterations=3, batch_size=8), parent)
+
+    def trained(name: str, until_share: float) -> dict:
+        origin = msgspec.to_builtins({"genome": genome, "weights": str(parent)})
+        more = {"checkpoints": str(tmp_path / f"{name}-checkpoints"), "until_share": until_share}
+        request = params(cache, genome, recipe=recipe, weights=str(tmp_path / name), parent=origin, **more)
+        return worker.call("train", request)
+
+    whole = trained("whole", 1.0)
+    paused = trained("paused", 0.6)
+    train(genome, cache, Recipe(iterations=5, batch_size=8, seed=1), parent)  # the parent is promoted
+    promoted = trained("paused", 1.0)
+    assert paused["iterations"] == 6
+    assert {**promoted, "seconds": 0} == {**whole, "seconds": 0}
+    assert (tmp_path / "paused").read_bytes() == (tmp_path / "whole").read_bytes()

@@ -1,4 +1,4 @@
-"""Which of many children is judged: of those that seem to keep the budget, the one predicted fittest."""
+"""Which of many networks is judged: of those that seem to keep the budget, the most promising one."""
 
 from __future__ import annotations
 
@@ -7,43 +7,51 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from tvnsearch.genome.identity import genome_id
+from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.gate import BudgetGate
-from tvnsearch.search.strategies import AskTell, Proposal
+from tvnsearch.search.individual import rank
+from tvnsearch.search.strategies import AskTell, Proposal, child_proposal
 
 if TYPE_CHECKING:
     from tvnsearch.search.acceleration import FitnessPredictor
 
-PROPOSALS = 32
-"""So many children are compared for one training; a walk and a prediction take well under a millisecond."""
+PROPOSALS = 64
+"""So many are asked of the strategy, and as many mutated from its fittest, for one training."""
 
-MOST_ROUNDS = 8
-"""Where most children are over the budget, the choice is among as many as so many rounds of draws find.
+FITTEST = 5
+"""So many of the fittest have children to choose from: a pool that is still filling has none of its own."""
+
+MOST_ROUNDS = 4
+"""Where most are over the budget, the choice is among as many as so many rounds of draws find.
 
 Where the first round finds none, the next candidate is: a space that is used up has to end the search.
 """
 
 
 class ChildChooser:
-    """Asks ``strategy`` for many children at a time and hands on one; the rest are dropped, not counted."""
+    """Draws many networks at a time and hands on one; the rest are dropped, not counted."""
 
-    def __init__(self, predictor: FitnessPredictor, strategy: AskTell, gate: BudgetGate) -> None:
+    def __init__(
+        self, predictor: FitnessPredictor, strategy: AskTell, gate: BudgetGate, space: SearchSpace
+    ) -> None:
         self._predictor = predictor
         self._strategy = strategy
         self._gate = gate
+        self._space = space
 
     def choose(
         self, first: Proposal, rng: random.Random, known_ids: Set[str]
     ) -> tuple[Proposal, float | None]:
-        """``first`` or another child drawn with ``rng``, and the fitness predicted for it, if any was.
+        """``first`` or another network drawn with ``rng``, and the fitness predicted for it, if any was.
 
-        Random genomes are handed on, and children too while little is known or the predictor misleads.
+        ``first`` it is while little is known or the predictor misleads.
         """
-        if first.parent is None or not self._predictor.ready:
+        if not self._predictor.ready:
             return first, None
         drawn, keeping, seen = [first], list[Proposal](), set[str]()
         looked_at = 0
         for _ in range(MOST_ROUNDS):
-            drawn += [self._strategy.ask(rng) for _ in range(PROPOSALS)]
+            drawn += self._draw(rng)
             screenings = self._gate.screen([proposal.genome for proposal in drawn[looked_at:]])
             for proposal, screening in zip(drawn[looked_at:], screenings, strict=True):
                 identity = "" if screening.rejection else genome_id(proposal.genome)
@@ -53,7 +61,6 @@ class ChildChooser:
             looked_at = len(drawn)
             if not 0 < len(keeping) < PROPOSALS:
                 break
-        keeping = keeping[:PROPOSALS]
         chosen, predicted = first, None
         if keeping:
             choice = self._predictor.choose([proposal.genome for proposal in keeping], rng)
@@ -62,3 +69,11 @@ class ChildChooser:
         for proposal in drawn:
             self._strategy.drop(proposal)
         return chosen, predicted
+
+    def _draw(self, rng: random.Random) -> list[Proposal]:
+        asked = [self._strategy.ask(rng) for _ in range(PROPOSALS)]
+        fittest = sorted(self._strategy.members, key=rank)[-FITTEST:]
+        children = [child_proposal(rng.choice(fittest), self._space, rng) for _ in range(PROPOSALS)]
+        for child in children:
+            self._strategy.open(child)
+        return asked + children

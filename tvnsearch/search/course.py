@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.individual import Candidate, CurvePoint, Individual
+from tvnsearch.search.individual import Candidate, CurvePoint
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.protocols import Fitness, Origin, TrainingRequest
 from tvnsearch.search.run_folder import checkpoints_path, weights_path
 from tvnsearch.search.standing import Standing
 
 if TYPE_CHECKING:
-    from tvnsearch.search.acceleration import FitnessPredictor, SuccessiveHalving
+    from tvnsearch.search.acceleration import EarlyStopping, FitnessPredictor
 
 
 class TrainingCourse:
@@ -31,24 +31,27 @@ class TrainingCourse:
         self._run = journal.run
         self._standing = standing
         self._genomes: dict[int, Genome] = {}
-        self._halving: SuccessiveHalving | None = None
+        self._early_stopping: EarlyStopping | None = None
         self.predictor: FitnessPredictor | None = None
-        self._going_on: dict[int, list[CurvePoint]] = {}
+        self._passed: dict[int, list[CurvePoint]] = {}
+        self._paused: dict[int, Candidate] = {}
         self._ends: tuple[int, ...] = (plan.iterations,)
         if plan.early_stopping:
-            from tvnsearch.search.acceleration import (  # noqa: PLC0415 - LightGBM and SciPy take a second
-                SuccessiveHalving,
-                halving_rungs,
-            )
+            from tvnsearch.search.acceleration import EarlyStopping, rungs_of  # noqa: PLC0415 - SciPy takes a second
 
-            rungs = halving_rungs(plan.iterations)
-            self._halving = SuccessiveHalving(rungs, plan.iterations)
+            rungs = rungs_of(plan.iterations)
+            self._early_stopping = EarlyStopping(rungs, plan.iterations)
             self._ends = (*rungs, plan.iterations)
         if plan.fitness_predictor:
             from tvnsearch.search.acceleration import FitnessPredictor  # noqa: PLC0415
 
-            self.predictor = FitnessPredictor(plan.classes, plan.seed)
+            self.predictor = FitnessPredictor(plan.classes)
         self._replay(journal)
+
+    @property
+    def paused(self) -> list[Candidate]:
+        """The candidates whose training may still go on; their checkpoints are needed for that."""
+        return list(self._paused.values())
 
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
@@ -61,85 +64,107 @@ class TrainingCourse:
             weights=weights_path(self._run, number),
             origin=self._origin(candidate.parent),
             until_share=self._next_end(number) / self._plan.iterations,
-            checkpoints=checkpoints_path(self._run, number) if self._halving else None,
+            checkpoints=checkpoints_path(self._run, number) if self._early_stopping else None,
         )
 
     def decide(self, candidate: Candidate, fitness: Fitness, seconds: float) -> CurvePoint:
-        """Where a candidate stands after a request, which took ``seconds``: at its end, or it goes on.
+        """Where a candidate stands after a request, which took ``seconds``: going on, paused, or ended.
 
-        That it goes on is in the journal then; that it ended is for the caller to keep.
+        That it goes on is in the journal then; anything else is for the caller to keep, and to take in here.
         """
         number = candidate.number
-        before = self._going_on.get(number, [])
+        before = self._passed.get(number, [])
         seconds += before[-1].seconds if before else 0.0
-        if self._next_end(number) == self._plan.iterations:
-            return CurvePoint(number, fitness, seconds, is_end=True)
-        point = CurvePoint(number, fitness, seconds, is_end=False)
-        goes_on, _ = self._report(point)
-        if not goes_on:
-            # its end is observed when it is taken in
-            return CurvePoint(number, replace(fitness, stopped=True), seconds, is_end=True)
+        if self._early_stopping is None or self._next_end(number) == self._plan.iterations:
+            return CurvePoint(number, fitness, seconds, "ended")
+        self._look(number, fitness.value, candidate.genome)
+        if self._early_stopping.is_hopeless(number):
+            prospect = self._early_stopping.prospect(number)
+            assert prospect is not None
+            stopped = replace(fitness, value=prospect.mean, stopped=True, reached=fitness.value)
+            return CurvePoint(number, stopped, seconds, "paused")
+        point = CurvePoint(number, fitness, seconds, "goes on")
         self._standing.record_point(point)
-        self._observe(point, candidate.genome)
-        self._going_on[number] = [*before, point]
+        self._passed.setdefault(number, []).append(point)
         return point
 
-    def take_in(self, individual: Individual) -> None:
-        """An individual was trained, and may become a parent."""
-        point = CurvePoint(individual.number, individual.fitness, 0.0, is_end=True)
-        self._keep(individual)
-        said = [self._observe(point, individual.genome)]
-        if self._halving and not individual.fitness.stopped:
-            said.append(self._report(point)[1])
-        for line in filter(None, said):
+    def take_in(self, candidate: Candidate, point: CurvePoint) -> None:
+        """What became of a candidate is known, and in the journal: it is paused or has ended."""
+        self._keep(candidate)
+        if point.kind == "paused":
+            self._pause(candidate, point)
+            return
+        for line in self._look(candidate.number, point.fitness.value, candidate.genome):
             self._standing.note(line)
+
+    def promote(self) -> Candidate | None:
+        """A paused candidate that is worth going on with by now, which is in the journal then."""
+        number = self._early_stopping.next_promotion() if self._early_stopping else None
+        if number is None or number not in self._paused:
+            return None
+        candidate = self._paused[number]
+        self._standing.record_point(replace(self._passed[number][-1], kind="promoted"))
+        self._promote(number)
+        return candidate
 
     def _replay(self, journal: Journal) -> None:
         """Take in what an earlier process of the same run was told, in its order."""
-        for individual in journal.individuals():
-            self._keep(individual)
-        if self._halving is None and self.predictor is None:
-            return
-        measured = journal.measured()
-        genomes = {candidate.number: candidate.genome for candidate in measured}
-        for candidate in measured:
-            if self.predictor and candidate.verdict.kind == "accepted":
+        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
+        candidates = {candidate.number: candidate for candidate in accepted}
+        for candidate in accepted:
+            if self.predictor:
                 self.predictor.expect(candidate.number, candidate.predicted_fitness)
         for point in journal.points():
-            if self._halving:
-                self._report(point)
-            self._observe(point, genomes[point.number])
-            if not point.is_end:
-                self._going_on.setdefault(point.number, []).append(point)
+            number, candidate = point.number, candidates[point.number]
+            if point.kind == "promoted":
+                self._promote(number)
+                continue
+            reached = point.fitness.reached if point.kind == "paused" else point.fitness.value
+            assert reached is not None
+            self._look(number, reached, candidate.genome)
+            if point.kind == "goes on":
+                self._passed.setdefault(number, []).append(point)
+                continue
+            self._keep(candidate)
+            if point.kind == "paused":
+                self._pause(candidate, point)
 
-    def _keep(self, individual: Individual) -> None:
+    def _keep(self, candidate: Candidate) -> None:
         if self._plan.inherit:
-            self._genomes[individual.number] = individual.genome
+            self._genomes[candidate.number] = candidate.genome
 
-    def _observe(self, point: CurvePoint, genome: Genome) -> str | None:
-        """Let the predictor, if there is one, learn from a point; a line for the log, if any."""
-        if self.predictor is None:
-            return None
-        from tvnsearch.search.acceleration.fitness_predictor import Observation  # noqa: PLC0415
+    def _look(self, number: int, value: float, genome: Genome) -> list[str]:
+        """Let the accelerations see the fitness that a candidate has come to; lines for the log."""
+        said: list[str | None] = []
+        iterations = self._next_end(number)
+        if self._early_stopping:
+            from tvnsearch.search.acceleration.early_stopping import RungResult  # noqa: PLC0415
 
-        is_whole = point.is_end and not point.fitness.stopped
-        share = 1.0 if is_whole else self._next_end(point.number) / self._plan.iterations
-        observation = Observation(point.number, genome, share, point.fitness.value)
-        return self.predictor.observe(observation)
+            said.append(self._early_stopping.report(RungResult(number, iterations, value)))
+        if self.predictor:
+            from tvnsearch.search.acceleration.fitness_predictor import Observation  # noqa: PLC0415
 
-    def _report(self, point: CurvePoint) -> tuple[bool, str | None]:
-        """Whether a training is worth going on with, and a line for the log, if any."""
-        from tvnsearch.search.acceleration.halving import RungResult  # noqa: PLC0415
+            share = iterations / self._plan.iterations
+            said.append(self.predictor.observe(Observation(number, genome, share, value)))
+        return [line for line in said if line is not None]
 
-        assert self._halving is not None
-        is_whole = point.is_end and not point.fitness.stopped
-        end = self._plan.iterations if is_whole else self._next_end(point.number)
-        decision, said = self._halving.report(RungResult(point.number, end, point.fitness.value))
-        return decision == "go on", said
+    def _pause(self, candidate: Candidate, point: CurvePoint) -> None:
+        assert self._early_stopping is not None
+        number = candidate.number
+        self._passed.setdefault(number, []).append(point)
+        self._early_stopping.pause(number)
+        self._paused[number] = candidate
+        for given_up in self._paused.keys() - self._early_stopping.paused:
+            del self._paused[given_up]
+
+    def _promote(self, number: int) -> None:
+        assert self._early_stopping is not None
+        self._early_stopping.promote(number)
+        del self._paused[number]
 
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""
-        return self._ends[len(self._going_on.get(number, []))]
+        return self._ends[len(self._passed.get(number, []))]
 
     def _origin(self, parent: int | None) -> Origin | None:
         if parent is None or parent not in self._genomes:

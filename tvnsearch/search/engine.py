@@ -19,7 +19,7 @@ from tvnsearch.search.course import TrainingCourse
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.individual import Candidate, Winner, individual_of
+from tvnsearch.search.individual import Candidate, CurvePoint, Winner, individual_of
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.judging import Judge
 from tvnsearch.search.protocols import (
@@ -89,8 +89,11 @@ class _Search:
         self._clock = clock
         self._standing = Standing(journal, executor.workers, on_event, clock)
         self._strategy = make_strategy(journal.plan)
-        self._ready = journal.pending()
-        self._strategy.restore(journal.individuals(), [proposal_of(candidate) for candidate in self._ready])
+        told, pending = journal.told(), journal.pending()
+        known = {individual.number for individual in told}
+        self._promoted = [candidate for candidate in pending if candidate.number in known]
+        self._ready = [candidate for candidate in pending if candidate.number not in known]
+        self._strategy.restore(told, [proposal_of(candidate) for candidate in self._ready])
         self._course = TrainingCourse(journal, self._standing)
         self._judge = Judge(
             journal, self._standing, self._strategy, latency, executor, self._course.predictor
@@ -137,7 +140,9 @@ class _Search:
         self._take_in_trained()
         if self._going_on:
             self._submit(self._going_on.pop(0))
-        elif self._ready and len(self._in_training) < self._executor.workers and not self._is_done():
+        elif self._has_room and (promoted := self._next_promoted()) is not None:
+            self._begin(promoted)
+        elif self._has_room and self._ready and not self._is_done():
             self._begin(self._ready.pop(0))
         elif len(self._ready) < READY and not self._is_done() and self._unplanned() > 0:
             accepted = self._judge.judge_batch(lambda: self._is_done() or self._has_trained())
@@ -149,6 +154,16 @@ class _Search:
         else:
             return False
         return True
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._in_training) < self._executor.workers
+
+    def _next_promoted(self) -> Candidate | None:
+        """A candidate whose training was paused and goes on; also when the plan has as many as it wants."""
+        if self._standing.is_out_of_time:
+            return None
+        return self._promoted.pop(0) if self._promoted else self._course.promote()
 
     def _begin(self, candidate: Candidate) -> None:
         self._standing.record_begun(candidate.number)
@@ -180,22 +195,35 @@ class _Search:
                 self._take_in_failed(candidate, str(error))
                 continue
             point = self._course.decide(candidate, trained.fitness, trained.seconds)
-            if not point.is_end:
+            if point.kind == "goes on":
                 self._going_on.append(candidate)
-                continue
-            individual = individual_of(candidate, point.fitness)
+            else:
+                self._tell(candidate, point)
+
+    def _tell(self, candidate: Candidate, point: CurvePoint) -> None:
+        """Keep and pass on what a training has come to that is paused or has ended."""
+        individual = individual_of(candidate, point.fitness)
+        number, value = individual.number, individual.fitness.value
+        said = f"individual {number} has fitness {value:.4g}"
+        is_known = self._standing.knows(number)
+        if point.kind == "paused":
+            self._standing.record_paused(individual, point)
+            said = f"individual {number} is paused, {value:.4g} is foretold for it"
+        else:
             self._standing.record_trained(individual, point.seconds)
+        if is_known:
+            self._strategy.tell_anew(individual)
+        else:
             self._strategy.tell(individual)
-            self._course.take_in(individual)
-            self._keep_weights()
-            number, value = individual.number, individual.fitness.value
-            early = ", stopped early" if individual.fitness.stopped else ""
-            self._standing.emit("trained", f"individual {number} has fitness {value:.4g}{early}", number)
+        self._course.take_in(candidate, point)
+        self._keep_weights()
+        self._standing.emit("trained", said, number)
 
     def _take_in_failed(self, candidate: Candidate, reason: str) -> None:
         number = candidate.number
+        if not self._standing.knows(number):
+            self._strategy.drop(proposal_of(candidate))
         self._standing.record_failed(number, reason)
-        self._strategy.drop(proposal_of(candidate))
         self._keep_weights()
         self._standing.emit("failed", f"individual {number} could not be trained: {reason}", number)
 
@@ -214,7 +242,8 @@ class _Search:
         kept = {member.number for member in self._strategy.members}
         if self._standing.best is not None:
             kept.add(self._standing.best.number)
-        unfinished = [*self._ready, *self._going_on, *self._in_training.values()]
+        unfinished = [*self._ready, *self._promoted, *self._going_on, *self._in_training.values()]
+        unfinished += self._course.paused
         for candidate in unfinished:
             kept.add(candidate.number)
             if candidate.parent is not None:

@@ -61,13 +61,22 @@ class Individual(Struct, frozen=True):
     elsewhere: dict[str, LatencyEstimate] = {}
 
 
+PointKind = Literal["goes on", "paused", "promoted", "ended"]
+
+TOLD = ("paused", "ended")
+"""At such points a strategy is told of an individual."""
+
+
 class CurvePoint(Struct, frozen=True):
-    """The fitness of individual ``number`` after ``seconds`` of training, at a rung or at the ``is_end``."""
+    """The fitness of individual ``number`` after ``seconds`` of training, and what was decided there.
+
+    At a rung a training goes on, or it is paused; what is paused may be promoted later, and goes on then.
+    """
 
     number: int
     fitness: Fitness
     seconds: float
-    is_end: bool
+    kind: PointKind
 
 
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:

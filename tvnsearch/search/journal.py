@@ -11,6 +11,7 @@ from msgspec import Struct
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.board import Workload
 from tvnsearch.search.individual import (
+    TOLD,
     Candidate,
     CurvePoint,
     Finalist,
@@ -22,6 +23,9 @@ from tvnsearch.search.individual import (
 from tvnsearch.search.journal_file import JournalFile
 from tvnsearch.search.protocols import Fitness
 from tvnsearch.search.rows import candidate_from_row, candidate_to_row, to_json
+
+EVENTS = "(SELECT COUNT(*) FROM trainings) + (SELECT COUNT(*) FROM points)"
+"""How much has become of trainings so far."""
 
 
 class Streak(Struct, frozen=True):
@@ -67,12 +71,12 @@ class Journal(JournalFile):
             )
 
     def record_point(self, point: CurvePoint, elapsed_seconds: float) -> None:
-        """Add that a training goes on from a point of its curve."""
+        """Add what was decided about a training that has not ended, at a point of its curve."""
         with self._transaction(elapsed_seconds):
             self._connection.execute(
-                "INSERT INTO points (number, fitness, seconds, trainings) "
-                "SELECT ?, ?, ?, COUNT(*) FROM trainings",
-                (point.number, to_json(point.fitness), point.seconds),
+                "INSERT INTO points (number, fitness, seconds, kind, trainings) "
+                "SELECT ?, ?, ?, ?, COUNT(*) FROM trainings",
+                (point.number, to_json(point.fitness), point.seconds, point.kind),
             )
 
     def record_line(self, text: str, elapsed_seconds: float) -> None:
@@ -98,7 +102,7 @@ class Journal(JournalFile):
         """Add the winner of all trainings so far."""
         with self._transaction(elapsed_seconds):
             self._connection.execute(
-                "INSERT INTO winners (number, measurement, trainings) SELECT ?, ?, COUNT(*) FROM trainings",
+                f"INSERT INTO winners (number, measurement, events) SELECT ?, ?, {EVENTS}",
                 (winner.individual.number, to_json(winner.measurement)),
             )
 
@@ -132,18 +136,16 @@ class Journal(JournalFile):
         found = dict(self._connection.execute("SELECT verdict, COUNT(*) FROM candidates GROUP BY verdict"))
         return {kind: found.get(kind, 0) for kind in get_args(VerdictKind)}
 
-    def training_seconds(self) -> list[float]:
-        """The wall-clock time of each training that ended well, in their order."""
-        rows = self._connection.execute(
-            "SELECT seconds FROM trainings WHERE fitness IS NOT NULL ORDER BY sequence"
-        )
-        return [seconds for [seconds] in rows]
+    def training_seconds(self) -> dict[int, float]:
+        """The wall-clock time of each training that ended well or is paused, by the individual's number."""
+        return {point.number: point.seconds for point in self.points() if point.kind in TOLD}
 
     def failures(self) -> dict[int, str]:
-        """Why trainings failed, by the candidate's number."""
+        """Why trainings failed, by the candidate's number; one that was paused before stays an individual."""
         return dict(
             self._connection.execute(
-                "SELECT number, failure FROM trainings WHERE failure IS NOT NULL ORDER BY sequence"
+                "SELECT number, failure FROM trainings WHERE failure IS NOT NULL AND number NOT IN "
+                "(SELECT number FROM points WHERE kind = 'paused') ORDER BY sequence"
             )
         )
 
@@ -181,48 +183,55 @@ class Journal(JournalFile):
         return [candidate_from_row(row) for row in rows]
 
     def pending(self) -> list[Candidate]:
-        """The candidates that were accepted and not trained yet."""
+        """The candidates that were accepted and whose training has not ended, the paused ones left out."""
         rows = self._connection.execute(
             "SELECT candidates.* FROM candidates LEFT JOIN trainings USING (number) "
-            "WHERE verdict = 'accepted' AND sequence IS NULL ORDER BY number"
+            "WHERE verdict = 'accepted' AND trainings.sequence IS NULL AND COALESCE((SELECT kind FROM points "
+            "WHERE points.number = candidates.number ORDER BY points.sequence DESC LIMIT 1), '') <> 'paused' "
+            "ORDER BY number"
         )
         return [candidate_from_row(row) for row in rows]
 
-    def individuals(self) -> list[Individual]:
-        """Everything that was trained, in the order in which it was."""
-        rows = self._connection.execute(
-            "SELECT candidates.*, trainings.fitness FROM trainings JOIN candidates USING (number) "
-            "WHERE fitness IS NOT NULL ORDER BY sequence"
-        )
+    def told(self) -> list[Individual]:
+        """All that a strategy was told, in order: what was paused, and trained as a whole later, twice."""
+        rows = self._connection.execute("SELECT * FROM candidates WHERE verdict = 'accepted'")
+        candidates = {row[0]: candidate_from_row(row) for row in rows}
         return [
-            individual_of(candidate_from_row(row), msgspec.json.decode(row[-1], type=Fitness)) for row in rows
+            individual_of(candidates[point.number], point.fitness)
+            for point in self.points()
+            if point.kind in TOLD
         ]
+
+    def individuals(self) -> list[Individual]:
+        """Everything that was trained, as it was told last, in the order of that."""
+        latest: dict[int, Individual] = {}
+        for individual in self.told():
+            latest.pop(individual.number, None)
+            latest[individual.number] = individual
+        return list(latest.values())
 
     def points(self) -> list[CurvePoint]:
         """All points of all curves that were looked at, the ends of trainings included, in order."""
         rows = self._connection.execute(
-            "SELECT number, fitness, seconds, is_end FROM ("
-            "SELECT trainings, sequence, number, fitness, seconds, 0 AS is_end FROM points UNION ALL "
-            "SELECT sequence, 0, number, fitness, seconds, 1 FROM trainings WHERE fitness IS NOT NULL"
+            "SELECT number, fitness, seconds, kind FROM ("
+            "SELECT trainings, sequence, number, fitness, seconds, kind FROM points UNION ALL "
+            "SELECT sequence, 0, number, fitness, seconds, 'ended' FROM trainings WHERE fitness IS NOT NULL"
             ") ORDER BY trainings, sequence"
         )
         return [
-            CurvePoint(number, msgspec.json.decode(fitness, type=Fitness), seconds, bool(is_end))
-            for number, fitness, seconds, is_end in rows
+            CurvePoint(number, msgspec.json.decode(fitness, type=Fitness), seconds, kind)
+            for number, fitness, seconds, kind in rows
         ]
 
     def winner(self) -> Winner | None:
         """The latest winner, if one was chosen."""
         row = self._connection.execute(
-            "SELECT candidates.*, fitness, winners.measurement FROM winners JOIN trainings USING (number) "
-            "JOIN candidates USING (number) ORDER BY winners.sequence DESC LIMIT 1"
+            "SELECT number, measurement FROM winners ORDER BY sequence DESC LIMIT 1"
         ).fetchone()
         if row is None:
             return None
-        fitness = msgspec.json.decode(row[-2], type=Fitness)
-        return Winner(
-            individual_of(candidate_from_row(row), fitness), msgspec.json.decode(row[-1], type=Measurement)
-        )
+        number, measurement = row
+        return Winner(self._by_number()[number], msgspec.json.decode(measurement, type=Measurement))
 
     def fresh_measurements(self) -> dict[int, Measurement]:
         """The latest measurement of each individual that was measured again, by its number."""
@@ -244,16 +253,16 @@ class Journal(JournalFile):
     def finalists(self) -> list[Finalist]:
         """The finalists that were trained at full length."""
         rows = self._connection.execute(
-            "SELECT candidates.*, trainings.fitness, finals.measurement, finals.fitness FROM finals "
-            "JOIN candidates USING (number) JOIN trainings USING (number) WHERE finals.fitness IS NOT NULL"
-        )
+            "SELECT number, measurement, fitness FROM finals WHERE fitness IS NOT NULL"
+        ).fetchall()
+        individuals = self._by_number() if rows else {}
         return [
             Finalist(
-                individual_of(candidate_from_row(row), msgspec.json.decode(row[-3], type=Fitness)),
-                msgspec.json.decode(row[-2], type=Measurement),
-                msgspec.json.decode(row[-1], type=Fitness),
+                individuals[number],
+                msgspec.json.decode(measurement, type=Measurement),
+                msgspec.json.decode(fitness, type=Fitness),
             )
-            for row in rows
+            for number, measurement, fitness in rows
         ]
 
     def trainings_saved(self) -> int:
@@ -280,15 +289,14 @@ class Journal(JournalFile):
 
     def winner_is_final(self) -> bool:
         """Whether the winner was chosen after the last training."""
-        return bool(
-            self._value(
-                "SELECT EXISTS (SELECT 1 FROM winners WHERE trainings = (SELECT COUNT(*) FROM trainings))"
-            )
-        )
+        return bool(self._value(f"SELECT EXISTS (SELECT 1 FROM winners WHERE events = (SELECT {EVENTS}))"))
 
     def lines(self) -> list[str]:
         """The sentences about the run, in order."""
         return [text for [text] in self._connection.execute("SELECT text FROM lines ORDER BY sequence")]
+
+    def _by_number(self) -> dict[int, Individual]:
+        return {individual.number: individual for individual in self.individuals()}
 
     def _last(self, condition: str) -> int:
         return int(self._value(f"SELECT COALESCE(MAX(number), -1) FROM candidates WHERE {condition}"))

@@ -63,7 +63,9 @@ class Judge:
         self._executor = executor
         self._gate = BudgetGate(plan.budget, plan.classes, latency)
         self._predictor = predictor
-        self._chooser = None if predictor is None else ChildChooser(predictor, strategy, self._gate)
+        self._chooser = (
+            None if predictor is None else ChildChooser(predictor, strategy, self._gate, plan.space)
+        )
         self._measured_ids = journal.measured_ids()
         self._streak = journal.streak()
         # What may be chosen among depends on what was measured: then nothing is drawn ahead.

@@ -28,8 +28,8 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
     fitness again. With ``inherit`` a child begins with the weights of its parent, and with
-    ``early_stopping`` trainings end at a rung that others reached with a better fitness. With
-    ``fitness_predictor`` the child is judged that is predicted to be the fittest of many.
+    ``early_stopping`` trainings are paused that are foretold not to become the best. With
+    ``fitness_predictor`` that network is judged, of many, which promises most.
     """
 
     budget: Budget

@@ -45,6 +45,14 @@ class Population:
             heapq.heapreplace(self._worst_first, (value, number, place))
             self._members[place] = individual
 
+    def forget(self, number: int) -> None:
+        """Let go of an individual, if it is there; there is room for another one then."""
+        self._members = [member for member in self._members if member.number != number]
+        self._worst_first = [
+            (member.fitness.value, member.number, place) for place, member in enumerate(self._members)
+        ]
+        heapq.heapify(self._worst_first)
+
     def best_of(self, count: int, rng: random.Random) -> Individual:
         """The best of ``count`` individuals picked at random; of all of them where there are fewer."""
         return max(rng.sample(self._members, min(count, len(self._members))), key=rank)

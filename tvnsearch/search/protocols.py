@@ -30,7 +30,8 @@ class Fitness(Struct, frozen=True, gc=False):
     ``value`` is what the search maximises (top-1 + top-5, or mAP for multi-label data); ``seconds`` and
     ``iterations`` are what it took. A score that the data do not define is None. ``inherited_share`` is the
     share of its parameters that training began with from its parent; None where all were fresh.
-    ``stopped`` says that the training was ended early, because others did better by then.
+    ``stopped`` says that the training is paused, without prospects: then ``reached`` is the fitness that it
+    had by then, and ``value`` what that foretold for its end.
     """
 
     value: float
@@ -41,6 +42,7 @@ class Fitness(Struct, frozen=True, gc=False):
     iterations: int
     inherited_share: float | None = None
     stopped: bool = False
+    reached: float | None = None
 
 
 class Origin(Struct, frozen=True):

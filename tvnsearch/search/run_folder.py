@@ -13,7 +13,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
@@ -52,11 +52,17 @@ CREATE TABLE points (
     number INTEGER NOT NULL REFERENCES candidates (number),
     fitness TEXT NOT NULL,
     seconds REAL NOT NULL,
+    kind TEXT NOT NULL,
     trainings INTEGER NOT NULL
 );
-CREATE TABLE winners (sequence INTEGER PRIMARY KEY, number INTEGER NOT NULL, measurement TEXT NOT NULL,
-trainings INTEGER NOT NULL); CREATE TABLE lines (sequence INTEGER PRIMARY KEY, seconds REAL NOT NULL, text
-TEXT NOT NULL);
+CREATE INDEX points_by_number ON points (number);
+CREATE TABLE winners (
+    sequence INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    measurement TEXT NOT NULL,
+    events INTEGER NOT NULL
+);
+CREATE TABLE lines (sequence INTEGER PRIMARY KEY, seconds REAL NOT NULL, text TEXT NOT NULL);
 """
 
 
@@ -71,7 +77,7 @@ def weights_path(run: Path, number: int) -> Path:
 
 
 def checkpoints_path(run: Path, number: int) -> Path:
-    """The folder in which an individual's training leaves where it stands, until it has ended."""
+    """The folder in which an individual's training leaves where it stands, as long as it may go on."""
     return run / "checkpoints" / str(number)
 
 

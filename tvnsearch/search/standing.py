@@ -31,7 +31,6 @@ class Standing:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         individuals = journal.individuals()
-        seconds = journal.training_seconds()
         self.plan = journal.plan
         self.verdicts = Counter(journal.verdict_counts())
         self.best: Individual | None = max(individuals, key=rank, default=None)
@@ -42,7 +41,7 @@ class Standing:
         self._clock = clock
         self._began_here = self._heard = clock()
         self._began = self._began_here - journal.elapsed_seconds
-        self._trained, self._training_seconds = len(seconds), sum(seconds)
+        self._seconds = journal.training_seconds()
         self._failed = len(journal.failures())
         self._stopped = sum(individual.fitness.stopped for individual in individuals)
         self._workers = workers
@@ -59,14 +58,14 @@ class Standing:
     @property
     def trainings_left(self) -> int:
         """How many trainings of the plan have not ended."""
-        return self.plan.trainings - self._trained - self._failed
+        return self.plan.trainings - len(self._seconds) - self._failed
 
     @property
     def is_out_of_time(self) -> bool:
         """Whether a training begun now would, by the average, end too late."""
         if self.plan.minutes is None:
             return False
-        mean_seconds = self._training_seconds / max(1, self._trained)
+        mean_seconds = sum(self._seconds.values()) / max(1, len(self._seconds))
         return self.elapsed_seconds + mean_seconds >= self.plan.minutes * 60
 
     def record_candidates(self, candidates: Sequence[Candidate]) -> None:
@@ -81,6 +80,10 @@ class Standing:
                 self._under_bound += measurement.latency_ms < estimate.lower_ms
         self.emit("judged", "")
 
+    def knows(self, number: int) -> bool:
+        """Whether an individual was told before: its training was paused, or has ended."""
+        return number in self._seconds
+
     def record_begun(self, number: int) -> None:
         """Tell that the training of a candidate begins."""
         self._training[number] = self._clock()
@@ -90,12 +93,12 @@ class Standing:
     def record_trained(self, individual: Individual, seconds: float) -> None:
         """Keep the fitness of an individual, whose training took ``seconds``."""
         self._journal.record_trained(individual.number, individual.fitness, seconds, self.elapsed_seconds)
-        self._trained += 1
-        self._stopped += individual.fitness.stopped
-        self._training_seconds += seconds
-        self._end(individual.number, seconds)
-        self.best = individual if self.best is None else max(self.best, individual, key=rank)
-        self._front = with_newcomer(self._front, individual)
+        self._take_in(individual, seconds)
+
+    def record_paused(self, individual: Individual, point: CurvePoint) -> None:
+        """Keep that the training of an individual is paused, which has a fitness all the same."""
+        self._journal.record_point(point, self.elapsed_seconds)
+        self._take_in(individual, point.seconds)
 
     def record_point(self, point: CurvePoint) -> None:
         """Keep that a training goes on."""
@@ -105,7 +108,7 @@ class Standing:
         """Keep why a candidate could not be trained."""
         seconds = self._clock() - self._training[number]
         self._journal.record_failed(number, reason, seconds, self.elapsed_seconds)
-        self._failed += 1
+        self._failed += number not in self._seconds
         self._end(number, seconds)
 
     def record_winner(self, winner: Winner) -> None:
@@ -137,7 +140,7 @@ class Standing:
                 SearchEvent(
                     kind=kind,
                     text=text,
-                    counts=counts_of(self.verdicts, self._trained, self._failed, self._stopped),
+                    counts=counts_of(self.verdicts, len(self._seconds), self._failed, self._stopped),
                     trainings=self.plan.trainings,
                     best_fitness=None if self.best is None else self.best.fitness.value,
                     front=self._front,
@@ -148,6 +151,21 @@ class Standing:
                     training=training,
                 )
             )
+
+    def _take_in(self, individual: Individual, seconds: float) -> None:
+        number = individual.number
+        before = self._seconds.get(number)
+        self._seconds[number] = seconds
+        self._end(number, seconds - (before or 0.0))
+        if before is None:
+            self._stopped += individual.fitness.stopped
+            self.best = individual if self.best is None else max(self.best, individual, key=rank)
+            self._front = with_newcomer(self._front, individual)
+            return
+        individuals = self._journal.individuals()
+        self._stopped = sum(one.fitness.stopped for one in individuals)
+        self.best = max(individuals, key=rank)
+        self._front = front_of(individuals)
 
     def _end(self, number: int, seconds: float) -> None:
         del self._training[number]
@@ -166,7 +184,7 @@ class Standing:
         )
 
     def _eta_seconds(self) -> float | None:
-        ended = self._trained + self._failed
+        ended = len(self._seconds) + self._failed
         if not ended:
             return None
         elapsed = self.elapsed_seconds

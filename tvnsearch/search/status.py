@@ -77,7 +77,7 @@ def summarise(run: Path) -> RunSummary:
     with Journal.read(run) as journal:
         board = _board(journal)
         winner = journal.winner()
-        training_seconds = journal.training_seconds()
+        training_seconds = journal.training_seconds().values()
         seconds_saved = journal.trainings_saved() * sum(training_seconds) / max(1, len(training_seconds))
     workload = board.workload
     return RunSummary(

@@ -36,3 +36,10 @@ def inherit_weights(
     heir.load_state_dict(inheritance.weights)
     save_weights(heir, child_weights)
     return Inherited(inheritance.share, inheritance.preserves_function)
+
+
+def heritable_share(parent: Genome, child: Genome, classes: int) -> float:
+    """The share of its parameters that ``child`` gets from ``parent``, whatever the weights are."""
+    with torch.random.fork_rng(devices=[]):
+        weights = build_network(parent, classes).state_dict()
+    return inherit(parent, weights, child, classes, seed=0).share

@@ -22,7 +22,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.evaluation import evaluate, predict
-from tvnsearch.training.inheriting import inherit_weights
+from tvnsearch.training.inheriting import heritable_share, inherit_weights
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
@@ -31,6 +31,9 @@ from tvnsearch.training.weights import load_weights
 from tvnsearch.workers import serve
 
 PROGRESS_EVERY_SECONDS = 0.25
+
+INHERITED = "inherited.safetensors"
+"""Beside a checkpoint, what its training began with."""
 
 
 class DataSource(msgspec.Struct, frozen=True):
@@ -64,18 +67,19 @@ def train_task(
 ) -> TrainingResult:
     """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress.
 
-    With a `parent` (a Parent) the file `weights` first holds what is inherited, and training begins with
-    that, or with fresh weights if the parent's cannot be read.
+    With a `parent` (a Parent) training begins with what is inherited, or with fresh weights if the parent's
+    cannot be read. That is kept beside the checkpoint: the parent's own training may have gone on meanwhile.
     """
     last_sent = 0.0
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     plan = msgspec.convert(recipe, Recipe)
     share = None
+    inherited = Path(checkpoints) / INHERITED if checkpoints else None
     if parent is not None:
-        classes = len(clips.dataset.classes)
-        share = _inherited(msgspec.convert(parent, Parent), decoded, Path(weights), classes, plan.seed)
-        initial_weights = initial_weights if share is None else weights
+        start, classes = inherited or Path(weights), len(clips.dataset.classes)
+        share = _inherited(msgspec.convert(parent, Parent), decoded, start, classes, plan.seed)
+        initial_weights = initial_weights if share is None else str(start)
 
     def send(state: TrainingProgress) -> None:
         nonlocal last_sent
@@ -143,7 +147,12 @@ def report_task(
 
 
 def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed: int) -> float | None:
-    """Write what a child inherits to `weights`; the share of its parameters, None if nothing can be read."""
+    """Have what a child inherits in `weights`; the share of its parameters, None if nothing can be read.
+
+    What a training that has begun inherited stays, whatever became of the parent.
+    """
+    if weights.name == INHERITED and weights.is_file():
+        return heritable_share(parent.genome, child, classes)
     try:
         return inherit_weights(parent.genome, Path(parent.weights), child, weights, classes, seed).share
     except UserError:

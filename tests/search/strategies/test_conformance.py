@@ -109,6 +109,32 @@ class TestEveryStrategy:
         with pytest.raises(RuntimeError, match="was told again"):
             restored.tell(individuals[0])
 
+    def test_telling_anew_of_what_was_not_told_is_an_error(self, name: str) -> None:
+        strategy = make(name)
+        proposal = strategy.ask(numbers(0, 0))
+        with pytest.raises(RuntimeError, match="expected an individual that was told before"):
+            strategy.tell_anew(make_individual(0, 1.0, proposal.genome))
+
+    @given(outcomes=OUTCOMES, value=st.floats(0, 3))
+    def test_what_is_told_anew_is_a_member_once_at_most(
+        self, name: str, outcomes: list[Outcome], value: float
+    ) -> None:
+        strategy, told = make(name), []
+        for index, outcome in enumerate(outcomes):
+            told += evolve(strategy, [outcome], first=index)
+        for individual in told[:3]:
+            again = make_individual(individual.number, value, individual.genome, individual.parent)
+            strategy.tell_anew(again)
+            found = [member for member in strategy.members if member.number == individual.number]
+            assert found in ([again], [])
+            assert len(strategy.members) == min(len(told), POPULATION)
+
+    def test_what_somebody_else_opens_can_be_told(self, name: str) -> None:
+        strategy, proposal = make(name), make(name).ask(numbers(0, 0))
+        strategy.open(proposal)
+        strategy.tell(make_individual(0, 1.0, proposal.genome))
+        assert [member.number for member in strategy.members] == [0]
+
     @given(outcomes=OUTCOMES, population=st.sampled_from([1, 2, 5, 40]))
     def test_the_population_fills_up_and_never_grows_beyond_its_bound(
         self, name: str, outcomes: list[Outcome], population: int

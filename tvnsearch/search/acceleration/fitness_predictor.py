@@ -1,44 +1,28 @@
-"""Which of many children is worth a training: gradient boosting on genome features and partial curves."""
+"""Which of many networks is worth a training: a Gaussian process on genome features and partial curves."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
-import lightgbm
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
+from scipy.stats import norm
 
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.acceleration.foretelling import Foretelling, Foretold
+from tvnsearch.search.acceleration.gaussian_process import Posterior, posterior
 from tvnsearch.search.acceleration.genome_features import genome_features
 from tvnsearch.search.acceleration.rank_watch import RankWatch
 
-FEWEST_KNOWN = 10
+FEWEST_KNOWN = 4
 """With fewer networks known there is nothing to learn from yet."""
 
-CONTROL_SHARE = 0.15
-"""Of the trainings, so many go to the child that came first, whatever is predicted."""
+MOST_KNOWN = 500
+"""The latest; the cost of an answer grows with their cube, and with so many it is about a second."""
 
-MODELS = 4
-"""Each learns from its own resample, and each decision follows one of them: the unsure are tried as well."""
-
-ROUNDS = 60
-PARAMETERS = {
-    "objective": "regression",
-    "learning_rate": 0.1,
-    "num_leaves": 12,
-    "min_data_in_leaf": 3,
-    "feature_fraction": 0.7,
-    "lambda_l2": 0.1,
-    "verbosity": -1,
-    "num_threads": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-}
-
-_Rows = npt.NDArray[np.float64]
+CONTROL_SHARE = 1 / 16
+"""Of the trainings, so many go to the network that came first, whatever is predicted."""
 
 
 class Observation(Struct, frozen=True):
@@ -58,20 +42,18 @@ class Choice(Struct, frozen=True):
 
 
 class FitnessPredictor:
-    """Learns from every point of every training, whole or stopped early, and ranks children by it.
+    """Learns from the latest point of every training, and says which proposal promises most.
 
-    Points of partial trainings are rows like those of whole ones, with the share of the training as one more
-    feature, in which fitness can only rise. It is asked by :meth:`choose`, told by :meth:`observe`; the same
+    That is the one with the largest expected improvement on the best whole training (Jones et al. 1998): what
+    is predicted to be good, or is so unlike all others that it may be. A partial training counts as what
+    it foretells, as uncertain as that is. It is asked by :meth:`choose`, told by :meth:`observe`; the same
     calls in the same order give the same answers.
     """
 
-    def __init__(self, classes: int, seed: int = 0) -> None:
+    def __init__(self, classes: int) -> None:
         self._classes = classes
-        self._seed = seed
-        self._rows: list[list[float]] = []
-        self._fitness: list[float] = []
-        self._numbers: list[int] = []
-        self._models: list[Any] = []
+        self._known: dict[int, tuple[list[float], Observation]] = {}
+        self._foretelling = Foretelling()
         self._predicted: dict[int, float] = {}
         self._watch = RankWatch("the fitness predictor")
 
@@ -82,8 +64,8 @@ class FitnessPredictor:
 
     @property
     def ready(self) -> bool:
-        """Whether it is :attr:`active` and knows enough to choose."""
-        return self.active and len(set(self._numbers)) >= FEWEST_KNOWN
+        """Whether it chooses, and knows enough for it."""
+        return self.active and len(self._known) >= FEWEST_KNOWN and self._foretelling.ready
 
     @property
     def kendall(self) -> float | None:
@@ -94,12 +76,11 @@ class FitnessPredictor:
         """Which of ``genomes`` to train; the first while too little is known, or as a control."""
         if not self.ready:
             return Choice(0, None)
-        control, model = rng.random() < CONTROL_SHARE, rng.randrange(MODELS)
-        models = self._learnt()
-        rows = np.array([self._row(genome, 1.0) for genome in genomes])
-        predictions = np.array([one.predict(rows) for one in models])
-        place = 0 if control else int(np.argmax(predictions[model]))
-        return Choice(place, float(predictions[:, place].mean()))
+        found = self._posterior(genomes)
+        # Rounded: which of two is better must not depend on how many threads added them up.
+        gain = np.round(_expected_improvement(found, self._foretelling.best), 9)
+        place = 0 if rng.random() < CONTROL_SHARE else int(np.argmax(gain))
+        return Choice(place, round(float(found.mean[place]), 6))
 
     def expect(self, number: int, predicted: float | None) -> None:
         """What was ``predicted`` became individual ``number``: it is held against its training."""
@@ -109,36 +90,32 @@ class FitnessPredictor:
     def observe(self, observation: Observation) -> str | None:
         """Take in a point of a training; a line for the log, if there is one.
 
-        Only whole trainings are held against what was predicted for them: a stopped one has another scale.
+        Only whole trainings are held against what was predicted for them: others are foretold themselves.
         """
-        self._rows.append(self._row(observation.genome, observation.share))
-        self._fitness.append(observation.fitness)
-        self._numbers.append(observation.number)
-        self._models = []
-        whole = observation.share >= 1
-        predicted = self._predicted.pop(observation.number, None) if whole else None
+        number = observation.number
+        row = list(genome_features(observation.genome, self._classes).values())
+        self._known[number] = (row, observation)
+        self._foretelling.observe(number, observation.share, observation.fitness)
+        predicted = self._predicted.pop(number, None) if observation.share >= 1 else None
         return None if predicted is None else self._watch.add(predicted, observation.fitness)
 
-    def _row(self, genome: Genome, share: float) -> list[float]:
-        return [*genome_features(genome, self._classes).values(), share]
+    def _posterior(self, genomes: Sequence[Genome]) -> Posterior:
+        known = list(self._known.values())[-MOST_KNOWN:]
+        ends = [self._end(observation) for _, observation in known]
+        return posterior(
+            known=np.array([row for row, _ in known]),
+            fitness=np.array([end.mean for end in ends]),
+            variance=np.array([end.sd**2 for end in ends]),
+            asked=np.array([list(genome_features(genome, self._classes).values()) for genome in genomes]),
+        )
 
-    def _learnt(self) -> list[Any]:
-        """The models of all that is known, fitted when first asked for after it changed."""
-        if not self._models:
-            rows, fitness = np.array(self._rows), np.array(self._fitness)
-            numbers = np.array(self._numbers)
-            rng = np.random.default_rng((self._seed, len(rows)))
-            self._models = [_fitted(rows, fitness, numbers, rng) for _ in range(MODELS)]
-        return self._models
+    def _end(self, observation: Observation) -> Foretold:
+        if observation.share >= 1:
+            return Foretold(observation.fitness, 0.0)
+        return self._foretelling.end(observation.share, observation.fitness)
 
 
-def _fitted(rows: _Rows, fitness: _Rows, numbers: npt.NDArray[np.int64], rng: np.random.Generator) -> Any:
-    """A model of a resample of whole networks, their curves undivided."""
-    known, network = np.unique(numbers, return_inverse=True)
-    times_drawn = rng.multinomial(len(known), np.full(len(known), 1 / len(known)))
-    weights = times_drawn[network].astype(np.float64)
-    taken = weights > 0
-    rising = [0] * (rows.shape[1] - 1) + [1]
-    parameters = PARAMETERS | {"seed": int(rng.integers(2**31)), "monotone_constraints": rising}
-    data = lightgbm.Dataset(rows[taken], fitness[taken], weight=weights[taken])
-    return lightgbm.train(parameters, data, ROUNDS)
+def _expected_improvement(found: Posterior, best: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    z = (found.mean - best) / found.sd
+    improvement: np.ndarray[tuple[int], np.dtype[np.float64]] = found.sd * (z * norm.cdf(z) + norm.pdf(z))
+    return improvement

@@ -6,14 +6,18 @@ from collections import deque
 
 from scipy.stats import kendalltau
 
-FEWEST_PAIRS = 10
-"""Before so many the correlation says little: of unrelated numbers its deviation is 0.25 then."""
+FEWEST_PAIRS = 20
+"""Before so many the correlation says little: of unrelated numbers its deviation is 0.16 then."""
 
 LATEST_PAIRS = 40
 """A search moves on, and what ranked its beginnings well need not rank what it tries now."""
 
-MISLEADING = 0.05
-"""A rank correlation under this is no better than chance."""
+MISLEADING_ERRORS = 1.0
+"""A rank correlation so many standard errors below 0 misleads.
+
+Not 0 itself: what is trained was chosen to be good, and among networks that are all about as good as each
+other the luck of training hides most of what a useful judgement knows.
+"""
 
 
 class RankWatch:
@@ -42,10 +46,15 @@ class RankWatch:
             return None
         self._pairs.append((judged, found))
         correlation = self.kendall
-        if correlation is None or correlation >= MISLEADING:
+        if correlation is None or correlation >= -MISLEADING_ERRORS * _standard_error(len(self._pairs)):
             return None
         self.trusted = False
         return (
             f"{self._what} is switched off: over the latest {len(self._pairs)} networks its rank correlation "
-            f"with full trainings is {correlation:.2f}, no better than chance"
+            f"with full trainings is {correlation:.2f}, worse than chance"
         )
+
+
+def _standard_error(pairs: int) -> float:
+    """Of Kendall's tau between unrelated rankings of so many (Kendall 1938)."""
+    return float((2 * (2 * pairs + 5) / (9 * pairs * (pairs - 1))) ** 0.5)

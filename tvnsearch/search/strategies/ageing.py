@@ -38,3 +38,8 @@ class Ageing:
     def learn(self, individual: Individual) -> None:
         """Add the individual; once the pool is full, the oldest leaves it."""
         self._youngest.append(individual)
+
+    def forget(self, number: int) -> None:
+        """Let go of an individual: trained further, it comes back as the youngest."""
+        staying = [member for member in self._youngest if member.number != number]
+        self._youngest = deque(staying, maxlen=self._population)

@@ -33,6 +33,10 @@ class AskTell:
         self._open[proposal] += 1
         return proposal
 
+    def open(self, proposal: Proposal) -> None:
+        """Have a proposal of somebody else's be open as if it had been asked for."""
+        self._open[proposal] += 1
+
     def tell(self, individual: Individual) -> None:
         """Take in what a proposal has become.
 
@@ -46,6 +50,20 @@ class AskTell:
             )
         self._answer(proposal_of(individual), f"individual {individual.number} came")
         self._told.add(individual.number)
+        self._strategy.learn(individual)
+
+    def tell_anew(self, individual: Individual) -> None:
+        """Take in that an individual was trained further: it takes the place of what it was.
+
+        Raises:
+            RuntimeError: it was not told before.
+        """
+        if individual.number not in self._told:
+            raise RuntimeError(
+                f"expected an individual that was told before, but individual {individual.number} was not; "
+                "tell it first"
+            )
+        self._strategy.forget(individual.number)
         self._strategy.learn(individual)
 
     def drop(self, proposal: Proposal) -> None:
@@ -63,8 +81,11 @@ class AskTell:
         """
         self._open.update(pending)
         for individual in individuals:
-            self._told.add(individual.number)
-            self._strategy.learn(individual)
+            if individual.number in self._told:
+                self.tell_anew(individual)
+            else:
+                self._told.add(individual.number)
+                self._strategy.learn(individual)
 
     def _answer(self, proposal: Proposal, event: str) -> None:
         if not self._open[proposal]:

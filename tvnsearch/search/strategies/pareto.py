@@ -42,3 +42,11 @@ class Pareto:
         self._fronts.add(individual)
         if len(self._fronts) > self._population:
             self._fronts.remove_worst()
+
+    def forget(self, number: int) -> None:
+        """Let go of an individual; whom it dominated may move up."""
+        staying = [member for member in self._fronts.members if member.number != number]
+        if len(staying) < len(self._fronts):
+            self._fronts = Fronts()
+            for member in staying:
+                self._fronts.add(member)

@@ -30,3 +30,7 @@ class RandomSearch:
     def learn(self, individual: Individual) -> None:
         """Keep the individual if it is among the best."""
         self._best.add(individual)
+
+    def forget(self, number: int) -> None:
+        """Let go of an individual."""
+        self._best.forget(number)

@@ -38,6 +38,10 @@ class Strategy(Protocol):
         """Take in a trained individual."""
         ...
 
+    def forget(self, number: int) -> None:
+        """Let go of an individual, if it is a member: it was trained further, and is learnt anew."""
+        ...
+
 
 def random_proposal(space: SearchSpace, rng: random.Random) -> Proposal:
     """A genome drawn from the whole space."""

@@ -33,3 +33,7 @@ class Tournament:
     def learn(self, individual: Individual) -> None:
         """Add the individual; once the pool is full, the worst leaves it."""
         self._population.add(individual)
+
+    def forget(self, number: int) -> None:
+        """Let go of an individual."""
+        self._population.forget(number)
