@@ -15,7 +15,7 @@ PARAMETERS = {
     "objective": "huber",
     "alpha": 0.3,
     "learning_rate": 0.06,
-    "num_leaves": 31,
+    "num_leaves": 63,
     "min_data_in_leaf": 5,
     "min_data_per_group": 20,
     "feature_fraction": 0.9,

@@ -36,6 +36,9 @@ MODES = ("", "avg", "max", "clip_sigmoid", "clip_hsigmoid", "frame_sigmoid", "fr
 ACTIVATIONS = ("none", "relu", "relu6", "swish", "hswish")
 """What codes stand for, each the place in its tuple."""
 
+CUT_TYPES = ("spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv")
+"""Convolutions whose kernels are deployed without the taps that only meet padding."""
+
 SEPARABLE_POOL_KERNEL = 4
 """From this kernel on, spatial pools run as two one-dimensional passes."""
 
@@ -48,7 +51,8 @@ class CallTable:
     """The fields of layer calls as one array each, and the geometry of their kernels.
 
     A kernel slides over one axis here: frames in temporal layers, rows in all others (columns are alike, and
-    the frames of a 3-D convolution are taken as if they were).
+    the frames of a 3-D convolution are taken as if they were). ``kernel``, ``macs`` and ``params`` are those
+    of the deployed convolution.
     """
 
     def __init__(self, calls: Sequence[LayerCall]) -> None:
@@ -79,8 +83,6 @@ class CallTable:
         self.in_values = self.in_frames * self.in_height * self.in_width * self.in_channels
         self.out_positions = self.out_frames * self.out_height * self.out_width
         self.out_values = self.out_positions * self.out_channels
-        self.param_bytes = self.params * BYTES_PER_VALUE
-        self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
         self._over_time = self.is_type("temporal_conv", "temporal_depthwise_conv", "temporal_pool")
         self._over_space = self.is_type(
             "spatial_conv", "depthwise_conv", "spatial_pool", "conv3d", "depthwise_conv3d"
@@ -88,7 +90,20 @@ class CallTable:
         self._size = np.where(self._over_time, self.in_frames, self.in_height)
         self._out_size = np.where(self._over_time, self.out_frames, self.out_height)
         self._before = (self.kernel - 1) // 2
+        self._cut_to_map()
+        self.param_bytes = self.params * BYTES_PER_VALUE
+        self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
         self._after = (self._out_size - 1) * self.stride - self._before + self.kernel - self._size
+
+    def _cut_to_map(self) -> None:
+        """Leave of 2-D kernels what is executed: the taps that meet the map for some output."""
+        is_cut = self.is_type(*CUT_TYPES)
+        first = np.maximum(self._before - (self._out_size - 1) * self.stride, 0)
+        taps = np.where(is_cut, np.minimum(self.kernel, self._size + self._before) - first, self.kernel)
+        self._before = np.where(is_cut, self._before - first, self._before)
+        share = (taps / self.kernel) ** np.where(self._over_time, 1, 2)
+        self.bytes_moved = self.bytes_moved - (1 - share) * self.params * BYTES_PER_VALUE
+        self.kernel, self.macs, self.params = taps, self.macs * share, self.params * share
 
     def is_type(self, *names: str) -> BoolArray:
         """Which calls are of one of these types."""

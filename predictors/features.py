@@ -54,6 +54,8 @@ FEATURE_NAMES = (
     "previous_log2_macs",
     "previous_kernel",
     "network_log2_bytes_moved",
+    "log2_weight_stream_bytes",
+    "log2_macs_per_column",
 )
 """The columns of :func:`call_features`; ``waste`` is what rounding channels up to a multiple adds to them."""
 
@@ -156,6 +158,8 @@ def call_features(calls: Sequence[CallInContext]) -> FloatArray:
         _log2(previous.macs),
         previous.kernel,
         pass_traffic / TRAFFIC_STEPS,
+        _log2(table.out_frames * table.out_height * table.param_bytes),
+        _log2(table.padded_macs / table.out_width),
     )
     return np.column_stack(columns)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from predictors.call_table import FloatArray
+from predictors.call_table import CUT_TYPES, FloatArray
 from predictors.features import WORK_NAMES, CallInContext, call_work
 from tvnsearch.genome.calls import LayerCall
 
@@ -28,7 +28,8 @@ ROBUST_ROUNDS = 5
 SMALLEST_RELATIVE_ERROR = 0.1
 """Calls predicted closer than this count alike; farther ones count less, so that no outlier bends a rate."""
 
-_CONVOLUTIONS = frozenset({"spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv"})
+_CONVOLUTIONS = frozenset(CUT_TYPES)
+_POOLS = frozenset({"spatial_pool", "temporal_pool"})
 
 
 class RooflinePrior(Struct, frozen=True, tag="roofline"):
@@ -60,11 +61,17 @@ class RooflinePrior(Struct, frozen=True, tag="roofline"):
 
 
 def call_kind(call: LayerCall) -> str:
-    """What runs at the same rates: the type, and what makes a runtime take another kernel for it."""
+    """What runs at the same rates: the type, and what makes a runtime take another kernel for it.
+
+    Any convolution over a single pixel, or a single frame, is deployed as a 1x1 one.
+    """
     if call.type in _CONVOLUTIONS:
         if call.in_shape.channels < FEW_CHANNELS:
             return f"{call.type}:few_channels"
-        return f"{call.type}:pointwise" if call.kernel == 1 else call.type
+        size = call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
+        return f"{call.type}:pointwise" if call.kernel == 1 or size == 1 else call.type
+    if call.type in _POOLS and call.kernel == 1:
+        return f"{call.type}:strided"
     return f"{call.type}:{call.mode}" if call.mode else call.type
 
 

@@ -16,6 +16,7 @@ from tvnsearch.genome.calls import LayerCall, Shape, layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.trace import trace
 from tvnsearch.network.modules import pooling
+from tvnsearch.network.packing import Axis, cut_to_map
 from tvnsearch.network.padding import same_padding
 
 SPATIAL = [SpatialConv, DepthwiseConv, SpatialPool]
@@ -40,24 +41,31 @@ def axis(call: LayerCall) -> int:
     return call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
 
 
+def deployed_axis(call: LayerCall) -> Axis:
+    """One axis of the kernel that is run; pools are never cut."""
+    plain = Axis(call.kernel, call.stride, *same_padding(axis(call), call.kernel, call.stride))
+    return plain if call.type.endswith("pool") else cut_to_map(plain, axis(call))
+
+
 @given(sliding_calls())
 def test_explicit_padding_is_what_the_network_copies(call: LayerCall) -> None:
-    padding = same_padding(axis(call), call.kernel, call.stride)
+    deployed = deployed_axis(call)
     table = CallTable([call])
-    assert bool(table.pads_explicitly[0]) == (not padding.symmetric)
-    if not padding.symmetric:
-        growth = (axis(call) + sum(padding)) / axis(call)
+    assert table.kernel[0] == deployed.taps
+    assert bool(table.pads_explicitly[0]) == (deployed.before != deployed.after)
+    if deployed.before != deployed.after:
+        growth = (axis(call) + deployed.before + deployed.after) / axis(call)
         factor = growth if call.type.startswith("temporal") else growth**2
         assert table.explicit_padding_bytes[0] == pytest.approx(4 * call.in_shape.values * factor)
 
 
 @given(sliding_calls())
 def test_real_taps_are_those_on_the_map(call: LayerCall) -> None:
-    size, padding = axis(call), same_padding(axis(call), call.kernel, call.stride)
-    if not padding.symmetric:
+    size, deployed = axis(call), deployed_axis(call)
+    if deployed.before != deployed.after:
         return
     outputs = range(-(-size // call.stride))
-    taps = [o * call.stride - padding.before + k for o in outputs for k in range(call.kernel)]
+    taps = [o * call.stride - deployed.before + k for o in outputs for k in range(deployed.taps)]
     share = sum(0 <= tap < size for tap in taps) / len(taps)
     expected = share if call.type.startswith("temporal") else share**2
     assert CallTable([call]).real_tap_share[0] == pytest.approx(expected)

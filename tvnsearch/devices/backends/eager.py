@@ -26,7 +26,7 @@ class _NotDrawn(TorchFunctionMode):
         if func in _DRAWN and args[0].is_meta:
             return args[0]
         placed = {"device": "cpu"} if func is torch.ones else {}  # the windows of a pooling layer
-        return func(*args, **(kwargs or {}), **placed)
+        return func(*args, **{**placed, **(kwargs or {})})
 
 
 _DRAWN = frozenset({torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_})
