@@ -24,7 +24,7 @@ from scipy.stats import kendalltau
 
 sys.path.insert(0, str(Path(__file__).parent / "replay_table"))
 
-from build import BATCH_SIZE, LABEL_SMOOTHING, LEARNING_RATE, WARMUP_SHARE, WEIGHT_DECAY, clips
+from build import clips, table_recipe
 from table import CLASSES, ITERATIONS, Row, load_table, table_space
 
 from tvnsearch.data.cache import ClipCache
@@ -32,7 +32,6 @@ from tvnsearch.genome import Genome
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.mutation import mutate
 from tvnsearch.training.inheriting import inherit_weights
-from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.trainer import train
 
 CHILDREN = 5
@@ -108,14 +107,7 @@ def _train(
     genome: Genome, cache: ClipCache, iterations: int, weights: Path, start: Path | None = None
 ) -> float:
     """The fitness after a training by the table's recipe."""
-    recipe = Recipe(
-        iterations=iterations,
-        batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
-        warmup_share=WARMUP_SHARE,
-        weight_decay=WEIGHT_DECAY,
-        label_smoothing=LABEL_SMOOTHING,
-    )
+    recipe = table_recipe(iterations)
     return train(genome, cache, recipe, weights, initial_weights=start).fitness
 
 

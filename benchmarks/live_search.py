@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parent / "replay_table"))
 
-from build import BATCH_SIZE, LABEL_SMOOTHING, LEARNING_RATE, RESOLUTION, WARMUP_SHARE, WEIGHT_DECAY, clips
+from build import RESOLUTION, clips, table_recipe
 from table import CLASSES, ITERATIONS, MAX_MACS, table_space
 
 from cli.compose import TRAINING_MODULE, TrainedFitness
@@ -35,7 +35,6 @@ from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search import Budget, Fitness, Journal, SearchPlan, TrainingRequest, run_search
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.search.protocols import TrainingProgress
-from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.workers import Worker
 
@@ -51,14 +50,7 @@ METHODS = {
 }
 MOST_TRAININGS = 10_000
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
-RECIPE = Recipe(
-    iterations=ITERATIONS,
-    batch_size=BATCH_SIZE,
-    learning_rate=LEARNING_RATE,
-    warmup_share=WARMUP_SHARE,
-    weight_decay=WEIGHT_DECAY,
-    label_smoothing=LABEL_SMOOTHING,
-)
+RECIPE = table_recipe(ITERATIONS)
 
 
 def main() -> None:

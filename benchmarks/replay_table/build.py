@@ -38,6 +38,7 @@ from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
 from tvnsearch.network import TinyVideoNetwork, build_network, deployed
 from tvnsearch.training.metrics import Scores, score
+from tvnsearch.training.recipe import Recipe
 
 CLIPS_PER_CLASS = ClipsPerClass(train=40, validation=32, test=1)
 RESOLUTION = 32
@@ -53,6 +54,18 @@ TWICE_EVERY = 10
 LATENCY_ROUNDS = 2
 LATENCY_RUNS = 10
 MORE_TO_DO = 3
+
+
+def table_recipe(iterations: int) -> Recipe:
+    """The recipe of the table's trainings, as the product's own trainer takes it."""
+    return Recipe(
+        iterations=iterations,
+        batch_size=BATCH_SIZE,
+        learning_rate=LEARNING_RATE,
+        warmup_share=WARMUP_SHARE,
+        weight_decay=WEIGHT_DECAY,
+        label_smoothing=LABEL_SMOOTHING,
+    )
 
 
 def main() -> int:
