@@ -1,12 +1,14 @@
 """How close predictions come to measuring: random and evolved networks, measured for real, twice.
 
-    python benchmarks/predictor_accuracy.py --db FILE [--minutes 30] [--seed 1] [--random 300] [--evolved 100]
+    python benchmarks/predictor_accuracy.py --db FILE --tests FILE [--minutes 30] [--seed 1] [--random 300]
+                                            [--evolved 100]
 
-Profiles this machine's CPU for --minutes in all into FILE (goes on with what is there), fits every compared
+Profiles this machine's CPU for --minutes in all into --db (goes on with what is there), fits every compared
 model to the same rows, and only then draws the test networks with --seed: random ones of 1 to 200 ms, and the
 population of an evolution towards 50 ms that prefers many multiply-adds. Each is measured, and all of them
 again afterwards in a new process: that difference is the noise floor, which no predictor is better than.
-Needs a machine that does nothing else.
+Needs a machine that does nothing else. --tests keeps the networks and what was measured, ten at a time: an
+interrupted run goes on there, and a finished one is compared again, with other models, without measuring.
 
 --families   also leaves one family out of training at a time (a layer type, resolutions above 224, frames
              above 16, widths above 512) and tests on the profiled networks that have it
@@ -22,8 +24,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from latency_models import MODELS, FloatArray
+from msgspec import Struct
 
 from latency_db import LatencyStore, StoredProfile, profile
 from latency_db.profiler import ProfileProgress
@@ -31,7 +35,6 @@ from predictors.call_table import TYPES
 from predictors.evaluation import held_out_report
 from predictors.learner import learn_halves
 from tvnsearch.devices import Meter, measure_in_processes, open_device
-from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, trace
 from tvnsearch.genome.mutation import mutate
@@ -44,16 +47,26 @@ PROFILE_MAX_MS = 67.0
 """A profile goes up to three times its budget: 200 ms."""
 
 CURVE_MINUTES = (2, 5, 10, 20, 30)
-MEASURE_SECONDS = 4.0
+MEASURE_SECONDS = 2.5
 TOGETHER = 10
 FAMILY_NETWORKS = 8
 """Families with fewer profiled networks are left out of the leave-one-out comparison."""
+
+
+class Tested(Struct, frozen=True):
+    """A network that no model was fitted to, and its latency in two processes minutes apart."""
+
+    group: str
+    genome: Genome
+    first_ms: float | None = None
+    again_ms: float | None = None
 
 
 def main() -> None:
     """Profile, fit, draw, measure twice, compare."""
     parser = argparse.ArgumentParser(description="How close predictions come to measuring.")
     parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--tests", type=Path, required=True, help="where the test networks are kept")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -75,28 +88,23 @@ def main() -> None:
     }
     models = {name: fit(profiles, CLASSES) for name, fit in MODELS.items()}
     rng = random.Random(arguments.seed)
-    groups = {
-        "random": _random_networks(space, arguments.random, models["full"], rng),
-        "evolved": _evolved_networks(space, arguments.evolved, models["full"], rng),
-    }
-    measured = {name: _measured(genomes, arguments.threads) for name, genomes in groups.items()}
-    again = {name: _measured(genomes, arguments.threads) for name, genomes in groups.items()}
-    groups["together"] = [*groups["random"], *groups["evolved"]]
-    measured["together"] = [*measured["random"], *measured["evolved"]]
-    again["together"] = [*again["random"], *again["evolved"]]
-    for group, genomes in groups.items():
-        both = [
-            place
-            for place, (one, other) in enumerate(zip(measured[group], again[group], strict=True))
-            if one is not None and other is not None
-        ]
-        truths_ms = np.array([measured[group][place].latency_ms for place in both])  # type: ignore[union-attr]
-        repeats_ms = np.array([again[group][place].latency_ms for place in both])  # type: ignore[union-attr]
+    if not arguments.tests.exists():
+        rng = random.Random(arguments.seed)
+        drawn = {
+            "random": _random_networks(space, arguments.random, models["full"], rng),
+            "evolved": _evolved_networks(space, arguments.evolved, models["full"], rng),
+        }
+        _keep(arguments.tests, [Tested(group, genome) for group in drawn for genome in drawn[group]])
+    tested = _measured_twice(arguments.tests, arguments.threads)
+    for group in ("random", "evolved", "together"):
+        belonging = [one for one in tested if group in (one.group, "together")]
+        truths_ms = np.array([one.first_ms for one in belonging])
+        repeats_ms = np.array([one.again_ms for one in belonging])
         figures |= _compared(f"{group}_measured_again", repeats_ms, truths_ms)
         for name, predict in models.items():
-            predicted_ms = predict([genomes[place] for place in both])
+            predicted_ms = predict([one.genome for one in belonging])
             figures |= _compared(f"{group}_{name}", predicted_ms, truths_ms)
-    figures |= _learning_curve(profiles, state.minutes, groups["random"], measured["random"])
+    figures |= _learning_curve(profiles, state.minutes, tested)
     if arguments.families:
         figures |= _families(profiles)
     print(json.dumps(figures))
@@ -145,19 +153,35 @@ def _evolved_networks(
     return population
 
 
-def _measured(genomes: Sequence[Genome], threads: int) -> list[Measurement | None]:
-    """As `tvnsearch measure` does, a few interleaved; None for what does not run or was never undisturbed."""
-    results: list[Measurement | None] = []
-    for start in range(0, len(genomes), TOGETHER):
-        few = genomes[start : start + TOGETHER]
-        try:
-            measured = measure_in_processes(open_device("cpu", threads), few, CLASSES, MEASURE_SECONDS)
-        except UserError as error:
-            print(f"left out: {error}")
-            results += [None] * len(few)
-            continue
-        results += [one if one.samples else None for one in measured]
-    return results
+def _measured_twice(file: Path, threads: int) -> list[Tested]:
+    """Fill in what ``file`` lacks, all once before any again; those that were measured both times."""
+    tested = msgspec.json.decode(file.read_bytes(), type=list[Tested])
+    for field in ("first_ms", "again_ms"):
+        missing = [place for place, one in enumerate(tested) if getattr(one, field) is None]
+        for start in range(0, len(missing), TOGETHER):
+            places = missing[start : start + TOGETHER]
+            measured_ms = _measured([tested[place].genome for place in places], threads)
+            for place, latency_ms in zip(places, measured_ms, strict=True):
+                tested[place] = msgspec.structs.replace(tested[place], **{field: latency_ms})
+            _keep(file, tested)
+            print(f"{field}: {start + len(places)} of {len(missing)} networks", flush=True)
+    return [one for one in tested if one.first_ms is not None and one.again_ms is not None]
+
+
+def _keep(file: Path, tested: Sequence[Tested]) -> None:
+    half_written = file.with_suffix(".part")
+    half_written.write_bytes(msgspec.json.encode(tested))
+    half_written.replace(file)
+
+
+def _measured(genomes: Sequence[Genome], threads: int) -> list[float | None]:
+    """As `tvnsearch measure` does, interleaved; None for what does not run or was never undisturbed."""
+    try:
+        measured = measure_in_processes(open_device("cpu", threads), genomes, CLASSES, MEASURE_SECONDS)
+    except UserError as error:
+        print(f"left out: {error}")
+        return [None] * len(genomes)
+    return [one.latency_ms if one.samples else None for one in measured]
 
 
 def _compared(name: str, predicted_ms: FloatArray, truths_ms: FloatArray) -> dict[str, float]:
@@ -185,22 +209,17 @@ def _compared(name: str, predicted_ms: FloatArray, truths_ms: FloatArray) -> dic
 
 
 def _learning_curve(
-    profiles: Sequence[StoredProfile],
-    minutes: float,
-    genomes: Sequence[Genome],
-    measured: Sequence[Measurement | None],
+    profiles: Sequence[StoredProfile], minutes: float, tested: Sequence[Tested]
 ) -> dict[str, float]:
     """The full model after the first networks of the profile, as many as the minutes are worth."""
-    known = [(genome, one.latency_ms) for genome, one in zip(genomes, measured, strict=True) if one]
+    truths_ms = np.array([one.first_ms for one in tested])
     figures: dict[str, float] = {}
     for wanted in CURVE_MINUTES:
         if wanted >= minutes:
             break
         few = profiles[: round(len(profiles) * wanted / minutes)]
-        predicted_ms = MODELS["full"](few, CLASSES)([genome for genome, _ in known])
-        figures |= _compared(
-            f"after_{wanted}_minutes", predicted_ms, np.array([latency_ms for _, latency_ms in known])
-        )
+        predicted_ms = MODELS["full"](few, CLASSES)([one.genome for one in tested])
+        figures |= _compared(f"after_{wanted}_minutes", predicted_ms, truths_ms)
     return figures
 
 
