@@ -17,7 +17,7 @@ from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.individual import Finalist, Individual, Winner
-from tvnsearch.search.run_folder import finalist_weights_path, weights_path
+from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path
 from tvnsearch.training.recipe import Recipe
 
 
@@ -31,7 +31,8 @@ def hand_over(
 ) -> None:
     """Write the winner's folder, unless this winner's is there.
 
-    Where the search was cut to the user's minutes the winner is trained longer first.
+    Where the search was cut to the user's minutes the winner is trained longer first; interrupted, that goes
+    on from its checkpoint.
     """
     number = winner.individual.number
     scores = final_scores(run)
@@ -44,6 +45,7 @@ def hand_over(
     else:
         seconds = _train_longer(run, winner, request, request.minutes, fitness, executor)
     _write_files(run, winner.individual, seconds, dataset, fitness, executor)
+    drop_checkpoint(_checkpoints(run, number))
 
 
 def hand_over_finalist(
@@ -57,6 +59,10 @@ def hand_over_finalist(
 
 def _weights(run: Path) -> Path:
     return winner_folder(run) / "weights.safetensors"
+
+
+def _checkpoints(run: Path, number: int) -> Path:
+    return run / "winner-checkpoints" / str(number)
 
 
 def _write_files(
@@ -107,6 +113,7 @@ def _train_longer(
             recipe,
             weights,
             lambda state: bar.update(state["share"], f"loss {state['loss']:.2f}"),
+            {"checkpoints": str(_checkpoints(run, winner.individual.number))},
         ).result()
     if result.failed is not None or result.fitness < winner.individual.fitness.value:
         say("the longer training did not help: the weights of the search are handed over")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
+from tests.search.fakes import (
+    STEPS,
+    FakeFitness,
+    FakeLatency,
+    SteppingFitness,
+    decisions,
+    in_process,
+    make_plan,
+)
 from tests.search.simulated import SimulatedExecutor
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
@@ -24,6 +33,7 @@ from tvnsearch.search.acceleration.early_stopping import MOST_PAUSED
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.strategies import make_strategy
+from tvnsearch.workers import WorkerDiedError
 
 
 class HeirFitness(FakeFitness):
@@ -167,7 +177,6 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
         def __call__(
             self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
         ) -> Fitness:
-            assert request.checkpoints is not None
             request.checkpoints.mkdir(parents=True, exist_ok=True)
             return super().__call__(worker, request, on_progress)
 
@@ -176,6 +185,36 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
     paused = {number for number, kinds in points_of(tmp_path / "run").items() if kinds[-1] == "paused"}
     assert left <= paused
     assert len(left) == min(MOST_PAUSED, len(paused))
+
+
+@pytest.mark.parametrize("plan", [make_plan(trainings=8), replace(EARLY, trainings=20, inherit=True)])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, WorkerDiedError])
+def test_a_training_that_was_cut_off_goes_on_where_it_was(
+    tmp_path: Path, plan: SearchPlan, failure: type[BaseException]
+) -> None:
+    """Whether the whole search was stopped, or only its worker died."""
+    run, cut_off, steps = tmp_path / "run", list[int](), 0
+
+    def hook(step: str, genome: Genome) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 14 == 0:
+            cut_off.append(steps)
+            raise failure
+
+    trainer = SteppingFitness(hook)
+    Journal.create(run, plan).close()
+    winner = None
+    while winner is None:
+        with Journal.open(run) as journal, suppress(KeyboardInterrupt):
+            winner = run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+    assert len(cut_off) > 5
+    assert len(trainer.steps) == len(set(trainer.steps)), "what was trained already was trained again"
+    with Journal.read(run) as journal:
+        whole = {one.number for one in journal.individuals() if not one.fitness.stopped}
+        assert len(journal.individuals()) == plan.trainings
+    assert {number for number, step in trainer.steps if step == STEPS - 1} == whole
+    assert not {path.name for path in (run / "checkpoints").iterdir()} & {str(number) for number in whole}
 
 
 def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from shutil import copytree
 
 import msgspec
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, in_process, make_plan, measurement
+from tests.search.fakes import (
+    STEPS,
+    FakeFitness,
+    FakeLatency,
+    NoProcess,
+    SteppingFitness,
+    in_process,
+    make_plan,
+    measurement,
+)
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import (
@@ -143,6 +153,26 @@ def test_finals_that_are_interrupted_go_on_and_do_nothing_twice(run: Path, stop:
     assert len(finalists) == 4
     hold(run, 4, FakeLatency(hook, fails=False), Reversed(hook))
     assert len(steps) == 9
+
+
+def test_a_finalist_whose_training_is_cut_off_goes_on_where_it_was(run: Path) -> None:
+    steps = 0
+
+    def hook(step: str, genome: Genome) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 14 == 0:
+            raise KeyboardInterrupt
+
+    trainer = SteppingFitness(hook)
+    finalists: list[Finalist] = []
+    while not finalists:
+        with suppress(KeyboardInterrupt):
+            finalists, _ = hold(run, 3, fitness=trainer)
+    assert sorted(trainer.steps) == sorted(
+        (one.individual.number, step) for one in finalists for step in range(STEPS)
+    )
+    assert list((run / "finalists" / "checkpoints").iterdir()) == []
 
 
 def test_a_finalist_that_cannot_be_trained_drops_out(run: Path) -> None:

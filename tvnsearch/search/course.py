@@ -62,9 +62,9 @@ class TrainingCourse:
             genome=candidate.genome,
             seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
             weights=weights_path(self._run, number),
+            checkpoints=checkpoints_path(self._run, number),
             origin=self._origin(candidate.parent),
             until_share=self._next_end(number) / self._plan.iterations,
-            checkpoints=checkpoints_path(self._run, number) if self._early_stopping else None,
         )
 
     def decide(self, candidate: Candidate, fitness: Fitness, seconds: float) -> CurvePoint:
