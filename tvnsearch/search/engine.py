@@ -144,8 +144,8 @@ class _Search:
             self._begin(promoted)
         elif self._has_room and self._ready and not self._is_done():
             self._begin(self._ready.pop(0))
-        elif len(self._ready) < READY and not self._is_done() and self._unplanned() > 0:
-            accepted = self._judge.judge_batch(lambda: self._is_done() or self._has_trained())
+        elif len(self._ready) < READY and not self._has_drawn_enough() and self._unplanned() > 0:
+            accepted = self._judge.judge_batch(lambda: self._has_drawn_enough() or self._has_trained())
             if accepted is not None:
                 self._ready.append(accepted)
         elif self._in_training:
@@ -228,7 +228,11 @@ class _Search:
         self._standing.emit("failed", f"individual {number} could not be trained: {reason}", number)
 
     def _is_done(self) -> bool:
-        return self._standing.trainings_left <= 0 or self._standing.is_out_of_time or self._judge.is_exhausted
+        return self._standing.trainings_left <= 0 or self._standing.is_out_of_time
+
+    def _has_drawn_enough(self) -> bool:
+        """Whether no candidate is wanted or left any more; those that were accepted are trained still."""
+        return self._is_done() or self._judge.is_exhausted
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
