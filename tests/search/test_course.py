@@ -294,3 +294,40 @@ def test_a_search_goes_on_as_if_it_had_not_been_stopped(
         asked += [(request.number, request.until_share) for request in trainer.requests]
     assert decisions(tmp_path / "stopped") == decisions(tmp_path / "whole")
     assert len(asked) == len(set(asked)), "what was trained already was trained again"
+
+
+class OutlierFitness(CurveFitness):
+    """One individual is far ahead at the rung: by that, any other might come out as the best as well."""
+
+    def __init__(self, outlier: int, is_killed: bool) -> None:
+        super().__init__(fails=False)
+        self._outlier = outlier
+        self._is_killed = is_killed
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        scored = super().__call__(worker, request, on_progress)
+        if request.number != self._outlier:
+            return scored
+        if request.until_share == 1 and self._is_killed:
+            raise KeyboardInterrupt
+        return scored if request.until_share == 1 else replace(scored, value=1000.0)
+
+
+def test_a_training_that_was_cut_off_after_its_rung_comes_before_those_that_look_better_by_it(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path / "plain", EARLY, CurveFitness(fails=False))
+    outlier = list(points_of(tmp_path / "plain"))[30]
+    search(tmp_path / "whole", EARLY, OutlierFitness(outlier, is_killed=False))
+    kinds = points_of(tmp_path / "whole")
+    assert kinds[outlier] == ["goes on", "ended"]
+    assert sum("promoted" in others for others in kinds.values()) > 1
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "killed", EARLY, OutlierFitness(outlier, is_killed=True))
+    with Journal.open(tmp_path / "killed") as journal:
+        trainer = OutlierFitness(outlier, is_killed=False)
+        run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+    assert trainer.requests[0].number == outlier
+    assert decisions(tmp_path / "killed") == decisions(tmp_path / "whole")

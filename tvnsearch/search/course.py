@@ -53,6 +53,11 @@ class TrainingCourse:
         """The candidates whose training may still go on; their checkpoints are needed for that."""
         return list(self._paused.values())
 
+    def goes_on(self, number: int) -> bool:
+        """Whether a candidate was last seen at a rung, and goes on from there."""
+        passed = self._passed.get(number, [])
+        return bool(passed) and passed[-1].kind == "goes on"
+
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
         number = candidate.number

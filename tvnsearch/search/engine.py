@@ -91,10 +91,12 @@ class _Search:
         self._strategy = make_strategy(journal.plan)
         told, pending = journal.told(), journal.pending()
         known = {individual.number for individual in told}
-        self._promoted = [candidate for candidate in pending if candidate.number in known]
-        self._ready = [candidate for candidate in pending if candidate.number not in known]
-        self._strategy.restore(told, [proposal_of(candidate) for candidate in self._ready])
+        unknown = [candidate for candidate in pending if candidate.number not in known]
+        self._strategy.restore(told, [proposal_of(candidate) for candidate in unknown])
         self._course = TrainingCourse(journal, self._standing)
+        self._cut_off = [candidate for candidate in pending if self._course.goes_on(candidate.number)]
+        self._promoted = [one for one in pending if one.number in known and one not in self._cut_off]
+        self._ready = [one for one in unknown if one not in self._cut_off]
         self._judge = Judge(
             journal, self._standing, self._strategy, latency, executor, self._course.predictor
         )
@@ -140,6 +142,8 @@ class _Search:
         self._take_in_trained()
         if self._going_on:
             self._submit(self._going_on.pop(0))
+        elif self._has_room and self._cut_off and not self._standing.is_out_of_time:
+            self._begin(self._cut_off.pop(0))
         elif self._has_room and (promoted := self._next_promoted()) is not None:
             self._begin(promoted)
         elif self._has_room and self._ready and not self._is_done():
@@ -236,7 +240,7 @@ class _Search:
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
-        unfinished = len(self._in_training) + len(self._going_on) + len(self._ready)
+        unfinished = len(self._in_training) + len(self._going_on) + len(self._cut_off) + len(self._ready)
         return self._standing.trainings_left - unfinished
 
     def _has_trained(self) -> bool:
@@ -246,8 +250,8 @@ class _Search:
         kept = {member.number for member in self._strategy.members}
         if self._standing.best is not None:
             kept.add(self._standing.best.number)
-        unfinished = [*self._ready, *self._promoted, *self._going_on, *self._in_training.values()]
-        unfinished += self._course.paused
+        unfinished = [*self._ready, *self._promoted, *self._cut_off, *self._going_on]
+        unfinished += [*self._in_training.values(), *self._course.paused]
         for candidate in unfinished:
             kept.add(candidate.number)
             if candidate.parent is not None:
