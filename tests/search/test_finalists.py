@@ -21,15 +21,20 @@ from tests.search.fakes import (
     measurement,
 )
 from tvnsearch.devices.measurement import Measurement
+from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import (
+    Budget,
     Finalist,
     Fitness,
     Individual,
     Journal,
     TrainingRequest,
+    Winner,
+    pick,
     run_finalists,
     run_search,
+    summarise,
 )
 from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
@@ -123,13 +128,54 @@ def test_who_is_over_the_budget_now_is_not_trained_and_the_next_takes_its_place(
     assert sum("drops out: measured again it takes 99 ms" in line for line in said) == 2
 
 
-def test_if_none_keeps_the_budget_there_is_no_new_winner(run: Path) -> None:
-    with Journal.read(run) as journal:
-        before = journal.winner()
+def test_if_none_keeps_the_budget_any_more_there_is_no_winner(run: Path) -> None:
+    assert summarise(run).winner is not None
     finalists, _ = hold(run, 2, Moved({individual.genome_id for individual in fittest(run)}))
     assert finalists == []
     with Journal.read(run) as journal:
-        assert journal.winner() == before
+        assert journal.winner() is None
+    assert summarise(run).winner is None
+    with pytest.raises(UserError, match="but none does"):
+        pick(run, Budget(2.0))
+
+
+def test_a_winner_that_is_measured_over_the_budget_wins_no_more(run: Path) -> None:
+    """From that measurement on, also if the finals are interrupted, and the search is gone on with."""
+    with Journal.read(run) as journal:
+        winner = journal.winner()
+    assert winner is not None
+
+    def stop(step: str, genome: Genome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hold(run, 2, Moved({winner.individual.genome_id}), Reversed(stop))
+    assert summarise(run).winner is None
+    assert pick(run, Budget(2.0)).picked.number != winner.individual.number
+    with Journal.open(run) as journal:
+        again = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+    assert again is not None
+    assert again.individual.number != winner.individual.number
+    hold(run, 2)
+    said = summarise(run).winner
+    assert said is not None
+    assert winner.individual.number not in (said.number, pick(run, Budget(2.0)).picked.number)
+
+
+def test_of_the_measurements_of_a_finalist_the_latest_counts(run: Path) -> None:
+    first, second = fittest(run)[:2]
+    with Journal.open(run) as journal:
+        journal.record_winner(Winner(first, measurement(1.1)), 0.0)
+        journal.record_final_measurement(first.number, measurement(1.2))
+        journal.record_final_measurement(second.number, measurement(1.3))
+        assert journal.fresh_measurements() == {
+            first.number: measurement(1.2),
+            second.number: measurement(1.3),
+        }
+        assert journal.winner() == Winner(first, measurement(1.2))
+        journal.record_winner(Winner(second, measurement(1.4)), 0.0)
+        assert journal.fresh_measurements()[second.number] == measurement(1.4)
+        assert journal.winner() == Winner(second, measurement(1.4))
 
 
 @pytest.mark.parametrize("stop", range(8))

@@ -122,12 +122,18 @@ class _Search:
             )
 
     def finish(self) -> Winner | None:
-        """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen."""
+        """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen.
+
+        What the finals have measured over the budget cannot win.
+        """
         winner = self._journal.winner() if self._journal.winner_is_final() else None
         if winner is None:
             finalists = {member.number: member for member in self._strategy.members}
             if self._standing.best is not None:
                 finalists[self._standing.best.number] = self._standing.best
+            for number, measurement in self._journal.fresh_measurements().items():
+                if measurement.ci_high_ms > self._plan.budget.max_ms:
+                    finalists.pop(number, None)
             with self._executor.standing_still():
                 winner = choose_winner(
                     finalists.values(), self._plan.budget, self._latency, self._standing.note

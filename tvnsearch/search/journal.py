@@ -99,11 +99,15 @@ class Journal(JournalFile):
             self._connection.execute("PRAGMA synchronous = FULL")
 
     def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
-        """Add the winner of all trainings so far."""
+        """Add the winner of all trainings so far; of a finalist its measurement is the latest then."""
+        number, measurement = winner.individual.number, to_json(winner.measurement)
         with self._transaction(elapsed_seconds):
             self._connection.execute(
                 f"INSERT INTO winners (number, measurement, events) SELECT ?, ?, {EVENTS}",
-                (winner.individual.number, to_json(winner.measurement)),
+                (number, measurement),
+            )
+            self._connection.execute(
+                "UPDATE finals SET measurement = ? WHERE number = ?", (measurement, number)
             )
 
     def record_final_measurement(self, number: int, measurement: Measurement) -> None:
@@ -224,22 +228,24 @@ class Journal(JournalFile):
         ]
 
     def winner(self) -> Winner | None:
-        """The latest winner, if one was chosen."""
-        row = self._connection.execute(
-            "SELECT number, measurement FROM winners ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
+        """The latest winner, if one was chosen and was not measured over the budget since."""
+        row = self._connection.execute("SELECT number FROM winners ORDER BY sequence DESC LIMIT 1").fetchone()
         if row is None:
             return None
-        number, measurement = row
-        return Winner(self._by_number()[number], msgspec.json.decode(measurement, type=Measurement))
+        [number] = row
+        measurement = self.fresh_measurements()[number]
+        if measurement.ci_high_ms > self.plan.budget.max_ms:
+            return None
+        return Winner(self._by_number()[number], measurement)
 
     def fresh_measurements(self) -> dict[int, Measurement]:
-        """The latest measurement of each individual that was measured again, by its number."""
-        rows = self._connection.execute(
-            "SELECT number, measurement FROM (SELECT 0 AS sequence, number, measurement FROM finals "
-            "UNION ALL SELECT sequence, number, measurement FROM winners) ORDER BY sequence"
-        )
-        return {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+        """The latest measurement of each individual that was measured again, by its number.
+
+        That of a finalist is the one in the finals: one that has won since has its measurement there too.
+        """
+        rows = self._connection.execute("SELECT number, measurement FROM winners ORDER BY sequence")
+        winning = {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+        return winning | self.final_measurements()
 
     def final_measurements(self) -> dict[int, Measurement]:
         """The fresh measurements of the fittest individuals, by their numbers."""
