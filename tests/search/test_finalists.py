@@ -236,3 +236,29 @@ def test_finalists_train_beside_each_other(run: Path) -> None:
         )
     executor.shutdown()
     assert len(finalists) == 5
+
+
+class Better(FakeFitness):
+    """At full length all come out far ahead."""
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        fitness = super().__call__(worker, request, on_progress)
+        return msgspec.structs.replace(fitness, value=fitness.value + 1000.0)
+
+
+def test_a_finalist_counts_by_its_whole_training_and_has_the_weights_of_that(run: Path) -> None:
+    finalists, _ = hold(run, 4, fitness=Better(fails=False))
+    best = finalists[0]
+    said, answer = summarise(run).winner, pick(run, Budget(2.0))
+    assert said is not None
+    for summary in (said, answer.picked):
+        assert (summary.number, summary.fitness) == (best.individual.number, best.fitness.value)
+    assert answer.weights == str(finalist_weights_path(run, best.individual.number))
+
+
+def test_a_finalist_that_came_out_worse_is_not_picked(run: Path) -> None:
+    finalists, _ = hold(run, 4)
+    others = [one for one in fittest(run) if one.number not in {each.individual.number for each in finalists}]
+    assert pick(run, Budget(2.0)).picked.number == others[0].number

@@ -258,18 +258,17 @@ class Journal(JournalFile):
 
     def finalists(self) -> list[Finalist]:
         """The finalists that were trained at full length."""
-        rows = self._connection.execute(
-            "SELECT number, measurement, fitness FROM finals WHERE fitness IS NOT NULL"
-        ).fetchall()
-        individuals = self._by_number() if rows else {}
+        fitnesses, measurements = self.final_fitnesses(), self.final_measurements()
+        individuals = self._by_number() if fitnesses else {}
         return [
-            Finalist(
-                individuals[number],
-                msgspec.json.decode(measurement, type=Measurement),
-                msgspec.json.decode(fitness, type=Fitness),
-            )
-            for number, measurement, fitness in rows
+            Finalist(individuals[number], measurements[number], fitness)
+            for number, fitness in fitnesses.items()
         ]
+
+    def final_fitnesses(self) -> dict[int, Fitness]:
+        """The fitness of the finalists after a whole training, by their numbers."""
+        rows = self._connection.execute("SELECT number, fitness FROM finals WHERE fitness IS NOT NULL")
+        return {number: msgspec.json.decode(text, type=Fitness) for number, text in rows}
 
     def trainings_saved(self) -> int:
         """How many candidates were duplicates of networks that had been given to training already."""
