@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from tests.search.fakes import (
     decisions,
     in_process,
     make_plan,
+    measurement,
 )
 from tests.search.simulated import SimulatedExecutor
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome
+from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import (
     Fitness,
     Journal,
     SearchPlan,
+    TrainingFailed,
     TrainingRequest,
     run_search,
     summarise,
@@ -331,3 +335,82 @@ def test_a_training_that_was_cut_off_after_its_rung_comes_before_those_that_look
         run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
     assert trainer.requests[0].number == outlier
     assert decisions(tmp_path / "killed") == decisions(tmp_path / "whole")
+
+
+ALL_STAY = replace(EARLY, population=200)
+
+
+class SlowedDown(FakeLatency):
+    """Those of some identities are over the budget when they are measured again."""
+
+    def __init__(self, slower: set[str], known: set[str]) -> None:
+        super().__init__()
+        self._slower, self._known = slower, known
+        self.asked: list[str] = []
+
+    def measure(self, genome: Genome) -> Measurement:
+        identity = genome_id(genome)
+        self.asked.append(identity)
+        is_over = identity in self._known & self._slower
+        self._known.add(identity)
+        return measurement(99.0) if is_over else super().measure(genome)
+
+
+def whole_ids(run: Path) -> set[str]:
+    with Journal.read(run) as journal:
+        return {one.genome_id for one in journal.individuals() if not one.fitness.stopped}
+
+
+def test_a_paused_network_that_would_win_is_trained_to_its_end_first(tmp_path: Path) -> None:
+    """It wins if it is the fittest still, and a run that was killed meanwhile ends alike."""
+    plain = CurveFitness(fails=False)
+    search(tmp_path / "plain", ALL_STAY, plain)
+    slower = whole_ids(tmp_path / "plain")
+    with Journal.create(tmp_path / "run", ALL_STAY) as journal:
+        latency, trainer = SlowedDown(slower, set()), CurveFitness(fails=False)
+        winner = run_search(journal, latency, trainer, in_process(), lambda event: None)
+        rivals = [one for one in journal.individuals() if one.genome_id not in slower]
+    assert winner is not None
+    assert not winner.individual.fitness.stopped
+    assert winner.individual == max(rivals, key=lambda one: one.fitness.value)
+    assert points_of(tmp_path / "run")[winner.individual.number] == ["paused", "promoted", "ended"]
+    assert max(Counter(latency.asked).values()) == 2, "a rival was measured again and again"
+
+    def kill(step: str, genome: Genome) -> None:
+        if step == "train":
+            begun.append(step)
+            if len(begun) > len(plain.requests):
+                raise KeyboardInterrupt
+
+    begun: list[str] = []
+    known: set[str] = set()
+    with Journal.create(tmp_path / "killed", ALL_STAY) as journal, pytest.raises(KeyboardInterrupt):
+        killed = CurveFitness(hook=kill, fails=False)
+        run_search(journal, SlowedDown(slower, known), killed, in_process(), lambda event: None)
+    with Journal.open(tmp_path / "killed") as journal:
+        again, trainer = SlowedDown(slower, known), CurveFitness(fails=False)
+        assert run_search(journal, again, trainer, in_process(), lambda event: None) == winner
+        assert run_search(journal, again, trainer, in_process(), lambda event: None) == winner
+    assert decisions(tmp_path / "killed") == decisions(tmp_path / "run")
+
+
+def test_a_paused_network_that_cannot_be_trained_to_its_end_does_not_win(tmp_path: Path) -> None:
+    plain = CurveFitness(fails=False)
+    search(tmp_path / "plain", ALL_STAY, plain)
+
+    class Failing(CurveFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            if request.until_share == 1 and len(self.requests) >= len(plain.requests):
+                self.requests.append(request)
+                raise TrainingFailed("out of memory")
+            return super().__call__(worker, request, on_progress)
+
+    latency, trainer = SlowedDown(whole_ids(tmp_path / "plain"), set()), Failing(fails=False)
+    Journal.create(tmp_path / "run", ALL_STAY).close()
+    for _ in range(2):
+        with Journal.open(tmp_path / "run") as journal:
+            assert run_search(journal, latency, trainer, in_process(), lambda event: None) is None
+    asked = [(request.number, request.until_share) for request in trainer.requests]
+    assert len(asked) == len(set(asked)) > len(plain.requests)

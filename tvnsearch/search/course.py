@@ -108,9 +108,13 @@ class TrainingCourse:
         if number is None or number not in self._paused:
             return None
         candidate = self._paused[number]
+        self.go_on(number)
+        return candidate
+
+    def go_on(self, number: int) -> None:
+        """Have a paused training go on, whatever is foretold for it, which is in the journal then."""
         self._standing.record_point(replace(self._passed[number][-1], kind="promoted"))
         self._promote(number)
-        return candidate
 
     def _replay(self, journal: Journal) -> None:
         """Take in what an earlier process of the same run was told, in its order."""
@@ -165,7 +169,7 @@ class TrainingCourse:
     def _promote(self, number: int) -> None:
         assert self._early_stopping is not None
         self._early_stopping.promote(number)
-        del self._paused[number]
+        self._paused.pop(number, None)
 
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""

@@ -15,11 +15,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.course import TrainingCourse
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.individual import Candidate, CurvePoint, Winner, individual_of
+from tvnsearch.search.individual import Candidate, CurvePoint, Individual, Winner, individual_of
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.judging import Judge
 from tvnsearch.search.protocols import (
@@ -110,11 +111,7 @@ class _Search:
         self._standing.emit("started", f"goes on at candidate {next_number}" if next_number else "")
         if not self._standing.verdicts["accepted"]:
             check_reachable(self._plan, self._latency)
-        try:
-            while self._step():
-                pass
-        finally:
-            self._take_in_trained()
+        self._work()
         if self._judge.is_exhausted:
             self._standing.note(
                 f"the last {self._judge.unmeasured:,} candidates brought nothing new within the budget: the "
@@ -122,26 +119,51 @@ class _Search:
             )
 
     def finish(self) -> Winner | None:
-        """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen.
-
-        What the finals have measured over the budget cannot win.
-        """
+        """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen."""
         winner = self._journal.winner() if self._journal.winner_is_final() else None
         if winner is None:
-            finalists = {member.number: member for member in self._strategy.members}
-            if self._standing.best is not None:
-                finalists[self._standing.best.number] = self._standing.best
-            for number, measurement in self._journal.fresh_measurements().items():
-                if measurement.ci_high_ms > self._plan.budget.max_ms:
-                    finalists.pop(number, None)
-            with self._executor.standing_still():
-                winner = choose_winner(
-                    finalists.values(), self._plan.budget, self._latency, self._standing.note
-                )
+            winner = self._choose_winner()
             if winner is not None:
                 self._standing.record_winner(winner)
         self._standing.emit("finished", "", winner.individual.number if winner else None)
         return winner
+
+    def _work(self) -> None:
+        try:
+            while self._step():
+                pass
+        finally:
+            self._take_in_trained()
+
+    def _choose_winner(self) -> Winner | None:
+        """Where the fittest is paused its training goes on to its end first; it has to be that still then."""
+        measured: dict[int, Measurement | None] = {}
+        while True:
+            with self._executor.standing_still():
+                winner = choose_winner(
+                    self._rivals(), self._plan.budget, self._latency, self._standing.note, measured
+                )
+            if winner is None or not winner.individual.fitness.stopped:
+                return winner
+            number = winner.individual.number
+            self._standing.note(f"individual {number} may win, and is paused: its training goes on")
+            self._course.go_on(number)
+            [candidate] = [one for one in self._journal.measured() if one.number == number]
+            self._begin(candidate)
+            self._work()
+
+    def _rivals(self) -> list[Individual]:
+        """Who may win: not what the finals measured over the budget, nor what failed after it was paused."""
+        rivals = {member.number: member for member in self._strategy.members}
+        if self._standing.best is not None:
+            rivals[self._standing.best.number] = self._standing.best
+        fresh, ended = self._journal.fresh_measurements(), self._journal.ended()
+        return [
+            rival
+            for number, rival in rivals.items()
+            if not (number in fresh and fresh[number].ci_high_ms > self._plan.budget.max_ms)
+            and not (rival.fitness.stopped and number in ended)
+        ]
 
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""

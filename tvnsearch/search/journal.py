@@ -196,6 +196,10 @@ class Journal(JournalFile):
         )
         return [candidate_from_row(row) for row in rows]
 
+    def ended(self) -> set[int]:
+        """The numbers of the candidates whose training has ended, well or not."""
+        return {number for [number] in self._connection.execute("SELECT number FROM trainings")}
+
     def told(self) -> list[Individual]:
         """All that a strategy was told, in order: what was paused, and trained as a whole later, twice."""
         rows = self._connection.execute("SELECT * FROM candidates WHERE verdict = 'accepted'")

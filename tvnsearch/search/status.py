@@ -17,7 +17,8 @@ from tvnsearch.search.protocols import Fitness, LatencyEstimate
 class NetworkSummary(Struct, frozen=True):
     """A trained network of a run: its latency and confidence interval, its size, its validation scores.
 
-    ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
+    Where training is ``stopped``, ``fitness`` is what is foretold for its end, and ``reached`` is what its
+    weights have. ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
     """
 
     number: int
@@ -29,6 +30,8 @@ class NetworkSummary(Struct, frozen=True):
     params: int
     macs: int
     fitness: float
+    stopped: bool
+    reached: float | None
     top1: float | None
     top5: float | None
     mean_average_precision: float | None
@@ -148,6 +151,8 @@ def network_summary(individual: Individual) -> NetworkSummary:
         params=individual.params,
         macs=individual.macs,
         fitness=individual.fitness.value,
+        stopped=individual.fitness.stopped,
+        reached=individual.fitness.reached,
         top1=individual.fitness.top1,
         top5=individual.fitness.top5,
         mean_average_precision=individual.fitness.mean_average_precision,
