@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -242,6 +245,32 @@ def test_several_workers_stop_trainings_early_as_well(tmp_path: Path) -> None:
         assert not journal.pending()
     assert executor.most_at_once == 5
     assert summarise(tmp_path / "run").stopped > 5
+
+
+def test_fewer_workers_go_on_with_what_more_of_them_had_begun(tmp_path: Path) -> None:
+    class Killed(SimulatedExecutor):
+        def __init__(self, workers: int, waits: int) -> None:
+            super().__init__(workers)
+            self._waits = waits
+
+        def wait(self, futures: Collection[Future[Any]], timeout_seconds: float) -> None:
+            self._waits -= 1
+            if not self._waits:
+                raise KeyboardInterrupt
+            super().wait(futures, timeout_seconds)
+
+    run, most_cut_off = tmp_path / "run", 0
+    Journal.create(run, EARLY).close()
+    for workers, waits in [(5, 12), (1, 9), (5, 40), (2, 0)]:
+        executor = Killed(workers, waits)
+        with Journal.open(run) as journal, suppress(KeyboardInterrupt):
+            pending = {candidate.number for candidate in journal.pending()}
+            most_cut_off = max(most_cut_off, len(pending & points_of(run).keys()))
+            run_search(journal, FakeLatency(), CurveFitness(), executor, lambda event: None, executor.clock)
+    assert most_cut_off > 1
+    with Journal.read(run) as journal:
+        assert len(journal.individuals()) + len(journal.failures()) == 60
+        assert not journal.pending()
 
 
 @pytest.mark.parametrize("strategy", ["tournament", "ageing", "random", "pareto"])
