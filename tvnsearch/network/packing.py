@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tvnsearch.network.modules.convolution import ConvUnit
+from tvnsearch.network.modules.convolution import ColumnConv2d, ConvUnit
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -122,6 +122,10 @@ def _packed_for(
     macs = shape.numel() * conv.out_channels
     if is_pointwise and macs < FEWEST_MACS and weight.dtype == torch.float32:
         return _MatrixProduct(weight[:, :, 0, 0].contiguous(), bias, activation)
+    if isinstance(conv, ColumnConv2d):
+        as_row = torch.Size((*shape[:2], shape[3], shape[2]))
+        row = _OneDnnConvolution(weight.transpose(2, 3), bias, axes[::-1], conv.groups, as_row, activation)
+        return _ColumnAsRow(row)
     return _OneDnnConvolution(weight, bias, axes, conv.groups, shape, activation)
 
 
@@ -136,6 +140,18 @@ class _MatrixProduct(nn.Module):
         product = functional.linear(features.permute(0, 2, 3, 1), self._weight, self._bias)
         result: Tensor = self._activation(product.permute(0, 3, 1, 2))
         return result
+
+
+class _ColumnAsRow(nn.Module):
+    """A convolution over a column of pixels, by one over a row."""
+
+    def __init__(self, row: nn.Module) -> None:
+        super().__init__()
+        self._row = row
+
+    def forward(self, features: Tensor) -> Tensor:
+        result: Tensor = self._row(features.transpose(2, 3))
+        return result.transpose(2, 3)
 
 
 class _OneDnnConvolution(nn.Module):

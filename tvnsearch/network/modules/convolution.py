@@ -13,11 +13,31 @@ from tvnsearch.network.padding import Padding, same_padding
 DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
 
 
+class ColumnConv2d(nn.Conv2d):
+    """A (kernel, 1) convolution over maps that are one pixel wide, computed with their column laid as a row.
+
+    Given the column as it is, oneDNN 3.x reads memory that it never wrote (a sixth of such convolutions gave
+    NaN where that memory held some), and with strides longer than the kernel writes beyond its own.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        convolved = functional.conv2d(
+            features.transpose(2, 3),
+            self.weight.transpose(2, 3),
+            self.bias,
+            self.stride[::-1],
+            self.padding[::-1],
+            groups=self.groups,
+        )
+        return convolved.transpose(2, 3)
+
+
 class ConvUnit(nn.Module):
     """Convolution, BatchNorm, activation over one view of the features.
 
     ``kernel``, ``stride`` and ``padding`` are for the two or three axes of the view; ``groups`` equals the
-    channels in a depthwise convolution. After folding, ``norm`` is an identity and ``conv`` has a bias.
+    channels in a depthwise convolution; ``over_column`` says that the view is one pixel wide. After folding,
+    ``norm`` is an identity and ``conv`` has a bias.
     """
 
     def __init__(
@@ -29,11 +49,14 @@ class ConvUnit(nn.Module):
         padding: tuple[Padding, ...] = (Padding(0, 0), Padding(0, 0)),
         groups: int = 1,
         activation: str = "none",
+        over_column: bool = False,
     ) -> None:
         super().__init__()
         symmetric = all(axis.symmetric for axis in padding)
         self.explicit_padding = None if symmetric else [zeros for axis in reversed(padding) for zeros in axis]
         conv: type[nn.Conv2d | nn.Conv3d] = nn.Conv3d if len(kernel) == 3 else nn.Conv2d
+        if over_column:
+            conv = ColumnConv2d
         self.conv = conv(
             in_channels,
             out_channels,
@@ -87,6 +110,7 @@ class TemporalConvolution(nn.Module):
             (same_padding(call.in_shape.frames, call.kernel, call.stride), Padding(0, 0)),
             groups=_groups(call),
             activation=call.activation,
+            over_column=call.in_shape.height * call.in_shape.width == 1,
         )
 
     def forward(self, features: Tensor) -> Tensor:
