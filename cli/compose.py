@@ -67,7 +67,8 @@ class DeviceLatency:
         meter = Meter(device, classes)
         try:
             predictor = load_predictor(db, meter)
-            return cls(predictor, meter, {name: predictor_elsewhere(db, name, device) for name in elsewhere})
+            others = {name: predictor_elsewhere(db, name, meter.fingerprint) for name in elsewhere}
+            return cls(predictor, meter, others)
         except BaseException:
             meter.close()
             raise

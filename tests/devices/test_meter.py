@@ -13,6 +13,7 @@ from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
+from tvnsearch.network.deploy import DEPLOYMENT
 from tvnsearch.workers import WorkerFailedError
 
 
@@ -81,6 +82,7 @@ def test_the_fingerprint_is_that_of_the_worker(meter):
     assert fingerprint["device"] == "cpu"
     assert fingerprint["threads"] == "1"
     assert fingerprint["allocator"] == "pinned"
+    assert fingerprint["deployment"] == str(DEPLOYMENT)
     assert {"processor", "cores", "torch", "onednn", "governor", "backend", "dtype", "batch"} <= set(
         fingerprint
     )
