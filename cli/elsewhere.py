@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from cli.output import say
 from latency_db.contents import described
 from latency_db.store import LatencyStore, StoredDevice
-from predictors.predictor import LatencyPredictor, predictor_path
+from predictors.predictor import LatencyPredictor
+from predictors.stored import stored_predictor
 from tvnsearch.errors import UserError
 
 ALIKE = ("dtype", "batch", "deployment")
@@ -16,7 +18,7 @@ ALIKE = ("dtype", "batch", "deployment")
 
 
 def predictor_elsewhere(db: Path, name: str, here: Mapping[str, str]) -> LatencyPredictor:
-    """The predictor of the device that ``name`` names in ``db``; fitted to its tables if it never was.
+    """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
 
     A name is a digest, or words of the processor's name: ``nvidia-h200``. Then networks run there in the
     dtype, in batches and deployed as on this device, whose fingerprint is ``here``.
@@ -37,13 +39,7 @@ def predictor_elsewhere(db: Path, name: str, here: Mapping[str, str]) -> Latency
                 f"{len(meant)} of those held: {known or 'none'}; "
                 "give the digest of one, or merge in its tables by `tvnsearch db merge`"
             )
-        digest = meant[0].digest
-        path = predictor_path(db, digest)
-        if not path.is_file():
-            from predictors.fit import fit_from_store
-
-            fit_from_store(store, digest).save(path)
-    return LatencyPredictor.load(path)
+        return stored_predictor(store, meant[0].digest, say)
 
 
 def _is_meant(name: str, stored: StoredDevice, here: Mapping[str, str]) -> bool:

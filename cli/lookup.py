@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cli.latency import load_predictor
+from cli.output import say
 from latency_db.imported import imported_table
 from latency_db.lut.grid import Grid
 from latency_db.lut.table import LookupTable, LutRow, block_rows, lookup_table, row_of
@@ -21,7 +22,8 @@ from predictors.booster import Booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
 from predictors.features import TRAFFIC_STEPS, CallInContext
-from predictors.predictor import LatencyPredictor, model_columns, predictor_path
+from predictors.predictor import LatencyPredictor, model_columns
+from predictors.stored import stored_predictor
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -58,7 +60,7 @@ def find_table(
             if name not in {held.digest for held in store.devices() if held.genomes}:
                 return _imported(db, name, predicting)
             digest = name
-            predictor = LatencyPredictor.load(predictor_path(db, digest)) if predicting else None
+            predictor = stored_predictor(store, digest, say) if predicting else None
         table = lookup_table(store, digest)
         profiles = tuple(store.profiles(digest)) if whole_blocks or predicting else ()
     return FoundTable(table, block_rows(profiles) if whole_blocks else (), profiles, predictor)

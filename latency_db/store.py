@@ -222,6 +222,23 @@ class LatencyStore:
         )
         return [row for (row,) in found]
 
+    def undisturbed(self, digest: str) -> list[tuple[int, float]]:
+        """The row number of each genome that was not always disturbed when profiled, and its latency in ms.
+
+        Raises:
+            UserError: the file holds nothing of that device.
+        """
+        self.device(digest)
+        found = self._connection.execute(
+            f"SELECT genomes.id, m.latency_ms "
+            f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id "
+            f"{_OF_DEVICE} AND m.samples > 0 "
+            f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
+            f"ORDER BY genomes.id",
+            (digest,),
+        )
+        return found.fetchall()
+
     def genome(self, row: int) -> Genome:
         """The genome of a row number."""
         found = self._connection.execute("SELECT genome FROM genomes WHERE id = ?", (row,)).fetchone()

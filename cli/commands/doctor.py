@@ -36,8 +36,9 @@ def doctor(
     """Tell what this machine is, how noisy it is right now, what is installed, and what to change."""
     import msgspec
 
-    from cli.latency import database_path, load_predictor
+    from cli.latency import database_path, require_database
     from cli.output import ProgressBar, out, print_json, print_table
+    from latency_db.store import LatencyStore
     from tvnsearch.devices.backends import BACKENDS
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.diagnosis import advice, measure_noise
@@ -54,7 +55,9 @@ def doctor(
     with Meter(opened) as meter:
         fingerprint, digest = meter.fingerprint, meter.digest
         try:
-            load_predictor(database_path(db), meter)
+            require_database(path := database_path(db), device)
+            with LatencyStore(path) as store:
+                store.device(digest)
         except UserError as error:
             sentences.append(f"latencies cannot be predicted yet: {error}")
     sentences = advice(fingerprint, noise) + sentences

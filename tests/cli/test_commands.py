@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,10 @@ import pytest
 
 from latency_db import LatencyStore
 from predictors import predictor_path
-from predictors.fit import fit_predictor
+from predictors.fit import fit_from_store
 from tests.genome.test_zoo import RELEASED
-from tests.predictors.synthetic_device import profiles
-from tvnsearch.devices import LayerProfile, Meter, fingerprint_digest, open_device
+from tests.predictors.synthetic_device import profiles, store_profiles
+from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome.zoo.peers import PEERS
 
 
@@ -96,14 +97,9 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("profiled") / "latency.sqlite"
     with Meter(open_device("cpu")) as meter:
         fingerprint = meter.fingerprint
-    made_up = profiles(30, seed=1)
-    first = made_up[0]
-    spreads_ms = (0.0,) * len(first.latencies_ms)
     with LatencyStore(path) as store:
-        session = store.start_session(fingerprint, "digits", seed=1, max_ms=50.0)
-        profile = LayerProfile(first.latencies_ms, spreads_ms, 9, 0, first.network)
-        store.add_profile(session, 0, first.genome, first.classes, profile, seconds=1.0)
-    fit_predictor(made_up, fingerprint).save(predictor_path(path, fingerprint_digest(fingerprint)))
+        digest = store_profiles(store, fingerprint, profiles(30, seed=1))
+        fit_from_store(store, digest).save(predictor_path(path, digest))
     return path
 
 
@@ -172,6 +168,21 @@ def test_predict_explains_what_would_save_most(profiled: Path) -> None:
     ]
     assert told[0].startswith(f"{saved_ms[0] / 2:.2f} ms over {max_ms:g} ms")
     assert told[1] == f"{report['hints'][0]['change']} saves {saved_ms[0]:.2f} ms and keeps the budget"
+
+
+def test_predictions_follow_the_tables(profiled: Path, tmp_path: Path) -> None:
+    with Meter(open_device("cpu")) as meter:
+        fingerprint, digest = meter.fingerprint, meter.digest
+    db = tmp_path / "latency.sqlite"
+    shutil.copy(profiled, db)
+    shutil.copy(predictor_path(profiled, digest), predictor_path(db, digest))
+    [before] = run_json("predict", "tvn-1", "--db", db)
+    with LatencyStore(db) as store:
+        store_profiles(store, fingerprint, profiles(30, seed=2))
+    first, second = (run("predict", "tvn-1", "--db", db, "--json") for _ in range(2))
+    assert f"{digest}: its tables have changed since" in first.stderr
+    assert not second.stderr
+    assert json.loads(first.stdout) == json.loads(second.stdout) != [before]
 
 
 def test_bounds_are_narrower_at_a_lower_level(profiled: Path) -> None:

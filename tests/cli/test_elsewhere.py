@@ -10,7 +10,13 @@ from cli.arguments import parse_max_ms
 from cli.elsewhere import predictor_elsewhere
 from latency_db import LatencyStore
 from predictors import predictor_path
-from tests.predictors.synthetic_device import CLASSES, network_ms, profiles, random_genomes
+from tests.predictors.synthetic_device import (
+    CLASSES,
+    network_ms,
+    profiles,
+    random_genomes,
+    store_profiles,
+)
 from tvnsearch.devices import LayerProfile, fingerprint_digest
 from tvnsearch.errors import UserError
 
@@ -43,6 +49,14 @@ def test_tables_of_another_device_predict_it(db: Path) -> None:
     assert predictor_path(db, fingerprint_digest(H200)).is_file()
     again = predictor_elsewhere(db, fingerprint_digest(H200), HERE)
     assert again.record == predictor.record
+
+
+def test_tables_that_are_merged_in_later_count(db: Path) -> None:
+    before = predictor_elsewhere(db, "nvidia-h200", HERE)
+    with LatencyStore(db) as store:
+        store_profiles(store, H200, profiles(12, seed=2))
+    after = predictor_elsewhere(db, "nvidia-h200", HERE)
+    assert (before.heldout.networks, after.heldout.networks) == (30, 42)
 
 
 def test_a_name_that_means_no_device_or_several_is_a_sentence(db: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 from latency_db import LatencyStore
 from latency_db.lut import read_table
 from predictors import predictor_path
-from predictors.fit import fit_predictor
+from predictors.fit import fit_from_store
 from tests.cli.test_commands import refused, run, run_json
 from tests.latency_db.fakes import FINGERPRINT
-from tests.predictors.synthetic_device import CLASSES, call_ms, profiles
-from tvnsearch.devices import LayerProfile, fingerprint_digest
+from tests.predictors.synthetic_device import call_ms, profiles, store_profiles
+from tvnsearch.devices import fingerprint_digest
 
 DIGEST = fingerprint_digest(FINGERPRINT)
 
@@ -25,14 +25,9 @@ DIGEST = fingerprint_digest(FINGERPRINT)
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty networks of a synthetic device, and its predictor."""
     path = tmp_path_factory.mktemp("lut") / "latency.sqlite"
-    known = profiles(60, seed=1)
     with LatencyStore(path) as store:
-        session = store.start_session(FINGERPRINT, "digits", 0, 50.0)
-        for index, profile in enumerate(known):
-            latencies_ms = profile.latencies_ms
-            layers = LayerProfile(latencies_ms, tuple(0.0 for _ in latencies_ms), 9, 0, profile.network)
-            store.add_profile(session, index, profile.genome, CLASSES, layers, 1.0)
-    fit_predictor(known, FINGERPRINT).save(predictor_path(path, DIGEST))
+        digest = store_profiles(store, FINGERPRINT, profiles(60, seed=1))
+        fit_from_store(store, digest).save(predictor_path(path, digest))
     return path
 
 
