@@ -96,8 +96,9 @@ CREATE TABLE imported_tables (
 CREATE INDEX genomes_of_session ON genomes (session);
 CREATE INDEX measurements_of_genome ON network_measurements (genome);
 """
-"""Append-only, but for removal by a person. ``seconds`` is the profiling time that a measurement took,
-everything included. A genome's first measurement comes with its layer calls; later ones tell the noise floor.
+"""Append-only, but for removal by a person. ``seconds`` is the profiling time since the measurement before,
+learning and failures in between included. A genome's first measurement comes with its layer calls; later ones
+tell the noise floor.
 
 A ``uid`` is random and goes along when a record is copied to another file: no file gets a record twice. The
 numbers of sessions and genomes are not given out again: a profiler may go on with one that was removed."""

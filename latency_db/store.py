@@ -213,6 +213,19 @@ class LatencyStore:
         )
         return int(found.fetchone()[0])
 
+    def sessions_at_the_end(self, digest: str, seed: int) -> int:
+        """How many sessions: the one that the last of the sampled genomes is of, and all after it."""
+        last = self._connection.execute(
+            f"SELECT session FROM genomes {_OF_DEVICE} AND seed = ? ORDER BY seed_index DESC LIMIT 1",
+            (digest, seed),
+        ).fetchone()
+        found = self._connection.execute(
+            "SELECT count(*) FROM sessions JOIN devices ON device = devices.id "
+            "WHERE digest = ? AND seed = ? AND sessions.id >= ?",
+            (digest, seed, last[0] if last else 0),
+        )
+        return int(found.fetchone()[0])
+
     def unrepeated(self, digest: str) -> list[int]:
         """The row numbers of the genomes that were measured once, oldest first."""
         found = self._connection.execute(

@@ -49,6 +49,7 @@ def profile(
     from cli.output import print_json, say
     from cli.profile_view import ProfileView
     from cli.reports import adaptation_line
+    from latency_db.profiler import has_levelled_off
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
@@ -62,12 +63,11 @@ def profile(
     found = open_device(device, threads, backend, dtype, batch)
     search_space = load_space(space)
     path = database_path(db)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with LatencyStore(path) as store, Meter(found) as meter:
         lent = open_origin(store, origin, meter.digest)
         held_minutes = store.minutes(meter.digest)
         say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
-        if held_minutes < minutes:
+        if held_minutes < minutes and not has_levelled_off(store, meter.digest, search_space, max_ms):
             processor = meter.fingerprint.get("processor", device)
             _say_plan(f"{processor}, {threads} thread(s), {backend}", space, max_ms)
         with ProfileView() as view:
