@@ -22,7 +22,7 @@ from predictors.booster import Booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
 from predictors.features import TRAFFIC_STEPS, CallInContext
-from predictors.predictor import LatencyPredictor, model_columns
+from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.stored import stored_predictor
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
@@ -138,7 +138,8 @@ def _before(call: LayerCall) -> LayerCall | None:
 
 def _calibration(neutral: _Neutral, rows: Sequence[LutRow]) -> Calibration:
     predicted_ms = neutral.predict([(row.call,) for row in rows])
-    log_errors = np.log(np.array([row.latency_ms for row in rows]) / predicted_ms)
+    measured_ms = np.maximum([row.latency_ms for row in rows], SHORTEST_MS)
+    log_errors = np.log(measured_ms / predicted_ms)
     return Calibration(tuple(predicted_ms.tolist()), tuple(log_errors.tolist()))
 
 

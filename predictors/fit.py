@@ -20,6 +20,7 @@ from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
 from predictors.predictor import (
     FORMAT,
+    SHORTEST_MS,
     LatencyPredictor,
     PredictorRecord,
     SumCorrection,
@@ -38,9 +39,6 @@ FOLDS = 5
 
 SLOPES = (0.8, 1.25)
 """A network's latency grows with the sum of its layers', nearly in proportion, whatever few networks say."""
-
-SHORTEST_MS = 1e-4
-"""Clocks may read 0 for what hardly runs; logarithms need more."""
 
 Prior: TypeAlias = RooflinePrior | TransferredPrior
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 
+SHORTEST_MS = 1e-4
+"""Clocks may read 0 for what hardly runs; logarithms need more."""
+
 
 def predictor_path(store_path: Path, digest: str) -> Path:
     """Where the predictor of a device is kept: beside the store that it was fitted from."""

@@ -12,6 +12,7 @@ from msgspec import Meta
 from latency_db.lut.blocks import inverted_residuals
 from latency_db.records import CALL_COLUMNS, call_columns
 from latency_db.store import LatencyStore, StoredProfile
+from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.trace import trace
 
@@ -106,13 +107,20 @@ class LookupTable(msgspec.Struct, frozen=True):
 
 
 def lookup_table(store: LatencyStore, digest: str) -> LookupTable:
-    """The table of a device in ``store``: a row for each distinct layer call.
+    """The table of a device in ``store``: a row for each distinct layer call that was stamped undisturbed.
 
     Raises:
-        UserError: the store holds nothing of that device.
+        UserError: the store holds nothing of that device, or nothing undisturbed.
     """
     device = store.device(digest)
-    groups = store.rows(digest).groupby(list(CALL_COLUMNS), sort=True)["latency_ms"]
+    stamped = store.rows(digest)
+    undisturbed = stamped[stamped["passes"] > 0]
+    if undisturbed.empty:
+        raise UserError(
+            f"expected undisturbed latencies of the device {digest} in {store.path}, but other work "
+            f"disturbed every pass that was profiled; run `tvnsearch profile` again when that is over"
+        )
+    groups = undisturbed.groupby(list(CALL_COLUMNS), sort=True)["latency_ms"]
     rows = [LutRow(*_plain(columns), **_figures(latencies_ms.tolist())) for columns, latencies_ms in groups]
     return LookupTable(digest, device.fingerprint, tuple(rows))
 
@@ -127,9 +135,12 @@ def block_rows(profiles: Iterable[StoredProfile]) -> tuple[LutRow, ...]:
     """A row for each distinct inverted residual in the profiled networks, its calls' latencies added up.
 
     Formats whose unit is the block need them; in a table they would be counted twice beside their calls.
+    Networks without an undisturbed pass are left out.
     """
     latencies_ms: dict[LayerCall, list[float]] = {}
     for profile in profiles:
+        if not profile.network.samples:
+            continue
         for block, positions in inverted_residuals(trace(profile.genome, profile.classes)):
             block_ms = sum(profile.latencies_ms[position] for position in positions)
             latencies_ms.setdefault(block, []).append(block_ms)
