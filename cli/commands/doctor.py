@@ -16,7 +16,12 @@ from cli.arguments import (
     ThreadsOption,
 )
 
-EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "parquet": ("pyarrow",)}
+EXTRAS = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "yaml": ("yaml",),
+}
 """The modules of each extra of the installation."""
 
 TRIAL_NETWORK, TRIAL_RESOLUTION = "tvn-m-2", 0.5
@@ -39,8 +44,8 @@ def doctor(
     from cli.latency import database_path, require_database
     from cli.output import ProgressBar, out, print_json, print_table
     from latency_db.store import LatencyStore
-    from tvnsearch.devices.backends import BACKENDS
-    from tvnsearch.devices.device import open_device
+    from tvnsearch.devices.backends import backends_of
+    from tvnsearch.devices.device import devices_here, open_device
     from tvnsearch.devices.diagnosis import advice, measure_noise
     from tvnsearch.devices.meter import Meter
     from tvnsearch.errors import UserError
@@ -61,7 +66,7 @@ def doctor(
         except UserError as error:
             sentences.append(f"latencies cannot be predicted yet: {error}")
     sentences = advice(fingerprint, noise) + sentences
-    installed = _installed()
+    backends, installed = backends_of(devices_here()), _installed()
     if as_json:
         print_json(
             {
@@ -69,7 +74,7 @@ def doctor(
                 "fingerprint": fingerprint,
                 "noise_floor_percent": noise.noise_floor_percent,
                 "noise": msgspec.to_builtins(noise),
-                "backends": list(BACKENDS),
+                "backends": backends,
                 "extras": installed,
                 "advice": sentences,
             }
@@ -91,7 +96,7 @@ def doctor(
         "Installed",
         ["what", "here"],
         [
-            ["backends", ", ".join(BACKENDS)],
+            ["backends", ", ".join(backends)],
             *([f"extra {name}", "yes" if there else "no"] for name, there in installed.items()),
         ],
     )
