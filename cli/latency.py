@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from cli.output import say
@@ -75,10 +76,12 @@ def require_database(db: Path, device: str) -> None:
     """Make sure that there is a latency database.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is where this user may not look.
     """
-    if not db.is_file():
-        raise UserError(
-            f"expected a latency database at {db}, but there is none; "
-            f"run `tvnsearch profile --device {device}` first"
-        )
+    with suppress(OSError):
+        if db.is_file():
+            return
+    raise UserError(
+        f"expected a latency database at {db}, but there is none; "
+        f"run `tvnsearch profile --device {device}` first, or correct --db"
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cli.latency import load_predictor
+from cli.latency import load_predictor, require_database
 from cli.output import say
 from latency_db.imported import imported_table
 from latency_db.lut.grid import Grid
@@ -47,8 +47,9 @@ def find_table(
     """The table ``name`` in ``db``: a measured device's digest, or an imported one; else that of ``device``.
 
     Raises:
-        UserError: there is no such table, or no predictor for it.
+        UserError: there is no database, no such table, or no predictor for it.
     """
+    require_database(db, "cpu" if device is None else device.name)
     predictor = None
     if name is None:
         assert device is not None

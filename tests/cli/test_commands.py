@@ -240,6 +240,27 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[object], said: st
     assert said in refused(*arguments)
 
 
+def test_a_database_that_is_not_there_is_one_line_and_is_not_made(tmp_path: Path) -> None:
+    typo = tmp_path / "latncy.sqlite"
+    for command in (
+        ("fit",),
+        ("predict", "tvn-1"),
+        ("lut", "show"),
+        ("lut", "show", "--table", "phone"),
+        ("lut", "export"),
+    ):
+        said = refused(*command, "--db", typo)
+        assert str(typo) in said
+        assert "there is none" in said
+        assert not typo.exists()
+
+
+def test_a_database_that_cannot_be_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for command in (("profile", "--minutes", 0.05), ("fit",), ("db", "list"), ("lut", "show")):
+        assert str(tmp_path / "file") in refused(*command, "--db", tmp_path / "file" / "latency.sqlite")
+
+
 def test_clips_that_are_not_there_are_one_line(profiled: Path, tmp_path: Path) -> None:
     run_folder = tmp_path / "new"
     said = refused("evolve", "--max-ms", 50, "--db", profiled, "--data", "nowhere", "--run", run_folder)
