@@ -23,7 +23,7 @@ Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300)]
 
 
 class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One distinct layer call for one clip (its fields are ``CALL_COLUMNS``), and its latency.
+    """One distinct layer call on one clip (its fields are ``CALL_COLUMNS``), and its latency in a pass.
 
     Measured: ``latency_ms`` is the median over the ``count`` places in networks that it was stamped at,
     ``mean_ms`` and ``variance_ms2`` their mean and variance, ``low_ms`` to ``high_ms`` the quartiles: the
@@ -71,7 +71,7 @@ class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 COLUMNS = LutRow.__struct_fields__
 
-UNITS = {
+_UNITS = {
     "in_frames": "frames",
     "in_height": "pixels",
     "in_width": "pixels",
@@ -89,13 +89,12 @@ UNITS = {
     "macs": "multiply-adds for one clip",
     "bytes_moved": "bytes for one clip",
     "count": "measurements",
-    "latency_ms": "ms for one clip",
-    "mean_ms": "ms for one clip",
+    "latency_ms": "ms",
+    "mean_ms": "ms",
     "variance_ms2": "ms^2",
-    "low_ms": "ms for one clip",
-    "high_ms": "ms for one clip",
+    "low_ms": "ms",
+    "high_ms": "ms",
 }
-"""What the numbers of a row are counted in; goes into every header that has room for it."""
 
 
 class LookupTable(msgspec.Struct, frozen=True):
@@ -104,6 +103,22 @@ class LookupTable(msgspec.Struct, frozen=True):
     device: str
     fingerprint: dict[str, str]
     rows: tuple[LutRow, ...]
+
+    @property
+    def batch(self) -> str:
+        """The clips of one pass."""
+        return self.fingerprint.get("batch", "1")
+
+    @property
+    def dtype(self) -> str:
+        """What the device computes with."""
+        return self.fingerprint.get("dtype", "float32")
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What the numbers of a row are counted in; goes into every header that has room for it."""
+        clips = "one clip" if self.batch == "1" else f"{self.batch} clips in one pass"
+        return {name: f"ms for {clips}" if unit == "ms" else unit for name, unit in _UNITS.items()}
 
 
 def lookup_table(store: LatencyStore, digest: str) -> LookupTable:

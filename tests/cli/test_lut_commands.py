@@ -16,7 +16,7 @@ from predictors.fit import fit_from_store
 from tests.cli.test_commands import refused, run, run_json
 from tests.latency_db.fakes import FINGERPRINT
 from tests.predictors.synthetic_device import call_ms, profiles, store_profiles
-from tvnsearch.devices import fingerprint_digest
+from tvnsearch.devices import Meter, fingerprint_digest, open_device
 
 DIGEST = fingerprint_digest(FINGERPRINT)
 
@@ -158,3 +158,18 @@ def test_malformed_and_unknown_tables_are_one_line(database: Path, tmp_path: Pat
     grid = tmp_path / "grid.toml"
     grid.write_text(GRID)
     assert "was imported" in refused("lut", "export", "--table", "tiny", "--grid", grid, "--db", database)
+
+
+def test_the_table_of_a_device_that_runs_batches_is_found_by_its_options(tmp_path: Path) -> None:
+    database, out = tmp_path / "latency.sqlite", tmp_path / "table.csv"
+    with Meter(open_device("cpu", dtype="bfloat16", batch=2)) as meter:
+        fingerprint = meter.fingerprint
+    with LatencyStore(database) as store:
+        digest = store_profiles(store, fingerprint, profiles(1, seed=1))
+    options = ("--dtype", "bfloat16", "--batch", 2, "--db", database)
+    assert run_json("lut", "show", *options)["device"] == digest
+    assert run_json("lut", "export", *options, "--out", out)["device"] == digest
+    assert "ms for 2 clips in one pass" in out.read_text()
+    assert "another device" in refused("lut", "show", "--db", database)
+    said = refused("lut", "export", *options, "--format", "tinynas", "--out", out)
+    assert "2 clip(s) in bfloat16" in said
