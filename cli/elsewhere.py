@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.output import say
 from latency_db.contents import described
 from latency_db.store import LatencyStore, StoredDevice
+from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
 from tvnsearch.errors import UserError
@@ -17,11 +18,14 @@ ALIKE = ("dtype", "batch", "deployment")
 """What of a device's fingerprint is as here where only its processor was named."""
 
 
-def predictor_elsewhere(db: Path, name: str, here: Mapping[str, str]) -> LatencyPredictor:
+def predictor_elsewhere(
+    db: Path, name: str, here: Mapping[str, str], level: float = DEFAULT_LEVEL
+) -> LatencyPredictor:
     """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
 
     A name is a digest, or words of the processor's name: ``nvidia-h200``. Then networks run there in the
-    dtype, in batches and deployed as on this device, whose fingerprint is ``here``.
+    dtype, in batches and deployed as on this device, whose fingerprint is ``here``. Bounds hold for a share
+    of ``level`` of networks.
 
     Raises:
         UserError: no stored device is meant, or several are.
@@ -39,7 +43,7 @@ def predictor_elsewhere(db: Path, name: str, here: Mapping[str, str]) -> Latency
                 f"{len(meant)} of those held: {known or 'none'}; "
                 "give the digest of one, or merge in its tables by `tvnsearch db merge`"
             )
-        return stored_predictor(store, meant[0].digest, say)
+        return stored_predictor(store, meant[0].digest, say, level)
 
 
 def _is_meant(name: str, stored: StoredDevice, here: Mapping[str, str]) -> bool:

@@ -13,12 +13,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cli.compose import DeviceLatency
 from latency_db import LatencyStore
 from predictors import predictor_path
 from predictors.fit import fit_from_store
 from tests.genome.test_zoo import RELEASED
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.devices import Meter, open_device
+from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.genome.zoo.peers import PEERS
 
 
@@ -168,6 +170,32 @@ def test_predict_explains_what_would_save_most(profiled: Path) -> None:
     ]
     assert told[0].startswith(f"{saved_ms[0] / 2:.2f} ms over {max_ms:g} ms")
     assert told[1] == f"{report['hints'][0]['change']} saves {saved_ms[0]:.2f} ms and keeps the budget"
+
+
+def test_predict_says_what_breaks_a_budget(profiled: Path) -> None:
+    [report] = run_json("predict", "tvn-1", "--max-ms", 1, "--db", profiled)
+    gone = report["over_budget"]
+    left_ms = report["latency_ms"] - sum(layer["latency_ms"] for layer in gone)
+    assert left_ms <= 1 < left_ms + gone[-1]["latency_ms"]
+    assert gone[0]["latency_ms"] == max(layer["latency_ms"] for layer in report["layers"])
+    [verdict] = [
+        line
+        for line in run("predict", "tvn-1", "--max-ms", 1, "--db", profiled).stdout.splitlines()
+        if line.startswith("- ")
+    ]
+    assert verdict.startswith(f"- {report['latency_ms'] - 1:.2f} ms over 1 ms; ")
+    assert all(layer["name"] in verdict for layer in gone)
+    [kept] = run_json("predict", "tvn-1", "--max-ms", 1e6, "--db", profiled)
+    assert kept["over_budget"] == []
+    assert "ms under 1e+06 ms" in run("predict", "tvn-1", "--max-ms", 1e6, "--db", profiled).stdout
+
+
+def test_a_search_keeps_to_the_level_that_was_asked_for(profiled: Path) -> None:
+    bounds = []
+    for level in (0.99, 0.8):
+        with DeviceLatency.open(open_device("cpu"), profiled, 10, level=level) as latency:
+            bounds += latency.estimate([load_zoo("tvn-1")])
+    assert bounds[0].lower_ms < bounds[1].lower_ms < bounds[1].upper_ms < bounds[0].upper_ms
 
 
 def test_predictions_follow_the_tables(profiled: Path, tmp_path: Path) -> None:

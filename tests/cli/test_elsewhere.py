@@ -51,6 +51,15 @@ def test_tables_of_another_device_predict_it(db: Path) -> None:
     assert again.record == predictor.record
 
 
+def test_bounds_elsewhere_hold_at_the_level_that_was_asked_for(db: Path) -> None:
+    genomes = random_genomes(5, seed=99)
+    sure, less_sure = (
+        predictor_elsewhere(db, "nvidia-h200", HERE, level).estimate(genomes, CLASSES)
+        for level in (0.99, 0.8)
+    )
+    assert all(one.upper_ms > other.upper_ms for one, other in zip(sure, less_sure, strict=True))
+
+
 def test_tables_that_are_merged_in_later_count(db: Path) -> None:
     before = predictor_elsewhere(db, "nvidia-h200", HERE)
     with LatencyStore(db) as store:
