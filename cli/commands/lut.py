@@ -183,15 +183,17 @@ def show_lut(
             {
                 "device": shown.device,
                 "fingerprint": shown.fingerprint,
+                "units": shown.units,
                 "table_rows": len(shown.rows),
                 "rows": [{**msgspec.to_builtins(row), "share_percent": share} for share, row in rows],
             }
         )
         return
+    unit = "ms" if shown.batch == "1" else f"ms of {shown.batch} clips"
     print_table(
         f"{len(rows)} of {len(shown.rows)} rows of the device {shown.device}, "
         f"{sum(share for share, _ in rows):.1f} % of its time",
-        ["layer call", "frames x height x width x channels", "kernel/stride", "count", "ms", "share %"],
+        ["layer call", "frames x height x width x channels", "kernel/stride", "count", unit, "share %"],
         [
             [
                 " ".join(filter(None, (row.type, row.mode, row.activation.replace("none", "")))),

@@ -168,6 +168,7 @@ def test_the_table_of_a_device_that_runs_batches_is_found_by_its_options(tmp_pat
         digest = store_profiles(store, fingerprint, profiles(1, seed=1))
     options = ("--dtype", "bfloat16", "--batch", 2, "--db", database)
     assert run_json("lut", "show", *options)["device"] == digest
+    assert "ms of 2 clips" in run("lut", "show", *options).stdout
     assert run_json("lut", "export", *options, "--out", out)["device"] == digest
     assert "ms for 2 clips in one pass" in out.read_text()
     assert "another device" in refused("lut", "show", "--db", database)
