@@ -77,11 +77,12 @@ def _left_in_container_bytes() -> int:
 
 
 class _HeapCounts(ctypes.Structure):
-    """The ``struct mallinfo2`` of glibc 2.33 and later."""
+    """The ``struct mallinfo2`` of glibc 2.33 and later: ten counts, the ninth of bytes that were freed."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    _fields_ = (
+        ("others", ctypes.c_size_t * 8),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
     )
 
 
