@@ -39,4 +39,4 @@ def _search(journal: Journal, workforce: Workforce) -> None:
                 f"expected a trained network that keeps {plan.budget.max_ms:g} ms, but the run {run} found "
                 "none in its time; give it more --minutes, or raise --max-ms"
             )
-        hand_over(run, winner, bench.request, bench.dataset, bench.fitness, bench.executor)
+        hand_over(journal, winner, bench.request, bench.dataset, bench.fitness, bench.executor)

@@ -203,6 +203,7 @@ class Judge:
                 "expected random networks of this space to keep the budget now and then, but none of "
                 f"{unmeasured:,} did; raise {given_options(budget)}, or search a space of smaller networks"
             )
-        self._standing.note(
-            f"the last {unmeasured:,} candidates were all over the budget; the search goes on"
-        )
+        if not self.is_exhausted:
+            self._standing.note(
+                f"the last {unmeasured:,} candidates were all over the budget; the search goes on"
+            )

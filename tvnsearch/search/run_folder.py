@@ -86,6 +86,11 @@ def finalist_weights_path(run: Path, number: int) -> Path:
     return run / "finalists" / f"{number}.safetensors"
 
 
+def finalist_checkpoints_path(run: Path, number: int) -> Path:
+    """The folder in which a whole training of an individual leaves where it stands."""
+    return run / "finalists" / "checkpoints" / str(number)
+
+
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:
     """Delete the weights of all individuals but those in ``numbers``."""
     kept = {weights_path(run, number) for number in numbers}
@@ -99,7 +104,12 @@ def keep_checkpoints(run: Path, numbers: Iterable[int]) -> None:
     kept = {checkpoints_path(run, number) for number in numbers}
     for path in (run / "checkpoints").glob("*"):
         if path not in kept:
-            shutil.rmtree(path)
+            drop_checkpoint(path)
+
+
+def drop_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint in a folder, if there is one: what its training came to is kept."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def lock_run(run: Path) -> int:
