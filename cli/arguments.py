@@ -28,6 +28,10 @@ GenomeArguments = Annotated[
 GenomeArgument = Annotated[
     str, typer.Argument(metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.")
 ]
+LevelOption = Annotated[
+    float,
+    typer.Option("--level", min=0.5, max=0.999, help="The share of networks within their predicted bounds."),
+]
 MaxParamsOption = Annotated[
     str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
 ]

@@ -41,7 +41,8 @@ def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: flo
     cache, source = requested_clips(request)
     prepare_clips(cache)
     db = database_path(optional_path(request.db))
-    with DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms) as latency:
+    opened = DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms, request.level)
+    with opened as latency:
         if latency.digest != plan.device_digest:
             raise UserError(
                 f"expected the device {plan.device_digest} that the run {journal.run} was begun on, "

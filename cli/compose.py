@@ -14,6 +14,7 @@ import msgspec
 
 from cli.elsewhere import predictor_elsewhere
 from cli.latency import database_path, load_predictor
+from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
@@ -58,16 +59,26 @@ class DeviceLatency:
         self._elsewhere = elsewhere
 
     @classmethod
-    def open(cls, device: Device, db: Path, classes: int, elsewhere: Iterable[str] = ()) -> DeviceLatency:
+    def open(
+        cls,
+        device: Device,
+        db: Path,
+        classes: int,
+        elsewhere: Iterable[str] = (),
+        level: float = DEFAULT_LEVEL,
+    ) -> DeviceLatency:
         """Start a meter on ``device`` and load its predictor, and those of devices ``elsewhere``.
+
+        Their bounds hold for a share of ``level`` of networks.
 
         Raises:
             UserError: there is no such predictor, or no such device.
         """
         meter = Meter(device, classes)
         try:
-            predictor = load_predictor(db, meter)
-            return cls(predictor, meter, {name: predictor_elsewhere(db, name, device) for name in elsewhere})
+            predictor = load_predictor(db, meter, level)
+            others = {name: predictor_elsewhere(db, name, meter.fingerprint, level) for name in elsewhere}
+            return cls(predictor, meter, others)
         except BaseException:
             meter.close()
             raise

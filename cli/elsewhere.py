@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from cli.output import say
 from latency_db.contents import described
 from latency_db.store import LatencyStore, StoredDevice
-from predictors.predictor import LatencyPredictor, predictor_path
-from tvnsearch.devices.device import Device
+from predictors.calibration import DEFAULT_LEVEL
+from predictors.predictor import LatencyPredictor
+from predictors.stored import stored_predictor
 from tvnsearch.errors import UserError
 
+ALIKE = ("dtype", "batch", "deployment")
+"""What of a device's fingerprint is as here where only its processor was named."""
 
-def predictor_elsewhere(db: Path, name: str, device: Device) -> LatencyPredictor:
-    """The predictor of the device that ``name`` names in ``db``; fitted to its tables if it never was.
 
-    A name is a digest, or words of the processor's name: ``nvidia-h200``. Networks run there in the dtype and
-    in batches as on ``device``.
+def predictor_elsewhere(
+    db: Path, name: str, here: Mapping[str, str], level: float = DEFAULT_LEVEL
+) -> LatencyPredictor:
+    """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
+
+    A name is a digest, or words of the processor's name: ``nvidia-h200``. Then networks run there in the
+    dtype, in batches and deployed as on this device, whose fingerprint is ``here``. Bounds hold for a share
+    of ``level`` of networks.
 
     Raises:
         UserError: no stored device is meant, or several are.
     """
     with LatencyStore(db) as store:
         held = [stored for stored in store.devices() if stored.genomes]
-        meant = [stored for stored in held if _is_meant(name, stored, device)]
+        meant = [stored for stored in held if _is_meant(name, stored, here)]
         if len(meant) != 1:
             known = "; ".join(
                 f"{stored.digest} ({described(stored.fingerprint)})" for stored in meant or held
             )
             raise UserError(
-                f"expected --max-ms {name}= to mean one device in {db}, in {device.dtype} and batches of "
-                f"{device.batch} as this one, but it means {len(meant)} of those held: {known or 'none'}; "
+                f"expected --max-ms {name}= to mean one device in {db}, with "
+                f"{', '.join(f'{key} {here.get(key)}' for key in ALIKE)} as this one, but it means "
+                f"{len(meant)} of those held: {known or 'none'}; "
                 "give the digest of one, or merge in its tables by `tvnsearch db merge`"
             )
-        digest = meant[0].digest
-        path = predictor_path(db, digest)
-        if not path.is_file():
-            from predictors.fit import fit_from_store
-
-            fit_from_store(store, digest).save(path)
-    return LatencyPredictor.load(path)
+        return stored_predictor(store, meant[0].digest, say, level)
 
 
-def _is_meant(name: str, stored: StoredDevice, device: Device) -> bool:
+def _is_meant(name: str, stored: StoredDevice, here: Mapping[str, str]) -> bool:
     if name == stored.digest:
         return True
-    fingerprint = stored.fingerprint
-    runs_alike = (fingerprint.get("dtype"), fingerprint.get("batch")) == (device.dtype, str(device.batch))
-    return runs_alike and _words(name) <= _words(fingerprint.get("processor", ""))
+    runs_alike = all(stored.fingerprint.get(key) == here.get(key) for key in ALIKE)
+    return runs_alike and _words(name) <= _words(stored.fingerprint.get("processor", ""))
 
 
 def _words(text: str) -> set[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from cli.output import say
 from latency_db.store import LatencyStore, default_path
 from predictors.calibration import DEFAULT_LEVEL
-from predictors.predictor import LatencyPredictor, predictor_path
+from predictors.predictor import LatencyPredictor
+from predictors.stored import stored_predictor
 from predictors.transfer import Origin
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
@@ -23,21 +26,14 @@ def database_path(db: Path | None) -> Path:
 def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
     """The predictor of the meter's device, with bounds that hold for a share of ``level`` of networks.
 
+    It is trained, and that is said, where none is kept that learnt from all that ``db`` holds now.
+
     Raises:
-        UserError: this device was not profiled in ``db``, or another one was.
+        UserError: this device was not profiled in ``db``, or too little, or another one was.
     """
-    path, name = predictor_path(db, meter.digest), meter.device.name
-    require_database(db, name)
+    require_database(db, meter.device.name)
     with LatencyStore(db) as store:
-        store.device(meter.digest)
-    if not path.is_file():
-        raise UserError(
-            f"expected a latency predictor at {path}, but there is none; "
-            f"run `tvnsearch fit --device {name}` to train it from the tables in {db}"
-        )
-    predictor = LatencyPredictor.load(path, level)
-    predictor.require_device(meter.fingerprint)
-    return predictor
+        return stored_predictor(store, meter.digest, say, level)
 
 
 def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> Origin | None:
@@ -53,13 +49,7 @@ def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> Ori
             f"expected another device to start from, but {digest} is this one; "
             f"`tvnsearch db list` names the devices that were profiled"
         )
-    store.device(digest)
-    path = predictor_path(store.path, digest)
-    if path.is_file():
-        return LatencyPredictor.load(path).origin
-    from predictors.fit import fit_from_store
-
-    return fit_from_store(store, digest).origin
+    return stored_predictor(store, digest, say).origin
 
 
 def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> list[float]:
@@ -86,10 +76,12 @@ def require_database(db: Path, device: str) -> None:
     """Make sure that there is a latency database.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is where this user may not look.
     """
-    if not db.is_file():
-        raise UserError(
-            f"expected a latency database at {db}, but there is none; "
-            f"run `tvnsearch profile --device {device}` first"
-        )
+    with suppress(OSError):
+        if db.is_file():
+            return
+    raise UserError(
+        f"expected a latency database at {db}, but there is none; "
+        f"run `tvnsearch profile --device {device}` first, or correct --db"
+    )

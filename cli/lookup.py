@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cli.latency import load_predictor
+from cli.latency import load_predictor, require_database
+from cli.output import say
 from latency_db.imported import imported_table
 from latency_db.lut.grid import Grid
 from latency_db.lut.table import LookupTable, LutRow, block_rows, lookup_table, row_of
@@ -21,7 +22,8 @@ from predictors.booster import Booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
 from predictors.features import TRAFFIC_STEPS, CallInContext
-from predictors.predictor import LatencyPredictor, model_columns, predictor_path
+from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
+from predictors.stored import stored_predictor
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -45,8 +47,9 @@ def find_table(
     """The table ``name`` in ``db``: a measured device's digest, or an imported one; else that of ``device``.
 
     Raises:
-        UserError: there is no such table, or no predictor for it.
+        UserError: there is no database, no such table, or no predictor for it.
     """
+    require_database(db, "cpu" if device is None else device.name)
     predictor = None
     if name is None:
         assert device is not None
@@ -58,7 +61,7 @@ def find_table(
             if name not in {held.digest for held in store.devices() if held.genomes}:
                 return _imported(db, name, predicting)
             digest = name
-            predictor = LatencyPredictor.load(predictor_path(db, digest)) if predicting else None
+            predictor = stored_predictor(store, digest, say) if predicting else None
         table = lookup_table(store, digest)
         profiles = tuple(store.profiles(digest)) if whole_blocks or predicting else ()
     return FoundTable(table, block_rows(profiles) if whole_blocks else (), profiles, predictor)
@@ -136,7 +139,8 @@ def _before(call: LayerCall) -> LayerCall | None:
 
 def _calibration(neutral: _Neutral, rows: Sequence[LutRow]) -> Calibration:
     predicted_ms = neutral.predict([(row.call,) for row in rows])
-    log_errors = np.log(np.array([row.latency_ms for row in rows]) / predicted_ms)
+    measured_ms = np.maximum([row.latency_ms for row in rows], SHORTEST_MS)
+    log_errors = np.log(measured_ms / predicted_ms)
     return Calibration(tuple(predicted_ms.tolist()), tuple(log_errors.tolist()))
 
 

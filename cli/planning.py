@@ -54,7 +54,7 @@ def start(request: Request, run: Path | None) -> Path:
     cache, source = requested_clips(request)
     classes = len(cache.dataset.classes)
     db = database_path(optional_path(request.db))
-    with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms) as latency:
+    with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms, request.level) as latency:
         plan = replace(
             plan,
             classes=classes,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from cli.latency import database_path, require_database
+from predictors.calibration import DEFAULT_LEVEL
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
@@ -41,6 +42,7 @@ class Request(Struct, frozen=True, kw_only=True):
     backend: str
     dtype: str = "float32"
     batch: int = 1
+    level: float = DEFAULT_LEVEL
     seed: int
     inherit: bool = False
     early_stopping: bool = False

@@ -79,6 +79,7 @@ _DESCRIPTION = {
     "torch": "torch %s",
     "dtype": "%s",
     "batch": "batch %s",
+    "deployment": "deployment %s",
 }
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from latency_db.lut.table import LookupTable
 from latency_db.records import now
-from latency_db.schema import connect
+from latency_db.schema import connect, connect_existing
 from tvnsearch.errors import UserError
 
 _DIGEST = re.compile(r"[0-9a-f]{12}")
@@ -43,7 +43,7 @@ def imported_table(database: Path, name: str) -> LookupTable:
     Raises:
         UserError: there is none; the sentence says which there are.
     """
-    with closing(connect(database)) as connection:
+    with closing(connect_existing(database)) as connection:
         found = connection.execute("SELECT content FROM imported_tables WHERE name = ?", (name,)).fetchone()
         names = [held for (held,) in connection.execute("SELECT name FROM imported_tables ORDER BY name")]
     if found is None:

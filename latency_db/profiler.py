@@ -9,12 +9,13 @@ from statistics import fmean, median
 
 import msgspec
 
-from latency_db.aiming import Drawn, Estimator, GenomeSource, Learn
+from latency_db.aiming import MAX_SKIPPED, Drawn, Estimator, GenomeSource, Learn
 from latency_db.store import LatencyStore
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.genome.trace import trace
+from tvnsearch.workers import WorkerDiedError, WorkerFailedError
 
 ROUND_GENOMES = 8
 FIRST_LEARNT, LEARN_GROWTH = 24, 1.25
@@ -30,6 +31,7 @@ WORTHWHILE_GAIN = 0.03
 """The share by which the mean error must fall while the genomes double, or profiling ends."""
 
 MAX_FAILURES = 3
+"""In a row: then nothing runs, and the profile ends."""
 
 
 class ProfileProgress(msgspec.Struct, frozen=True):
@@ -49,6 +51,11 @@ class ProfileProgress(msgspec.Struct, frozen=True):
     levelled_off: bool
 
 
+def has_levelled_off(store: LatencyStore, digest: str, space: SearchSpace, max_ms: float) -> bool:
+    """Whether an earlier profile of that space and budget ended because predictions no longer got better."""
+    return store.has_levelled_off(digest, _as_json(space), max_ms)
+
+
 def profile(
     store: LatencyStore,
     meter: Meter,
@@ -66,41 +73,41 @@ def profile(
     whole space, latencies even in their logarithm from 0.5 ms to three times ``max_ms``; the others are near
     ``max_ms`` and made of layer calls that are most in doubt. A genome's rows are written
     in one transaction, so whatever ends this early, what ``on_progress`` reported stays; a later run goes on
-    after the last number in the store. After every eighth genome an earlier one is measured again, for the
-    noise floor.
+    behind the last number in the store, and behind those that may have failed after it. After every eighth
+    genome an earlier one is measured again, for the noise floor.
 
     Raises:
         UserError: the space has no networks of such latencies, or one network after the other cannot be run.
+        WorkerFailedError, WorkerDiedError: one network after the other fails.
     """
     run = _Run(store, meter, minutes, GenomeSource(space, meter.classes, max_ms, seed), learn)
     progress = run.progress()
-    space_json = msgspec.json.encode(space).decode()
-    if store.has_levelled_off(meter.digest, space_json, max_ms):
+    if has_levelled_off(store, meter.digest, space, max_ms):
         return msgspec.structs.replace(progress, levelled_off=True)
     if progress.minutes >= minutes:
         return progress
     run.recall()
-    session = store.start_session(meter.fingerprint, space_json, seed, max_ms)
     seed_index = store.next_seed_index(meter.digest, seed)
+    # so many numbers may have failed, or been passed over, after the last that was kept
+    seed_index += MAX_FAILURES * MAX_SKIPPED * store.sessions_at_the_end(meter.digest, seed)
+    session = store.start_session(meter.fingerprint, _as_json(space), seed, max_ms)
     failures = 0
     while progress.minutes < minutes and not progress.levelled_off:
-        start = time.monotonic()
         drawn = run.source.draw(seed_index)
         seed_index = drawn.seed_index + 1
         try:
-            run.profile(drawn, session, start)
-        except UserError:
+            run.profile(drawn, session)
+            failures = 0
+            progress = run.progress()
+            on_progress(progress)
+            if progress.genomes % ROUND_GENOMES == 0:
+                run.repeat_oldest()
+                progress = run.progress()
+                on_progress(progress)
+        except (UserError, WorkerFailedError, WorkerDiedError):
             failures += 1
             if failures == MAX_FAILURES:
                 raise
-            continue
-        failures = 0
-        progress = run.progress()
-        on_progress(progress)
-        if progress.genomes % ROUND_GENOMES == 0:
-            run.repeat_oldest()
-            progress = run.progress()
-            on_progress(progress)
     if progress.levelled_off:
         store.note_levelled_off(session)
     return progress
@@ -117,6 +124,8 @@ class _Run:
         self._learn_at = float(FIRST_LEARNT)
         self._estimators: deque[Estimator] = deque(maxlen=STEPS_OF_A_DOUBLING + 1)
         self._errors = Errors()
+        self._repeated: set[int] = set()
+        self._counted_until = time.monotonic()
 
     def recall(self) -> None:
         """Learn from what the store holds of the device."""
@@ -126,7 +135,7 @@ class _Run:
             self.source.learn(known.genome, known.network.latency_ms)
         self._learn_if_due()
 
-    def profile(self, drawn: Drawn, session: int, start: float) -> None:
+    def profile(self, drawn: Drawn, session: int) -> None:
         """Profile one genome, keep it, learn from it."""
         measured = self._meter.profile(drawn.genome)
         classes = self._meter.classes
@@ -138,17 +147,21 @@ class _Run:
                 for estimator in (self._estimators[-1], self._estimators[0])
             )
             self._errors.add(now, before if len(self._estimators) > STEPS_OF_A_DOUBLING else None)
-        seconds = time.monotonic() - start
-        self._store.add_profile(session, drawn.seed_index, drawn.genome, classes, measured, seconds)
+        self._store.add_profile(
+            session, drawn.seed_index, drawn.genome, classes, measured, self._uncounted_seconds()
+        )
         self.source.learn(drawn.genome, latency_ms)
         self._learn_if_due()
 
     def repeat_oldest(self) -> None:
-        """Measure a genome again that was measured once."""
-        row = self._store.unrepeated(self._meter.digest)[0]
-        start = time.monotonic()
+        """Measure a genome again that was measured once; each is tried once."""
+        waiting = (row for row in self._store.unrepeated(self._meter.digest) if row not in self._repeated)
+        row = next(waiting, None)
+        if row is None:
+            return
+        self._repeated.add(row)
         again = self._meter.profile(self._store.genome(row)).network
-        self._store.add_repeat(row, again, time.monotonic() - start)
+        self._store.add_repeat(row, again, self._uncounted_seconds())
 
     def progress(self) -> ProfileProgress:
         """Where the profile stands."""
@@ -173,6 +186,12 @@ class _Run:
         if estimator is not None:
             self._estimators.append(estimator)
             self.source.estimator = estimator
+
+    def _uncounted_seconds(self) -> float:
+        """Since the last measurement was kept: what learning and failures took counts with the next one."""
+        now = time.monotonic()
+        seconds, self._counted_until = now - self._counted_until, now
+        return seconds
 
 
 class Errors:
@@ -200,3 +219,7 @@ class Errors:
             return False
         now, before = (fmean(errors) for errors in zip(*self._pairs, strict=True))
         return now > (1 - WORTHWHILE_GAIN) * before
+
+
+def _as_json(space: SearchSpace) -> str:
+    return msgspec.json.encode(space).decode()

@@ -46,13 +46,15 @@ def session_to_remove(held: Contents, number: int) -> Holding:
 def remove(path: Path, holding: Holding) -> None:
     """Remove a session, or a device with all its sessions, in one transaction; then shrink the file.
 
-    A device that is left without sessions goes too. A profiler that is at work on what was removed ends.
+    A device that is left without sessions goes too. Of one that is not, more may be profiled again, even
+    if predictions had got no better. A profiler that is at work on what was removed ends.
 
     Raises:
         UserError: the file cannot be opened, is damaged or is no latency database of this version.
     """
+    of_device = "device = (SELECT id FROM devices WHERE digest = ?)"
     if holding.session is None:
-        condition, value = "device = (SELECT id FROM devices WHERE digest = ?)", str(holding.device)
+        condition, value = of_device, str(holding.device)
     else:
         condition, value = "id = ?", str(holding.session)
     genomes = f"SELECT id FROM genomes WHERE session IN (SELECT id FROM sessions WHERE {condition})"
@@ -62,6 +64,10 @@ def remove(path: Path, holding: Holding) -> None:
             connection.execute(f"DELETE FROM layer_calls WHERE genome IN ({genomes})", (value,))
             connection.execute(f"DELETE FROM genomes WHERE id IN ({genomes})", (value,))
             connection.execute(f"DELETE FROM sessions WHERE {condition}", (value,))
+            connection.execute(
+                f"UPDATE sessions SET levelled_off = 0 WHERE {of_device}",
+                (holding.device,),
+            )
             connection.execute(
                 "DELETE FROM devices WHERE digest = ? AND id NOT IN (SELECT device FROM sessions)",
                 (holding.device,),

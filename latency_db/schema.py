@@ -96,8 +96,9 @@ CREATE TABLE imported_tables (
 CREATE INDEX genomes_of_session ON genomes (session);
 CREATE INDEX measurements_of_genome ON network_measurements (genome);
 """
-"""Append-only, but for removal by a person. ``seconds`` is the profiling time that a measurement took,
-everything included. A genome's first measurement comes with its layer calls; later ones tell the noise floor.
+"""Append-only, but for removal by a person. ``seconds`` is the profiling time since the measurement before,
+learning and failures in between included. A genome's first measurement comes with its layer calls; later ones
+tell the noise floor.
 
 A ``uid`` is random and goes along when a record is copied to another file: no file gets a record twice. The
 numbers of sessions and genomes are not given out again: a profiler may go on with one that was removed."""
@@ -118,10 +119,7 @@ def connect(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
-        raise UserError(
-            f"expected a latency database at {path}, but it cannot be opened ({error}); "
-            f"choose another file with --db"
-        ) from None
+        raise _cannot_be_opened(path, error) from None
     try:
         _create_if_empty(connection)
         _check(connection, path)
@@ -146,7 +144,11 @@ def connect_existing(path: Path) -> sqlite3.Connection:
         DamagedError: the file is damaged.
         UserError: there is no such file, or it cannot be opened, is something else or of another release.
     """
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise _cannot_be_opened(path, error) from None
+    if not is_there:
         raise UserError(
             f"expected a latency database at {path}, but there is no such file; "
             f"check the name of the file, or run `tvnsearch profile`, which makes one"
@@ -165,6 +167,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _cannot_be_opened(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"expected a latency database at {path}, but it cannot be opened ({error}); "
+        f"choose another file with --db"
+    )
 
 
 def _create_if_empty(connection: sqlite3.Connection) -> None:

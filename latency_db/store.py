@@ -213,6 +213,19 @@ class LatencyStore:
         )
         return int(found.fetchone()[0])
 
+    def sessions_at_the_end(self, digest: str, seed: int) -> int:
+        """How many sessions: the one that the last of the sampled genomes is of, and all after it."""
+        last = self._connection.execute(
+            f"SELECT session FROM genomes {_OF_DEVICE} AND seed = ? ORDER BY seed_index DESC LIMIT 1",
+            (digest, seed),
+        ).fetchone()
+        found = self._connection.execute(
+            "SELECT count(*) FROM sessions JOIN devices ON device = devices.id "
+            "WHERE digest = ? AND seed = ? AND sessions.id >= ?",
+            (digest, seed, last[0] if last else 0),
+        )
+        return int(found.fetchone()[0])
+
     def unrepeated(self, digest: str) -> list[int]:
         """The row numbers of the genomes that were measured once, oldest first."""
         found = self._connection.execute(
@@ -221,6 +234,23 @@ class LatencyStore:
             (digest,),
         )
         return [row for (row,) in found]
+
+    def undisturbed(self, digest: str) -> list[tuple[int, float]]:
+        """The row number of each genome that was not always disturbed when profiled, and its latency in ms.
+
+        Raises:
+            UserError: the file holds nothing of that device.
+        """
+        self.device(digest)
+        found = self._connection.execute(
+            f"SELECT genomes.id, m.latency_ms "
+            f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id "
+            f"{_OF_DEVICE} AND m.samples > 0 "
+            f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
+            f"ORDER BY genomes.id",
+            (digest,),
+        )
+        return found.fetchall()
 
     def genome(self, row: int) -> Genome:
         """The genome of a row number."""

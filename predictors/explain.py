@@ -28,7 +28,7 @@ class Hint(Struct, frozen=True):
 
 def hints(predictor: LatencyPredictor, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[Hint]:
     """Every change of one part to its next smaller value that saves time, the best first."""
-    changes = list(_smaller_genomes(genome))
+    changes = list(smaller_genomes(genome))
     now, *after = predictor.estimate([genome, *(changed for _, changed in changes)], classes)
     found = [
         Hint(change, now.latency_ms - estimate.latency_ms, estimate.latency_ms)
@@ -45,7 +45,8 @@ def over_budget(layers: Sequence[LayerLatency], max_ms: float) -> list[LayerLate
     return [layer for layer, before_ms in zip(slowest, gone_ms, strict=False) if before_ms < over_ms]
 
 
-def _smaller_genomes(genome: Genome) -> Iterator[tuple[str, Genome]]:
+def smaller_genomes(genome: Genome) -> Iterator[tuple[str, Genome]]:
+    """Every change of one part to its next smaller value, in words, and what the genome is after it."""
     spec = genome.input
     if spec.resolution > RESOLUTION_STEP_PIXELS:
         resolution = spec.resolution - RESOLUTION_STEP_PIXELS

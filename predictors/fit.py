@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from importlib.metadata import version
 from typing import TypeAlias
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -22,10 +20,12 @@ from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
 from predictors.predictor import (
     FORMAT,
+    SHORTEST_MS,
     LatencyPredictor,
     PredictorRecord,
     SumCorrection,
     model_columns,
+    rows_digest,
     text_digest,
 )
 from predictors.prior import RooflinePrior, fit_prior
@@ -39,9 +39,6 @@ FOLDS = 5
 
 SLOPES = (0.8, 1.25)
 """A network's latency grows with the sum of its layers', nearly in proportion, whatever few networks say."""
-
-SHORTEST_MS = 1e-4
-"""Clocks may read 0 for what hardly runs; logarithms need more."""
 
 Prior: TypeAlias = RooflinePrior | TransferredPrior
 
@@ -104,7 +101,7 @@ def fit_predictor(
             versions={name: version(name) for name in LIBRARIES},
             seed=seed,
             rows=len(rows.calls),
-            rows_digest=_rows_digest(profiles),
+            rows_digest=rows_digest((profile.row, profile.network.latency_ms) for profile in profiles),
             heldout=held_out_report(held_out.predicted_ms, networks_ms),
             heldout_prior=held_out_report(held_out.prior_ms, networks_ms),
             correction=held_out.correction,
@@ -207,8 +204,3 @@ def _fit_correction(sums_ms: FloatArray, networks_ms: FloatArray) -> SumCorrecti
     log_sums, log_networks = np.log(sums_ms), np.log(networks_ms)
     slope = float(np.clip(theilslopes(log_networks, log_sums).slope, *SLOPES))
     return SumCorrection(intercept=float(np.median(log_networks - slope * log_sums)), slope=slope)
-
-
-def _rows_digest(profiles: Sequence[StoredProfile]) -> str:
-    """Sixteen hex digits that name the training rows."""
-    return blake2b(msgspec.json.encode(profiles), digest_size=8).hexdigest()

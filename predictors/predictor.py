@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from predictors.booster import Booster
 
 FORMAT = 3
+
+SHORTEST_MS = 1e-4
+"""Clocks may read 0 for what hardly runs; logarithms need more."""
 
 
 def predictor_path(store_path: Path, digest: str) -> Path:
@@ -118,11 +121,21 @@ class LatencyPredictor:
         return cls(record, level)
 
     def save(self, path: Path) -> None:
-        """Write one JSON file, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write one JSON file, whole or not at all.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(self.record), indent=1))
-        unfinished.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(self.record), indent=1))
+            unfinished.replace(path)
+        except OSError as error:
+            raise UserError(
+                f"expected to write the latency predictor {path}, but that failed ({error.strerror}); "
+                f"make room for it, or choose another file with --db"
+            ) from None
 
     @property
     def adapted_from(self) -> str | None:
@@ -234,6 +247,14 @@ def model_columns(
 def text_digest(text: str) -> str:
     """Sixteen hex digits that change with the text."""
     return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def rows_digest(measured: Iterable[tuple[int, float]]) -> str:
+    """Sixteen hex digits that name training rows, by row number and latency in ms of each of their networks.
+
+    No other network gets that number in a store, and its rows never change.
+    """
+    return blake2b(msgspec.json.encode(list(measured)), digest_size=8).hexdigest()
 
 
 def _require_sound(record: PredictorRecord, path: Path) -> None:

@@ -16,7 +16,12 @@ from cli.arguments import (
     ThreadsOption,
 )
 
-EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "parquet": ("pyarrow",)}
+EXTRAS = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "yaml": ("yaml",),
+}
 """The modules of each extra of the installation."""
 
 TRIAL_NETWORK, TRIAL_RESOLUTION = "tvn-m-2", 0.5
@@ -36,10 +41,11 @@ def doctor(
     """Tell what this machine is, how noisy it is right now, what is installed, and what to change."""
     import msgspec
 
-    from cli.latency import database_path, load_predictor
+    from cli.latency import database_path, require_database
     from cli.output import ProgressBar, out, print_json, print_table
-    from tvnsearch.devices.backends import BACKENDS
-    from tvnsearch.devices.device import open_device
+    from latency_db.store import LatencyStore
+    from tvnsearch.devices.backends import backends_of
+    from tvnsearch.devices.device import devices_here, open_device
     from tvnsearch.devices.diagnosis import advice, measure_noise
     from tvnsearch.devices.meter import Meter
     from tvnsearch.errors import UserError
@@ -54,11 +60,13 @@ def doctor(
     with Meter(opened) as meter:
         fingerprint, digest = meter.fingerprint, meter.digest
         try:
-            load_predictor(database_path(db), meter)
+            require_database(path := database_path(db), device)
+            with LatencyStore(path) as store:
+                store.device(digest)
         except UserError as error:
             sentences.append(f"latencies cannot be predicted yet: {error}")
     sentences = advice(fingerprint, noise) + sentences
-    installed = _installed()
+    backends, installed = backends_of(devices_here()), _installed()
     if as_json:
         print_json(
             {
@@ -66,7 +74,7 @@ def doctor(
                 "fingerprint": fingerprint,
                 "noise_floor_percent": noise.noise_floor_percent,
                 "noise": msgspec.to_builtins(noise),
-                "backends": list(BACKENDS),
+                "backends": backends,
                 "extras": installed,
                 "advice": sentences,
             }
@@ -88,7 +96,7 @@ def doctor(
         "Installed",
         ["what", "here"],
         [
-            ["backends", ", ".join(BACKENDS)],
+            ["backends", ", ".join(backends)],
             *([f"extra {name}", "yes" if there else "no"] for name, there in installed.items()),
         ],
     )

@@ -27,7 +27,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again from this device's tables."""
-    from cli.latency import database_path, open_origin
+    from cli.latency import database_path, open_origin, require_database
     from cli.output import print_json, say
     from cli.reports import adaptation_line, heldout_line
     from latency_db.store import LatencyStore
@@ -37,6 +37,7 @@ def fit(
     from tvnsearch.devices.meter import Meter
 
     path = database_path(db)
+    require_database(path, device)
     with LatencyStore(path) as store, Meter(open_device(device, threads, backend, dtype, batch)) as meter:
         lent = open_origin(store, origin, meter.digest)
         predictor = fit_from_store(store, meter.digest, seed, lent)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import BackendOption, DbOption, DeviceOption, JsonOption, ThreadsOption
+from cli.arguments import (
+    BackendOption,
+    BatchOption,
+    DbOption,
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    ThreadsOption,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +54,8 @@ def export_lut(
     ] = 1,
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +74,7 @@ def export_lut(
     found = find_table(
         database_path(db),
         table,
-        _device(table, device, threads, backend),
+        _device(table, device, threads, backend, dtype, batch),
         chosen.whole_blocks,
         wanted is not None,
     )
@@ -145,6 +155,8 @@ def show_lut(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
+    dtype: DtypeOption = "float32",
+    batch: BatchOption = 1,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -157,7 +169,7 @@ def show_lut(
     from latency_db.lut.files import shares
     from tvnsearch.errors import UserError
 
-    shown = find_table(database_path(db), table, _device(table, device, threads, backend)).table
+    shown = find_table(database_path(db), table, _device(table, device, threads, backend, dtype, batch)).table
     ranked = sorted(zip(shares(shown.rows), shown.rows, strict=True), key=lambda pair: -pair[0])
     rows = [(share, row) for share, row in ranked if kind in (None, row.type)]
     if not rows:
@@ -171,15 +183,17 @@ def show_lut(
             {
                 "device": shown.device,
                 "fingerprint": shown.fingerprint,
+                "units": shown.units,
                 "table_rows": len(shown.rows),
                 "rows": [{**msgspec.to_builtins(row), "share_percent": share} for share, row in rows],
             }
         )
         return
+    unit = "ms" if shown.batch == "1" else f"ms of {shown.batch} clips"
     print_table(
         f"{len(rows)} of {len(shown.rows)} rows of the device {shown.device}, "
         f"{sum(share for share, _ in rows):.1f} % of its time",
-        ["layer call", "frames x height x width x channels", "kernel/stride", "count", "ms", "share %"],
+        ["layer call", "frames x height x width x channels", "kernel/stride", "count", unit, "share %"],
         [
             [
                 " ".join(filter(None, (row.type, row.mode, row.activation.replace("none", "")))),
@@ -199,11 +213,13 @@ def _sizes(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def _device(table: str | None, device: str, threads: int, backend: str) -> Device | None:
+def _device(
+    table: str | None, device: str, threads: int, backend: str, dtype: str, batch: int
+) -> Device | None:
     """The device to ask for its digest; a table that is named needs none."""
     from tvnsearch.devices.device import open_device
 
-    return open_device(device, threads, backend) if table is None else None
+    return open_device(device, threads, backend, dtype, batch) if table is None else None
 
 
 def _listed(counts: dict[str, int]) -> str:

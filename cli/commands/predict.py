@@ -15,6 +15,7 @@ from cli.arguments import (
     DtypeOption,
     GenomeArguments,
     JsonOption,
+    LevelOption,
     ThreadsOption,
 )
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
@@ -39,11 +40,9 @@ def predict(
         bool, typer.Option("--explain", help="Slowest layers first, and the changes that would save most.")
     ] = False,
     max_ms: Annotated[
-        float | None, typer.Option("--max-ms", min=0.0, help="With --explain: a budget to explain against.")
+        float | None, typer.Option("--max-ms", min=0.0, help="A budget: say which layer calls break it.")
     ] = None,
-    level: Annotated[
-        float, typer.Option("--level", min=0.5, max=0.999, help="The share of networks within their bounds.")
-    ] = 0.99,
+    level: LevelOption = 0.99,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,7 +58,7 @@ def predict(
         predictor = load_predictor(database_path(db), meter, level)
     estimates = predictor.estimate(found, classes)
     reports = [
-        _report(predictor, name, genome, estimate, classes, explain)
+        _report(predictor, name, genome, estimate, classes, explain, max_ms)
         for name, genome, estimate in zip(genomes, found, estimates, strict=True)
     ]
     if as_json:
@@ -67,8 +66,10 @@ def predict(
         return
     for report in reports:
         _print_report(report, device, level, explain)
+        if max_ms is not None:
+            _print_verdict(report, max_ms)
         if explain:
-            _explain(report, max_ms)
+            _print_hints(report, max_ms)
 
 
 def _report(
@@ -78,11 +79,12 @@ def _report(
     estimate: LatencyEstimate,
     classes: int,
     explain: bool,
+    max_ms: float | None,
 ) -> dict[str, Any]:
     import msgspec
 
     from cli.output import say
-    from predictors.explain import hints
+    from predictors.explain import hints, over_budget
     from tvnsearch.genome.trace import trace
 
     network = trace(genome, classes)
@@ -92,6 +94,7 @@ def _report(
             f"{name} has layers that were never profiled on this device ({', '.join(unknown)}): neither "
             "their milliseconds nor the interval can be relied on; `tvnsearch measure` knows"
         )
+    layers = predictor.layers(genome, classes)
     report = {
         "name": name,
         "latency_ms": estimate.latency_ms,
@@ -100,8 +103,10 @@ def _report(
         "params": network.params,
         "macs": network.macs,
         "never_profiled": unknown,
-        "layers": msgspec.to_builtins(predictor.layers(genome, classes)),
+        "layers": msgspec.to_builtins(layers),
     }
+    if max_ms is not None:
+        report["over_budget"] = msgspec.to_builtins(over_budget(layers, max_ms))
     if explain:
         report["hints"] = msgspec.to_builtins(hints(predictor, genome, classes))
     return report
@@ -128,20 +133,22 @@ def _print_report(report: dict[str, Any], device: str, level: float, slowest_fir
     )
 
 
-def _explain(report: dict[str, Any], max_ms: float | None) -> None:
-    from cli.output import out
-    from predictors.explain import over_budget
-    from predictors.predictor import LayerLatency
+def _print_verdict(report: dict[str, Any], max_ms: float) -> None:
+    over_ms = report["latency_ms"] - max_ms
+    if over_ms <= 0:
+        _print_line(f"{-over_ms:.2f} ms under {max_ms:g} ms")
+        return
+    gone = ", ".join(f"{layer['name']} ({layer['latency_ms']:.2f} ms)" for layer in report["over_budget"])
+    _print_line(f"{over_ms:.2f} ms over {max_ms:g} ms; the others keep it without {gone}")
 
-    lines = []
-    if max_ms is not None and report["latency_ms"] > max_ms:
-        gone = over_budget([LayerLatency(**layer) for layer in report["layers"]], max_ms)
-        lines.append(
-            f"{report['latency_ms'] - max_ms:.2f} ms over {max_ms:g} ms; the others keep it without "
-            + ", ".join(f"{layer.name} ({layer.latency_ms:.2f} ms)" for layer in gone)
-        )
+
+def _print_hints(report: dict[str, Any], max_ms: float | None) -> None:
     for hint in report["hints"][:HINTS_SHOWN]:
         kept = " and keeps the budget" if max_ms is not None and hint["latency_ms"] <= max_ms else ""
-        lines.append(f"{hint['change']} saves {hint['saves_ms']:.2f} ms{kept}")
-    for line in lines:
-        out.print(f"- {line}", highlight=False, markup=False, soft_wrap=True)
+        _print_line(f"{hint['change']} saves {hint['saves_ms']:.2f} ms{kept}")
+
+
+def _print_line(text: str) -> None:
+    from cli.output import out
+
+    out.print(f"- {text}", highlight=False, markup=False, soft_wrap=True)

@@ -49,11 +49,13 @@ def profile(
     from cli.output import print_json, say
     from cli.profile_view import ProfileView
     from cli.reports import adaptation_line
+    from latency_db.profiler import has_levelled_off
     from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
     from predictors.fit import fit_from_store
     from predictors.learner import learn_halves
-    from predictors.predictor import LatencyPredictor, predictor_path
+    from predictors.predictor import predictor_path
+    from predictors.stored import stored_predictor
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space
@@ -61,12 +63,11 @@ def profile(
     found = open_device(device, threads, backend, dtype, batch)
     search_space = load_space(space)
     path = database_path(db)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with LatencyStore(path) as store, Meter(found) as meter:
         lent = open_origin(store, origin, meter.digest)
         held_minutes = store.minutes(meter.digest)
         say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
-        if held_minutes < minutes:
+        if held_minutes < minutes and not has_levelled_off(store, meter.digest, search_space, max_ms):
             processor = meter.fingerprint.get("processor", device)
             _say_plan(f"{processor}, {threads} thread(s), {backend}", space, max_ms)
         with ProfileView() as view:
@@ -74,13 +75,12 @@ def profile(
             state = run_profiler(store, meter, search_space, minutes, max_ms, seed, learn, view.update)
         if state.levelled_off:
             say("twice as many networks made predictions hardly better: profiling ends here")
-        trained = predictor_path(path, meter.digest)
-        if lent or held_minutes < state.minutes or not trained.is_file():
-            say("training the latency predictor" + (f", from {origin} and from nothing" if lent else ""))
+        if lent:
+            say(f"training the latency predictor, from {origin} and from nothing")
             predictor = fit_from_store(store, meter.digest, seed, lent)
-            predictor.save(trained)
+            predictor.save(predictor_path(path, meter.digest))
         else:
-            predictor = LatencyPredictor.load(trained)
+            predictor = stored_predictor(store, meter.digest, say, seed=seed)
     if as_json:
         print_json(
             {
@@ -97,7 +97,7 @@ def profile(
     _print_summary(state, predictor.heldout)
     if lent:
         say(adaptation_line(predictor, lent.digest))
-    say(f"tables: {path}; predictor: {trained}")
+    say(f"tables: {path}; predictor: {predictor_path(path, meter.digest)}")
 
 
 def _say_plan(device: str, space: str, max_ms: float) -> None:

@@ -42,9 +42,16 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
     there is replaced.
 
     Raises:
-        UserError: there is no such format, it expresses no row, or the file cannot be written.
+        UserError: there is no such format, it expresses no row or not how they ran, or the file cannot
+            be written.
     """
     chosen = format_named(file_format)
+    if chosen.float32_clips and (table.batch, table.dtype) != ("1", "float32"):
+        raise UserError(
+            f"expected latencies of single clips in float32 for the format {chosen.name}, which cannot say "
+            f"otherwise, but the device {table.device} ran {table.batch} clip(s) in {table.dtype}; "
+            f"say --format csv"
+        )
     fitting = [row for row in table.rows if chosen.expresses(row)]
     written = [row for row in fitting if row.in_frames == frames or not chosen.one_batch]
     if not written:

@@ -12,6 +12,7 @@ from msgspec import Meta
 from latency_db.lut.blocks import inverted_residuals
 from latency_db.records import CALL_COLUMNS, call_columns
 from latency_db.store import LatencyStore, StoredProfile
+from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.trace import trace
 
@@ -22,7 +23,7 @@ Amount: TypeAlias = Annotated[float, Meta(ge=0, le=1e300)]
 
 
 class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One distinct layer call for one clip (its fields are ``CALL_COLUMNS``), and its latency.
+    """One distinct layer call on one clip (its fields are ``CALL_COLUMNS``), and its latency in a pass.
 
     Measured: ``latency_ms`` is the median over the ``count`` places in networks that it was stamped at,
     ``mean_ms`` and ``variance_ms2`` their mean and variance, ``low_ms`` to ``high_ms`` the quartiles: the
@@ -70,7 +71,7 @@ class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 COLUMNS = LutRow.__struct_fields__
 
-UNITS = {
+_UNITS = {
     "in_frames": "frames",
     "in_height": "pixels",
     "in_width": "pixels",
@@ -88,13 +89,12 @@ UNITS = {
     "macs": "multiply-adds for one clip",
     "bytes_moved": "bytes for one clip",
     "count": "measurements",
-    "latency_ms": "ms for one clip",
-    "mean_ms": "ms for one clip",
+    "latency_ms": "ms",
+    "mean_ms": "ms",
     "variance_ms2": "ms^2",
-    "low_ms": "ms for one clip",
-    "high_ms": "ms for one clip",
+    "low_ms": "ms",
+    "high_ms": "ms",
 }
-"""What the numbers of a row are counted in; goes into every header that has room for it."""
 
 
 class LookupTable(msgspec.Struct, frozen=True):
@@ -104,15 +104,38 @@ class LookupTable(msgspec.Struct, frozen=True):
     fingerprint: dict[str, str]
     rows: tuple[LutRow, ...]
 
+    @property
+    def batch(self) -> str:
+        """The clips of one pass."""
+        return self.fingerprint.get("batch", "1")
+
+    @property
+    def dtype(self) -> str:
+        """What the device computes with."""
+        return self.fingerprint.get("dtype", "float32")
+
+    @property
+    def units(self) -> dict[str, str]:
+        """What the numbers of a row are counted in; goes into every header that has room for it."""
+        clips = "one clip" if self.batch == "1" else f"{self.batch} clips in one pass"
+        return {name: f"ms for {clips}" if unit == "ms" else unit for name, unit in _UNITS.items()}
+
 
 def lookup_table(store: LatencyStore, digest: str) -> LookupTable:
-    """The table of a device in ``store``: a row for each distinct layer call.
+    """The table of a device in ``store``: a row for each distinct layer call that was stamped undisturbed.
 
     Raises:
-        UserError: the store holds nothing of that device.
+        UserError: the store holds nothing of that device, or nothing undisturbed.
     """
     device = store.device(digest)
-    groups = store.rows(digest).groupby(list(CALL_COLUMNS), sort=True)["latency_ms"]
+    stamped = store.rows(digest)
+    undisturbed = stamped[stamped["passes"] > 0]
+    if undisturbed.empty:
+        raise UserError(
+            f"expected undisturbed latencies of the device {digest} in {store.path}, but other work "
+            f"disturbed every pass that was profiled; run `tvnsearch profile` again when that is over"
+        )
+    groups = undisturbed.groupby(list(CALL_COLUMNS), sort=True)["latency_ms"]
     rows = [LutRow(*_plain(columns), **_figures(latencies_ms.tolist())) for columns, latencies_ms in groups]
     return LookupTable(digest, device.fingerprint, tuple(rows))
 
@@ -127,9 +150,12 @@ def block_rows(profiles: Iterable[StoredProfile]) -> tuple[LutRow, ...]:
     """A row for each distinct inverted residual in the profiled networks, its calls' latencies added up.
 
     Formats whose unit is the block need them; in a table they would be counted twice beside their calls.
+    Networks without an undisturbed pass are left out.
     """
     latencies_ms: dict[LayerCall, list[float]] = {}
     for profile in profiles:
+        if not profile.network.samples:
+            continue
         for block, positions in inverted_residuals(trace(profile.genome, profile.classes)):
             block_ms = sum(profile.latencies_ms[position] for position in positions)
             latencies_ms.setdefault(block, []).append(block_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cli.compose import DeviceLatency
 from latency_db import LatencyStore
 from predictors import predictor_path
-from predictors.fit import fit_predictor
+from predictors.fit import fit_from_store
 from tests.genome.test_zoo import RELEASED
-from tests.predictors.synthetic_device import profiles
-from tvnsearch.devices import LayerProfile, Meter, fingerprint_digest, open_device
+from tests.predictors.synthetic_device import profiles, store_profiles
+from tvnsearch.devices import Meter, open_device
+from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.genome.zoo.peers import PEERS
 
 
@@ -96,14 +99,9 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("profiled") / "latency.sqlite"
     with Meter(open_device("cpu")) as meter:
         fingerprint = meter.fingerprint
-    made_up = profiles(30, seed=1)
-    first = made_up[0]
-    spreads_ms = (0.0,) * len(first.latencies_ms)
     with LatencyStore(path) as store:
-        session = store.start_session(fingerprint, "digits", seed=1, max_ms=50.0)
-        profile = LayerProfile(first.latencies_ms, spreads_ms, 9, 0, first.network)
-        store.add_profile(session, 0, first.genome, first.classes, profile, seconds=1.0)
-    fit_predictor(made_up, fingerprint).save(predictor_path(path, fingerprint_digest(fingerprint)))
+        digest = store_profiles(store, fingerprint, profiles(30, seed=1))
+        fit_from_store(store, digest).save(predictor_path(path, digest))
     return path
 
 
@@ -174,6 +172,47 @@ def test_predict_explains_what_would_save_most(profiled: Path) -> None:
     assert told[1] == f"{report['hints'][0]['change']} saves {saved_ms[0]:.2f} ms and keeps the budget"
 
 
+def test_predict_says_what_breaks_a_budget(profiled: Path) -> None:
+    [report] = run_json("predict", "tvn-1", "--max-ms", 1, "--db", profiled)
+    gone = report["over_budget"]
+    left_ms = report["latency_ms"] - sum(layer["latency_ms"] for layer in gone)
+    assert left_ms <= 1 < left_ms + gone[-1]["latency_ms"]
+    assert gone[0]["latency_ms"] == max(layer["latency_ms"] for layer in report["layers"])
+    [verdict] = [
+        line
+        for line in run("predict", "tvn-1", "--max-ms", 1, "--db", profiled).stdout.splitlines()
+        if line.startswith("- ")
+    ]
+    assert verdict.startswith(f"- {report['latency_ms'] - 1:.2f} ms over 1 ms; ")
+    assert all(layer["name"] in verdict for layer in gone)
+    [kept] = run_json("predict", "tvn-1", "--max-ms", 1e6, "--db", profiled)
+    assert kept["over_budget"] == []
+    assert "ms under 1e+06 ms" in run("predict", "tvn-1", "--max-ms", 1e6, "--db", profiled).stdout
+
+
+def test_a_search_keeps_to_the_level_that_was_asked_for(profiled: Path) -> None:
+    bounds = []
+    for level in (0.99, 0.8):
+        with DeviceLatency.open(open_device("cpu"), profiled, 10, level=level) as latency:
+            bounds += latency.estimate([load_zoo("tvn-1")])
+    assert bounds[0].lower_ms < bounds[1].lower_ms < bounds[1].upper_ms < bounds[0].upper_ms
+
+
+def test_predictions_follow_the_tables(profiled: Path, tmp_path: Path) -> None:
+    with Meter(open_device("cpu")) as meter:
+        fingerprint, digest = meter.fingerprint, meter.digest
+    db = tmp_path / "latency.sqlite"
+    shutil.copy(profiled, db)
+    shutil.copy(predictor_path(profiled, digest), predictor_path(db, digest))
+    [before] = run_json("predict", "tvn-1", "--db", db)
+    with LatencyStore(db) as store:
+        store_profiles(store, fingerprint, profiles(30, seed=2))
+    first, second = (run("predict", "tvn-1", "--db", db, "--json") for _ in range(2))
+    assert f"{digest}: its tables have changed since" in first.stderr
+    assert not second.stderr
+    assert json.loads(first.stdout) == json.loads(second.stdout) != [before]
+
+
 def test_bounds_are_narrower_at_a_lower_level(profiled: Path) -> None:
     [sure], [less_sure] = (
         run_json("predict", "tvn-1", "--level", level, "--db", profiled) for level in (0.99, 0.8)
@@ -227,6 +266,27 @@ def test_show_draws_a_picture(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[object], said: str) -> None:
     assert said in refused(*arguments)
+
+
+def test_a_database_that_is_not_there_is_one_line_and_is_not_made(tmp_path: Path) -> None:
+    typo = tmp_path / "latncy.sqlite"
+    for command in (
+        ("fit",),
+        ("predict", "tvn-1"),
+        ("lut", "show"),
+        ("lut", "show", "--table", "phone"),
+        ("lut", "export"),
+    ):
+        said = refused(*command, "--db", typo)
+        assert str(typo) in said
+        assert "there is none" in said
+        assert not typo.exists()
+
+
+def test_a_database_that_cannot_be_there_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for command in (("profile", "--minutes", 0.05), ("fit",), ("db", "list"), ("lut", "show")):
+        assert str(tmp_path / "file") in refused(*command, "--db", tmp_path / "file" / "latency.sqlite")
 
 
 def test_clips_that_are_not_there_are_one_line(profiled: Path, tmp_path: Path) -> None:

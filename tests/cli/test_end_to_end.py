@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class World:
 
 SEARCH = (
     "evolve", "--max-ms", 30, "--max-params", "1M", "--space", "space.toml", "--data", "clips",
-    "--strategy", "ageing", "--max-mb", 4, "--db", "l.sqlite", "--run", "run",
+    "--strategy", "ageing", "--max-mb", 4, "--level", 0.95, "--db", "l.sqlite", "--run", "run",
     "--population", 3, "--tournament", 2, "--trainings", 5, "--iterations", 12,
 )  # fmt: skip
 
@@ -141,7 +142,9 @@ def test_the_lookup_table_holds_every_distinct_call(world: World, profiled: Any)
     lines = (world.folder / "table.csv").read_text().splitlines()
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     assert len(rows) == told["rows"]
-    assert sum(int(row["count"]) for row in rows) == profiled["rows"]
+    with closing(sqlite3.connect(world.folder / "l.sqlite")) as connection:
+        [(undisturbed,)] = connection.execute("SELECT count(*) FROM layer_calls WHERE passes > 0")
+    assert sum(int(row["count"]) for row in rows) == undisturbed <= profiled["rows"]
     assert world.json("lut", "export", "--db", "l.sqlite", "--format", "json", "--out", "t.json")[
         "rows"
     ] == len(rows)
@@ -166,7 +169,7 @@ def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) ->
     assert world.json("status", "run") == found
     assert world.json("resume", "run")["winner"] == found["winner"]
     plan = json.loads(world.rows("SELECT json FROM plan")[0][0])
-    assert (plan["strategy"], plan["budget"]["max_mb"]) == ("ageing", 4.0)
+    assert (plan["strategy"], plan["budget"]["max_mb"], plan["setup"]["level"]) == ("ageing", 4.0, 0.95)
     shown = world.run("status", "run")
     assert "budget 30 ms" in shown
     assert "chance is 12.5 %" in shown

@@ -12,11 +12,11 @@ import pytest
 from latency_db import LatencyStore
 from latency_db.lut import read_table
 from predictors import predictor_path
-from predictors.fit import fit_predictor
+from predictors.fit import fit_from_store
 from tests.cli.test_commands import refused, run, run_json
 from tests.latency_db.fakes import FINGERPRINT
-from tests.predictors.synthetic_device import CLASSES, call_ms, profiles
-from tvnsearch.devices import LayerProfile, fingerprint_digest
+from tests.predictors.synthetic_device import call_ms, profiles, store_profiles
+from tvnsearch.devices import Meter, fingerprint_digest, open_device
 
 DIGEST = fingerprint_digest(FINGERPRINT)
 
@@ -25,14 +25,9 @@ DIGEST = fingerprint_digest(FINGERPRINT)
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty networks of a synthetic device, and its predictor."""
     path = tmp_path_factory.mktemp("lut") / "latency.sqlite"
-    known = profiles(60, seed=1)
     with LatencyStore(path) as store:
-        session = store.start_session(FINGERPRINT, "digits", 0, 50.0)
-        for index, profile in enumerate(known):
-            latencies_ms = profile.latencies_ms
-            layers = LayerProfile(latencies_ms, tuple(0.0 for _ in latencies_ms), 9, 0, profile.network)
-            store.add_profile(session, index, profile.genome, CLASSES, layers, 1.0)
-    fit_predictor(known, FINGERPRINT).save(predictor_path(path, DIGEST))
+        digest = store_profiles(store, FINGERPRINT, profiles(60, seed=1))
+        fit_from_store(store, digest).save(predictor_path(path, digest))
     return path
 
 
@@ -163,3 +158,19 @@ def test_malformed_and_unknown_tables_are_one_line(database: Path, tmp_path: Pat
     grid = tmp_path / "grid.toml"
     grid.write_text(GRID)
     assert "was imported" in refused("lut", "export", "--table", "tiny", "--grid", grid, "--db", database)
+
+
+def test_the_table_of_a_device_that_runs_batches_is_found_by_its_options(tmp_path: Path) -> None:
+    database, out = tmp_path / "latency.sqlite", tmp_path / "table.csv"
+    with Meter(open_device("cpu", dtype="bfloat16", batch=2)) as meter:
+        fingerprint = meter.fingerprint
+    with LatencyStore(database) as store:
+        digest = store_profiles(store, fingerprint, profiles(1, seed=1))
+    options = ("--dtype", "bfloat16", "--batch", 2, "--db", database)
+    assert run_json("lut", "show", *options)["device"] == digest
+    assert "ms of 2 clips" in run("lut", "show", *options).stdout
+    assert run_json("lut", "export", *options, "--out", out)["device"] == digest
+    assert "ms for 2 clips in one pass" in out.read_text()
+    assert "another device" in refused("lut", "show", "--db", database)
+    said = refused("lut", "export", *options, "--format", "tinynas", "--out", out)
+    assert "2 clip(s) in bfloat16" in said

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tvnsearch.devices import Device, open_device
-from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS, load_backend
+from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS, backends_of, load_backend
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, trace
 from tvnsearch.genome.layers import SpatialConv, SqueezeExcite, TemporalPool
@@ -35,3 +35,8 @@ def test_a_backend_stamps_each_layer_call_once(backend):
 def test_a_backend_of_another_device_is_one_sentence():
     with pytest.raises(UserError, match="cuda-graph runs on cuda only; say --backend eager"):
         open_device("cpu", backend="cuda-graph")
+
+
+def test_a_backend_is_there_where_one_of_its_devices_is():
+    assert backends_of(["cpu"]) == ["eager"]
+    assert backends_of(["cpu", "cuda"]) == backends_of(["cuda"]) == ["eager", "cuda-graph"]

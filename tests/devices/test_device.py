@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvnsearch.devices import Device, fingerprint_digest, open_device
+from tvnsearch.devices import fingerprint as fingerprint_module
+from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.errors import UserError
 
 
@@ -54,3 +56,11 @@ def test_the_digest_is_the_fingerprints_content_in_any_order(fingerprint, rng):
 def test_asking_for_a_device_and_a_store_imports_no_torch():
     code = "import sys, latency_db, tvnsearch.devices; assert not {'torch', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_networks_that_are_deployed_otherwise_make_another_device(monkeypatch):
+    before = fingerprint(Device("cpu"))
+    monkeypatch.setattr(fingerprint_module, "DEPLOYMENT", fingerprint_module.DEPLOYMENT + 1)
+    after = fingerprint(Device("cpu"))
+    assert fingerprint_digest(before) != fingerprint_digest(after)
+    assert {key for key in after if after[key] != before[key]} == {"deployment"}

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from tvnsearch.devices import Device, Meter, fingerprint_digest, open_device
 from tvnsearch.devices import meter as meter_module
+from tvnsearch.devices.reference import reference_path
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
+from tvnsearch.network.deploy import DEPLOYMENT
 from tvnsearch.workers import WorkerFailedError
 
 
@@ -34,6 +37,18 @@ def test_networks_are_measured_in_their_order(meter):
 
 def test_nothing_to_measure_is_nothing_measured(meter):
     assert meter.measure([]) == []
+
+
+def test_a_process_leaves_one_copy_however_often_it_measures():
+    with Meter(open_device("cpu"), classes=10) as one:
+        path = reference_path(one.digest)
+        one.measure([SMALL], max_seconds=0.2)
+        first = msgspec.json.decode(path.read_bytes())["copies"]
+        one.measure([SMALL], max_seconds=0.2)
+        again = msgspec.json.decode(path.read_bytes())["copies"]
+    assert len(again) == len(first)
+    assert again[-1]["process"] == first[-1]["process"]
+    assert again[-1]["read_at"] > first[-1]["read_at"]
 
 
 def test_a_profile_has_a_latency_for_each_layer_call(meter):
@@ -67,6 +82,7 @@ def test_the_fingerprint_is_that_of_the_worker(meter):
     assert fingerprint["device"] == "cpu"
     assert fingerprint["threads"] == "1"
     assert fingerprint["allocator"] == "pinned"
+    assert fingerprint["deployment"] == str(DEPLOYMENT)
     assert {"processor", "cores", "torch", "onednn", "governor", "backend", "dtype", "batch"} <= set(
         fingerprint
     )

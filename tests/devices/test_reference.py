@@ -38,16 +38,24 @@ def test_a_reading_of_yesterday_is_forgotten(monkeypatch):
 def test_the_usual_best_copy_is_that_of_the_tenth_process_of_a_hundred():
     assert best_copy_ns("abc") is None
     for number in range(101):
-        keep_copy_ns("abc", 1000 + number)
+        keep_copy_ns("abc", f"process {number}", 1000 + number)
     assert best_copy_ns("abc") == pytest.approx(1011, abs=1)
-    for _ in range(KEPT_COPIES):
-        keep_copy_ns("abc", 5000)
+    for number in range(KEPT_COPIES):
+        keep_copy_ns("abc", f"slow process {number}", 5000)
     assert best_copy_ns("abc") == 5000
+
+
+def test_a_process_that_goes_on_for_hours_in_a_slow_phase_is_one_of_many():
+    for number in range(10):
+        keep_copy_ns("abc", f"process {number}", 1000)
+    for _ in range(KEPT_COPIES):
+        keep_copy_ns("abc", "search", 5000)
+    assert best_copy_ns("abc") == 1000
 
 
 def test_copies_and_the_yardstick_do_not_push_each_other_out(monkeypatch):
     keep_best_ns("abc", 400)
-    keep_copy_ns("abc", 1000)
+    keep_copy_ns("abc", "process", 1000)
     keep_best_ns("abc", 300)
     assert (known_best_ns("abc"), best_copy_ns("abc")) == (300, 1000)
     now_s = reference.time.time()

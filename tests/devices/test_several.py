@@ -87,6 +87,24 @@ def test_processes_with_quick_memory_count(monkeypatch, slownesses, started, lat
     assert shares[-1] == 1.0
 
 
+def test_the_first_processes_on_a_device_are_held_to_what_later_ones_find(monkeypatch):
+    """On a device that nothing is known of, each process knows the best copy so far: its own at first."""
+    known_ns = []
+
+    class LearningMeters(FakeMeters):
+        def time(self, genomes, max_seconds, half_width_percent):
+            timing = super().time(genomes, max_seconds, half_width_percent)
+            known_ns.append(timing.copy_ns)
+            return replace(timing, best_copy_ns=min(known_ns))
+
+    meters = LearningMeters([1.3, 1.25, 1.0, 1.01, 1.02])
+    monkeypatch.setattr(several, "Meter", meters)
+    (result,) = measure_in_processes(open_device("cpu"), [None], 10)
+    assert meters.started == 5
+    assert result.latency_ms == pytest.approx(10.1)
+    assert result.trusted
+
+
 def test_real_processes_measure_in_turn():
     network = Genome(InputSpec(32, 1), (Block((SpatialConv(16, 3, 2, "relu"),)),))
     shares = []

@@ -115,6 +115,29 @@ def test_inverted_residuals_are_found_in_what_is_executed(mobile, digest):
         assert rows[call].mean_ms == pytest.approx(mean(sums_ms))
 
 
+def disturbed(profile):
+    network = msgspec.structs.replace(profile.network, samples=0)
+    latencies_ms = tuple(1000 * latency_ms for latency_ms in profile.latencies_ms)
+    return msgspec.structs.replace(profile, latencies_ms=latencies_ms, passes=0, network=network)
+
+
+def test_what_was_always_disturbed_is_in_no_table(mobile, digest):
+    table, blocks = lookup_table(mobile, digest), block_rows(mobile.profiles(digest))
+    genome = mobile.profiles(digest)[0].genome
+    session = mobile.start_session(FINGERPRINT, "{}", 0, 50.0)
+    mobile.add_profile(session, 2, genome, 10, disturbed(layer_profile(genome, 10)), 1.0)
+    assert lookup_table(mobile, digest) == table
+    assert block_rows(mobile.profiles(digest)) == blocks
+
+
+def test_a_device_that_was_always_disturbed_has_no_table(store, digest):
+    genome = sample_genome(load_space("digits"), random.Random(3))
+    session = store.start_session(FINGERPRINT, "{}", 0, 50.0)
+    store.add_profile(session, 0, genome, 10, disturbed(layer_profile(genome, 10)), 1.0)
+    with pytest.raises(UserError, match="disturbed every pass"):
+        lookup_table(store, digest)
+
+
 def test_blocks_of_sampled_networks_cover_only_their_own_calls():
     for seed in range(40):
         walked = trace(sample_genome(load_space("mobile"), random.Random(seed)))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from latency_db.lut import FORMATS, LookupTable, export_table, read_table
 from latency_db.lut.blocks import inverted_residual_call
-from latency_db.lut.table import COLUMNS, UNITS, row_of
+from latency_db.lut.table import COLUMNS, row_of
 from latency_db.records import CALL_COLUMNS
 from tests.latency_db.lut_rows import TABLES
 from tvnsearch.errors import UserError
@@ -109,7 +109,26 @@ def test_parquet_names_the_unit_of_each_column(tmp_path):
     export_table(TABLE, tmp_path / "table", "parquet")
     schema = read_schema(tmp_path / "table")
     units = {field.name: field.metadata[b"unit"].decode() for field in schema}
-    assert {name: unit for name, unit in units.items() if unit} == UNITS
+    assert {name: unit for name, unit in units.items() if unit} == TABLE.units
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_table_of_batches_says_so(name, tmp_path):
+    batched = LookupTable("here", {"batch": "4", "dtype": "bfloat16"}, TABLE.rows)
+    export_table(batched, tmp_path / "table", name)
+    assert b"ms for 4 clips in one pass" in (tmp_path / "table").read_bytes()
+    assert b"ms for one clip" not in (tmp_path / "table").read_bytes()
+    read = read_table(tmp_path / "table", name).table
+    assert (read, read.units) == (batched, batched.units)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in LOSSLESS])
+@pytest.mark.parametrize("run", [{"batch": "4"}, {"dtype": "bfloat16"}])
+def test_formats_of_single_clips_in_float32_refuse_others(name, run, tmp_path):
+    with pytest.raises(UserError, match=r"ran \d clip\(s\) in \w+; say --format csv"):
+        export_table(LookupTable("here", run, TABLE.rows), tmp_path / "table", name)
+    plain = LookupTable("here", {"batch": "1", "dtype": "float32"}, TABLE.rows)
+    export_table(plain, tmp_path / "table", name)
 
 
 def test_what_a_format_cannot_express_is_counted_by_type(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -9,13 +10,16 @@ import pytest
 
 from latency_db import profile
 from latency_db.aiming import SEEN_ENOUGH, GenomeSource
-from latency_db.profiler import COMPARED_NETWORKS, Errors
+from latency_db.contents import contents
+from latency_db.profiler import COMPARED_NETWORKS, Errors, has_levelled_off
+from latency_db.remove import remove, session_to_remove
 from latency_db.rough_cost import RoughCost
 from tests.latency_db.fakes import FakeEstimator, FakeLearner, FakeMeter
 from tvnsearch.errors import UserError
-from tvnsearch.genome import trace
+from tvnsearch.genome import genome_id, trace
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import IntRange, SearchSpace, load_space
+from tvnsearch.workers import WorkerDiedError, WorkerFailedError
 
 DIGITS = load_space("digits")
 
@@ -114,6 +118,68 @@ def test_a_network_that_cannot_run_is_passed_over(store):
     assert len(refused) == 2
 
 
+@pytest.mark.parametrize("error", [WorkerFailedError("out of memory"), WorkerDiedError("killed")])
+def test_a_network_that_the_runtime_fails_on_is_passed_over(store, error):
+    meter = FakeMeter()
+    refused = []
+
+    def fail(genome):
+        if len(refused) < 2:
+            refused.append(genome)
+            raise error
+
+    meter.on_profile = fail
+    assert run(store, meter, 0.005).genomes > 0
+    assert len(refused) == 2
+
+
+def test_a_later_run_does_not_begin_with_the_networks_that_ended_the_earlier_one(store):
+    meter = FakeMeter()
+    failed = []
+
+    def fail_after_five(genome):
+        if meter.count >= 5:
+            failed.append(genome)
+            raise WorkerFailedError("out of memory")
+
+    meter.on_profile = fail_after_five
+    for _ in range(3):  # the later ones keep nothing at all
+        with pytest.raises(WorkerFailedError, match="out of memory"):
+            run(store, meter, 60.0)
+    assert len(failed) == len({genome_id(genome) for genome in failed}) == 9
+    assert run(store, FakeMeter(), 0.01).genomes > 5
+
+
+def test_a_network_that_fails_when_it_is_measured_again_is_left_at_that(store, digest):
+    meter = FakeMeter()
+    known, tried = set(), []
+
+    def fail_again(genome):
+        identity = genome_id(genome)
+        if identity in known and len(tried) < 2:
+            tried.append(identity)
+            raise WorkerFailedError("out of memory")
+        known.add(identity)
+
+    meter.on_profile = fail_again
+    result = run(store, meter, 0.04)
+    assert len(set(tried)) == 2
+    assert result.noise_floor_percent is not None
+
+
+def test_what_learning_takes_is_profiling_time(store, digest):
+    class SlowLearner(FakeLearner):
+        def __call__(self, profiles):
+            time.sleep(0.3)
+            return super().__call__(profiles)
+
+    learner = SlowLearner()
+    began = time.monotonic()
+    result = run(store, FakeMeter(), 0.05, learner=learner)
+    assert learner.learnt
+    assert 60 * result.minutes == pytest.approx(time.monotonic() - began, abs=0.4)
+
+
 def test_a_device_on_which_nothing_runs_ends_the_profile(store):
     def refuse(genome):
         raise UserError("too large")
@@ -160,6 +226,18 @@ def test_profiling_ends_when_more_networks_no_longer_help(store, digest):
     assert again.count == 0
     other = run(store, again, 60.0, max_ms=10.0, learner=FakeLearner(error=0.1, gain=0.0))
     assert other.genomes > result.genomes
+
+
+def test_after_a_removal_there_is_more_to_profile(store, digest):
+    learner = FakeLearner(error=0.1, gain=0.0)
+    run(store, FakeMeter(), 0.01)
+    assert run(store, FakeMeter(), 60.0, learner=learner).levelled_off
+    assert has_levelled_off(store, digest, DIGITS, 20.0)
+    remove(store.path, session_to_remove(contents(store.path), 1))
+    assert not has_levelled_off(store, digest, DIGITS, 20.0)
+    meter = FakeMeter()
+    assert run(store, meter, store.minutes(digest) + 0.005).genomes > 0
+    assert meter.count > 0
 
 
 def test_errors_level_off_when_half_as_much_would_have_done():

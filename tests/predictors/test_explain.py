@@ -5,7 +5,7 @@ import random
 import pytest
 
 from predictors import LatencyPredictor, LayerLatency
-from predictors.explain import hints, over_budget
+from predictors.explain import hints, over_budget, smaller_genomes
 from tests.predictors.synthetic_device import CLASSES, network_ms
 from tvnsearch.genome.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import Branches, ContextGate, NonLocal, SpatialConv, SqueezeExcite
@@ -28,6 +28,15 @@ def test_hints_name_the_part_and_both_values(predictor: LatencyPredictor) -> Non
     assert "block 3 layer 1 branch 1.1: 5 -> 3 kernel" in changes
     assert "input: 64 -> 32 pixels" in changes
     assert "input: 4 -> 2 frames" in changes
+
+
+def test_each_hint_is_one_of_the_smaller_genomes(predictor: LatencyPredictor) -> None:
+    changes = list(smaller_genomes(GENOME))
+    smaller = dict(changes)
+    assert len(smaller) == len(changes)
+    for hint in hints(predictor, GENOME, CLASSES):
+        [estimate] = predictor.estimate([smaller[hint.change]], CLASSES)
+        assert estimate.latency_ms == pytest.approx(hint.latency_ms)
 
 
 def test_the_first_hints_save_most_and_truly_save(predictor: LatencyPredictor) -> None:

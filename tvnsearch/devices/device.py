@@ -40,7 +40,7 @@ def open_device(
     """
     if name not in DEVICE_NAMES:
         raise UserError(f"expected the device to be cpu or cuda, but {name!r} came; say --device cpu")
-    if name == "cuda" and not importlib.import_module("torch").cuda.is_available():
+    if name == "cuda" and name not in devices_here():
         raise UserError(
             "expected a GPU for the device cuda, but torch sees none here; "
             "say --device cpu, or install torch with CUDA"
@@ -62,6 +62,12 @@ def open_device(
     if batch < 1:
         raise UserError(f"expected a batch of 1 clip or more, but {batch} came; say --batch 1")
     return Device(name, threads, backend, cast(Literal["float32", "bfloat16"], dtype), batch)
+
+
+def devices_here() -> list[str]:
+    """The names of the devices that this machine has."""
+    has_gpu = importlib.import_module("torch").cuda.is_available()
+    return [name for name in DEVICE_NAMES if name != "cuda" or has_gpu]
 
 
 def usable_cores() -> list[int]:

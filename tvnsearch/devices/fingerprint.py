@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from tvnsearch.devices.device import Device
+from tvnsearch.network.deploy import DEPLOYMENT
 from tvnsearch.workers import PINNED_ALLOCATOR
 
 UNKNOWN = "unknown"
 
 
 def fingerprint(device: Device) -> dict[str, str]:
-    """Processor, threads, backend, libraries and allocator: figures compare only where all are equal."""
+    """Processor, threads, backend, deployment, libraries, allocator: figures compare where all are equal."""
     found = {
         "device": device.name,
         "processor": _processor(device),
@@ -25,6 +26,7 @@ def fingerprint(device: Device) -> dict[str, str]:
         "backend": device.backend,
         "dtype": device.dtype,
         "batch": str(device.batch),
+        "deployment": str(DEPLOYMENT),
         "torch": str(torch.__version__),
         "onednn": _onednn_version(),
         "allocator": _allocator(),

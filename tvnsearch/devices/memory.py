@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from tvnsearch.genome.trace import trace
 
 USABLE_SHARE = 0.8
 """Of the free memory; the rest is for scratch space and for other processes."""
+
+CONTAINER = Path("/sys/fs/cgroup")
+
+_LIBC = ctypes.CDLL(None)
 
 
 def require_memory(genomes: Sequence[Genome], classes: int, device: Device) -> None:
@@ -46,9 +51,11 @@ def _working_bytes(call: LayerCall) -> int:
 
 
 def _free_bytes(device: Device) -> int:
+    """What can still be allocated, what this process has freed and not given back included."""
     if device.name == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
-    return min(_available_bytes(), _left_in_container_bytes())
+        kept_bytes = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0]) + kept_bytes
+    return min(_available_bytes(), _left_in_container_bytes()) + _freed_heap_bytes()
 
 
 def _available_bytes() -> int:
@@ -59,10 +66,29 @@ def _available_bytes() -> int:
 
 
 def _left_in_container_bytes() -> int:
-    group = Path("/sys/fs/cgroup")
+    """Up to the container's limit; files that it has read and could drop do not count as used."""
     try:
-        limit = (group / "memory.max").read_text().strip()
-        used_bytes = int((group / "memory.current").read_text())
+        limit = (CONTAINER / "memory.max").read_text().strip()
+        used_bytes = int((CONTAINER / "memory.current").read_text())
+        counts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
     except OSError:
         return 2**63
-    return 2**63 if limit == "max" else int(limit) - used_bytes
+    return 2**63 if limit == "max" else int(limit) - used_bytes + int(counts.get("inactive_file", 0))
+
+
+class _HeapCounts(ctypes.Structure):
+    """The ``struct mallinfo2`` of glibc 2.33 and later: ten counts, the ninth of bytes that were freed."""
+
+    _fields_ = (
+        ("others", ctypes.c_size_t * 8),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    )
+
+
+def _freed_heap_bytes() -> int:
+    """What the allocator keeps for this process; 0 where it does not tell. Pinned, it keeps all."""
+    if not hasattr(_LIBC, "mallinfo2"):
+        return 0
+    _LIBC.mallinfo2.restype = _HeapCounts
+    return int(_LIBC.mallinfo2().fordblks)

@@ -25,8 +25,9 @@ USUAL_BEST_SHARE = 0.1
 
 
 class Copy(Struct, frozen=True):
-    """The median copy of one process, in ns, and when it was read, in seconds since 1970."""
+    """The median copy of one process, in ns, and when it was last read, in seconds since 1970."""
 
+    process: str
     copy_ns: int
     read_at: float
 
@@ -63,10 +64,15 @@ def best_copy_ns(digest: str) -> int | None:
     return round(quantile(copies_ns, USUAL_BEST_SHARE)) if copies_ns else None
 
 
-def keep_copy_ns(digest: str, copy_ns: int) -> None:
-    """Keep the median copy of a process; where nothing can be written, nothing is kept."""
+def keep_copy_ns(digest: str, process: str, copy_ns: int) -> None:
+    """Keep the median copy of a process; where nothing can be written, nothing is kept.
+
+    It takes the place of what the same ``process``, named as no other is, had before: one that goes on for
+    hours would else push out all others, and a slow phase of its own would be the device's best.
+    """
     reference = _read(digest)
-    copies = (*reference.copies, Copy(copy_ns, time.time()))[-KEPT_COPIES:]
+    others = [copy for copy in reference.copies if copy.process != process]
+    copies = (*others, Copy(process, copy_ns, time.time()))[-KEPT_COPIES:]
     _write(digest, replace(reference, copies=copies))
 
 

@@ -63,15 +63,16 @@ def measure_in_processes(
         UserError: a network does not fit in memory, or a worker died of one twice.
     """
     timings: list[Timing] = []
-    while len(timings) < MOST_PROCESSES and sum(map(_is_quick, timings)) < PROCESSES:
+    wanted = PROCESSES
+    while wanted > 0 and len(timings) < MOST_PROCESSES:
         with Meter(device, classes) as meter:
             timings.append(meter.time(genomes, max_seconds / MOST_PROCESSES, HALF_WIDTH_PERCENT))
-        wanted = PROCESSES - sum(map(_is_quick, timings))
+        wanted = PROCESSES - sum(slowness <= 1 + QUICK_PERCENT / 100 for slowness in _slownesses(timings))
         on_progress(len(timings) / min(len(timings) + wanted, MOST_PROCESSES))
-    counted = sorted(timings, key=_slowness)[:PROCESSES]
-    slowest = max(map(_slowness, counted))
+    ranked = sorted(zip(_slownesses(timings), timings, strict=True), key=lambda pair: pair[0])
+    slownesses, counted = zip(*ranked[:PROCESSES], strict=True)
     rounds = (timing.measurements for timing in counted)
-    return [combined(measurements, slowest) for measurements in zip(*rounds, strict=True)]
+    return [combined(measurements, max(slownesses)) for measurements in zip(*rounds, strict=True)]
 
 
 def combined(measurements: Sequence[Measurement], slowness: float = 1.0) -> Measurement:
@@ -120,11 +121,12 @@ def _is_known(measurement: Measurement) -> bool:
     )
 
 
-def _slowness(timing: Timing) -> float:
-    if timing.copy_ns is None or timing.best_copy_ns is None:
-        return 1.0
-    return timing.copy_ns / timing.best_copy_ns
+def _slownesses(timings: Sequence[Timing]) -> list[float]:
+    """How many times as long as at the device's best a copy took in each.
 
-
-def _is_quick(timing: Timing) -> bool:
-    return _slowness(timing) <= 1 + QUICK_PERCENT / 100
+    All are held to the best that any of them knew: the first on a device knows no better than its own.
+    """
+    known_ns = [timing.best_copy_ns for timing in timings if timing.best_copy_ns is not None]
+    if not known_ns:
+        return [1.0] * len(timings)
+    return [1.0 if timing.copy_ns is None else timing.copy_ns / min(known_ns) for timing in timings]

@@ -13,6 +13,14 @@ from tvnsearch.network.modules import ConvUnit
 
 Module = TypeVar("Module", bound=nn.Module)
 
+DEPLOYMENT = 1
+"""The revision of deployed networks; part of each device's fingerprint.
+
+Raise it with every change by which a genome runs other kernels, or the same ones on other layouts, sizes or
+orders, on any device and backend (here, in :mod:`tvnsearch.network.packing`, in the modules or in
+``tvnsearch.devices.backends``): what was measured before then tells nothing of what is deployed now.
+"""
+
 
 def deployed(network: TinyVideoNetwork) -> TinyVideoNetwork:
     """A copy that computes the same logits in evaluation mode without any BatchNorm."""

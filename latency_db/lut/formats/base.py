@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
-from latency_db.lut.table import COLUMNS, UNITS, LookupTable, LutRow, Origin
+from latency_db.lut.table import COLUMNS, LookupTable, LutRow, Origin
 from latency_db.records import call_columns
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall
@@ -28,7 +28,8 @@ class Format(Struct, frozen=True):
     ``expresses`` says whether a row has a form there that its readers take for what it is. ``keeps`` are the
     columns that survive (all that make up the call do), ``holds`` says in words what rows and units there
     are. ``whole_blocks``: the rows to write are inverted residuals beside layer calls. ``one_batch``: a file
-    is for one batch of images, so all its rows have one number of frames.
+    is for one batch of images, so all its rows have one number of frames. ``float32_clips``: it is of single
+    clips in float32, and could not say otherwise.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Format(Struct, frozen=True):
     expresses: Callable[[LutRow], bool] = lambda row: True
     whole_blocks: bool = False
     one_batch: bool = False
+    float32_clips: bool = False
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +52,7 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True):
     units: dict[str, str]
 
 
-def header_line(table: LookupTable, units: Mapping[str, str] = UNITS) -> str:
+def header_line(table: LookupTable, units: Mapping[str, str]) -> str:
     """The device and the units as a comment that readers of ``#`` comments skip."""
     header = Header(table.device, table.fingerprint, dict(units))
     # What YAML takes for the end of a line, or for no character at all, is written as an escape.

@@ -27,7 +27,7 @@ _MAY_BE_UNKNOWN = ("variance_ms2", "low_ms", "high_ms")
 def write(table: LookupTable) -> bytes:
     """The table as bytes; what is not known is an empty cell."""
     text = io.StringIO()
-    text.write(header_line(table))
+    text.write(header_line(table, table.units))
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(msgspec.structs.astuple(row) for row in table.rows)
@@ -64,4 +64,4 @@ def read(content: bytes, source: str) -> ReadTable:
     return ReadTable(LookupTable(header.device, header.fingerprint, tuple(rows)), {})
 
 
-FORMAT = Format("csv", ".csv", "every row; latencies in ms for one clip", write, read)
+FORMAT = Format("csv", ".csv", "every row; latencies in ms", write, read)

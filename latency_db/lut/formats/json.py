@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from latency_db.lut.formats.base import Format, Header, ReadTable, refuse, text_of
-from latency_db.lut.table import UNITS, LookupTable, LutRow
+from latency_db.lut.table import LookupTable, LutRow
 
 
 class _File(Header, frozen=True, forbid_unknown_fields=True):
@@ -17,7 +17,7 @@ class _File(Header, frozen=True, forbid_unknown_fields=True):
 
 def write(table: LookupTable) -> bytes:
     """The table as bytes: ``{"device": ..., "fingerprint": {...}, "units": {...}, "rows": [...]}``."""
-    header = msgspec.json.encode(Header(table.device, table.fingerprint, UNITS))
+    header = msgspec.json.encode(Header(table.device, table.fingerprint, table.units))
     rows = b",\n".join(msgspec.json.encode(row) for row in table.rows)
     return header.removesuffix(b"}") + b',"rows":[\n' + rows + b"\n]}\n"
 
@@ -58,4 +58,4 @@ def _start_of_row(text: str, number: int) -> int:
     return position
 
 
-FORMAT = Format("json", ".json", "every row; latencies in ms for one clip", write, read)
+FORMAT = Format("json", ".json", "every row; latencies in ms", write, read)

@@ -197,4 +197,5 @@ FORMAT = Format(
     expresses=expresses,
     whole_blocks=True,
     one_batch=True,
+    float32_clips=True,
 )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from latency_db.lut.formats.base import Format, Header, ReadTable, convert_row
-from latency_db.lut.table import COLUMNS, UNITS, LookupTable
+from latency_db.lut.table import COLUMNS, LookupTable
 from tvnsearch.errors import UserError
 
 WORDS = ("type", "mode", "activation", "origin")
@@ -23,8 +23,8 @@ def write(table: LookupTable) -> bytes:
         UserError: PyArrow is not installed.
     """
     arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
-    header = msgspec.json.encode(Header(table.device, table.fingerprint, UNITS))
-    schema = arrow.schema(_fields(arrow), metadata={_KEY: header})
+    header = msgspec.json.encode(Header(table.device, table.fingerprint, table.units))
+    schema = arrow.schema(_fields(arrow, table.units), metadata={_KEY: header})
     content = io.BytesIO()
     columns = arrow.Table.from_pylist([msgspec.to_builtins(row) for row in table.rows], schema)
     parquet.write_table(columns, content)
@@ -57,11 +57,11 @@ def read(content: bytes, source: str) -> ReadTable:
     return ReadTable(LookupTable(header.device, header.fingerprint, tuple(rows)), {})
 
 
-def _fields(arrow: Any) -> list[Any]:
+def _fields(arrow: Any, units: dict[str, str]) -> list[Any]:
     fields = []
     for name in COLUMNS:
         kind = arrow.string() if name in WORDS else arrow.float64() if "_ms" in name else arrow.int64()
-        fields.append(arrow.field(name, kind, metadata={"unit": UNITS.get(name, "")}))
+        fields.append(arrow.field(name, kind, metadata={"unit": units.get(name, "")}))
     return fields
 
 
@@ -75,4 +75,4 @@ def _arrow(module: str) -> Any:
         ) from None
 
 
-FORMAT = Format("parquet", ".parquet", "every row; latencies in ms for one clip", write, read)
+FORMAT = Format("parquet", ".parquet", "every row; latencies in ms", write, read)

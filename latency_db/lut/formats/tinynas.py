@@ -86,4 +86,5 @@ FORMAT = Format(
     read,
     keeps=("latency_ms",),
     expresses=expresses,
+    float32_clips=True,
 )

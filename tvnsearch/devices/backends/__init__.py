@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 BACKENDS = {
@@ -30,6 +30,11 @@ class PreparedNetwork(Protocol):
 
 Prepare = Callable[..., PreparedNetwork]
 """``prepare(genome, classes, device) -> PreparedNetwork``."""
+
+
+def backends_of(devices: Iterable[str]) -> list[str]:
+    """The backends that run on any of ``devices``."""
+    return [name for name, runs_on in DEVICES_OF_BACKENDS.items() if not set(runs_on).isdisjoint(devices)]
 
 
 def load_backend(name: str) -> Prepare:
