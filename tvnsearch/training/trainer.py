@@ -48,6 +48,7 @@ class TrainingResult(Struct, frozen=True):
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
     `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
+    `seconds` is what all of it took, `fitting_seconds` what its iterations did.
     """
 
     fitness: float
@@ -61,6 +62,7 @@ class TrainingResult(Struct, frozen=True):
     precision: Precision = "float32"
     parts: int = 1
     inherited_share: float | None = None
+    fitting_seconds: float = 0.0
 
 
 def train(
@@ -103,7 +105,17 @@ def train(
         writing = checkpoints if team.leads else None
         failed = _fit(fitting, cache, genome.input, writing, name, until_share, on_progress)
     result = TrainingResult(
-        0.0, None, None, None, None, fitting.iterations, 0.0, failed, fitting.precision, fitting.parts
+        fitness=0.0,
+        top1=None,
+        top5=None,
+        mean_average_precision=None,
+        loss=None,
+        iterations=fitting.iterations,
+        seconds=0.0,
+        failed=failed,
+        precision=fitting.precision,
+        parts=fitting.parts,
+        fitting_seconds=fitting.seconds,
     )
     if team.leads:
         if failed is None:
