@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.search.fakes import (
     FakeFitness,
@@ -349,3 +350,20 @@ def test_without_a_fresh_measurement_within_the_budget_there_is_no_winner(tmp_pa
     with Journal.read(tmp_path / "run") as journal:
         assert journal.winner() is None
         assert len(journal.lines()) == len(journal.individuals())
+
+
+def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tmp_path: Path) -> None:
+    clock = Clock()
+    run = tmp_path / "run"
+
+    class Stopped(SlowFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            return replace(super().__call__(worker, request, on_progress), stood_still_seconds=30.0)
+
+    events: list[SearchEvent] = []
+    with Journal.create(run, make_plan(trainings=5)) as journal:
+        run_search(journal, FakeLatency(), Stopped(clock, 50.0), in_process(), events.append, clock)
+        assert set(journal.training_seconds().values()) == {20.0}
+    assert events[-1].workload.busy_share == pytest.approx(20 / 50)

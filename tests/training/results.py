@@ -6,7 +6,7 @@ import msgspec
 
 from tvnsearch.training.trainer import TrainingResult
 
-NO_TIME = {"seconds": 0.0, "fitting_seconds": 0.0}
+NO_TIME = {"seconds": 0.0, "fitting_seconds": 0.0, "stood_still_seconds": 0.0}
 
 
 def without_times(result: TrainingResult) -> TrainingResult:

@@ -65,7 +65,7 @@ def run_search(
 
 
 class _Trained(Struct, frozen=True):
-    """What a training gave, and how long it took."""
+    """What a training gave, and how long a worker was busy with it, short of standing still."""
 
     fitness: Fitness
     seconds: float
@@ -180,7 +180,7 @@ class _Search:
         fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
         if not math.isfinite(fitness.value):
             raise TrainingFailed(f"its fitness is {fitness.value}")
-        return _Trained(fitness, self._clock() - began)
+        return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
 
     def _hear(self, number: int, training: dict[str, Any]) -> None:
         self._standing.hear_now_and_then()

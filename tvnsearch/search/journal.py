@@ -137,7 +137,7 @@ class Journal(JournalFile):
         return {kind: found.get(kind, 0) for kind in get_args(VerdictKind)}
 
     def training_seconds(self) -> dict[int, float]:
-        """The wall-clock time of each training that ended well or is paused, by the individual's number."""
+        """How long each training that ended well or is paused kept a worker busy, by its individual."""
         return {point.number: point.seconds for point in self.points() if point.kind in TOLD}
 
     def failures(self) -> dict[int, str]:
