@@ -206,3 +206,17 @@ def test_a_training_in_two_requests_ends_as_one_in_one(cache, genome, tmp_path):
     assert [result.iterations for result in results] == [1, 3, 9]
     assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
     assert without_times(results[-1]) == without_times(whole)
+
+
+def test_a_training_goes_on_in_its_precision_where_another_one_would_be_chosen(
+    cache, genome, tmp_path, monkeypatch
+):
+    """As on another machine, whose processor multiplies other numbers."""
+    recipe, folder = RECIPES["adamw"], tmp_path / "checkpoints"
+    monkeypatch.setattr("tvnsearch.training.fitting.choose_precision", lambda *asked: "bfloat16")
+    whole = train(genome, cache, recipe, tmp_path / "whole")
+    train(genome, cache, recipe, tmp_path / "parts", checkpoints=Checkpoints(folder), until_share=5 / 9)
+    monkeypatch.setattr("tvnsearch.training.fitting.choose_precision", lambda *asked: "float32")
+    result = train(genome, cache, recipe, tmp_path / "parts", checkpoints=Checkpoints(folder))
+    assert result.precision == whole.precision == "bfloat16"
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()

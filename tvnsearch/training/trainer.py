@@ -205,7 +205,6 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
     decisive = (
         genome,
         fitting.recipe,
-        fitting.precision,
         fitting.team.size,
         dataset.address,
         dataset.classes,
