@@ -24,6 +24,7 @@ from tvnsearch.search import (
     Budget,
     Fitness,
     Journal,
+    MeasurementFailed,
     SearchEvent,
     SearchPlan,
     Winner,
@@ -367,3 +368,21 @@ def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tm
         run_search(journal, FakeLatency(), Stopped(clock, 50.0), in_process(), events.append, clock)
         assert set(journal.training_seconds().values()) == {20.0}
     assert events[-1].workload.busy_share == pytest.approx(20 / 50)
+
+
+def test_where_nothing_can_be_measured_the_reason_is_said(tmp_path: Path) -> None:
+    class Broken(FakeLatency):
+        def measure(self, genome: Genome) -> Measurement:
+            raise MeasurementFailed("libopenvino.so is missing")
+
+    with pytest.raises(UserError, match=r"none of 100 could be measured, .*: libopenvino\.so is missing;"):
+        search(tmp_path / "run", make_plan(), Broken())
+
+
+def test_networks_that_took_longer_are_told_from_those_that_could_not_be_measured(tmp_path: Path) -> None:
+    class Slow(FakeLatency):
+        def measure(self, genome: Genome) -> Measurement:
+            return measurement(1000.0) if super().measure(genome) else measurement(0.0)
+
+    with pytest.raises(UserError, match=r"took longer when measured, and \d+ could not .*: out of memory"):
+        search(tmp_path / "run", make_plan(), Slow())

@@ -182,6 +182,14 @@ class Journal(JournalFile):
         )
         return [candidate_from_row(row) for row in rows]
 
+    def failed_measurements(self) -> list[str]:
+        """Why candidates could not be measured at all, in their order."""
+        rows = self._connection.execute(
+            "SELECT reason FROM candidates WHERE verdict = 'rejected_measured' AND measurement IS NULL "
+            "ORDER BY number"
+        )
+        return [reason for [reason] in rows]
+
     def pending(self) -> list[Candidate]:
         """The candidates that were accepted and whose training has not ended, the paused ones left out."""
         rows = self._connection.execute(
