@@ -51,7 +51,7 @@ def start(request: Request, run: Path | None) -> Path:
         return run
     plan = draft(request)
     device = requested_device(request)
-    cache, source = requested_clips(request)
+    cache, source = requested_clips(request, plan.space)
     classes = len(cache.dataset.classes)
     db = database_path(optional_path(request.db))
     with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms) as latency:
