@@ -87,6 +87,6 @@ def test_where_the_longer_training_fails_the_weights_of_the_search_are_handed_ov
 def test_where_the_winner_cannot_be_scored_that_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    with pytest.raises(UserError, match="expected to score the winner of .* the same command tries again"):
+    with pytest.raises(UserError, match=r"expected to score the winner of .* the same command tries again"):
         handed_over(tmp_path, {"train": error, "evaluate": error}, monkeypatch)
     assert final_scores(tmp_path) is None
