@@ -13,6 +13,7 @@ from tvnsearch.search.board import Workload
 from tvnsearch.search.individual import (
     TOLD,
     Candidate,
+    Control,
     CurvePoint,
     Finalist,
     Individual,
@@ -77,6 +78,14 @@ class Journal(JournalFile):
                 "INSERT INTO points (number, fitness, seconds, kind, trainings) "
                 "SELECT ?, ?, ?, ?, COUNT(*) FROM trainings",
                 (point.number, to_json(point.fitness), point.seconds, point.kind),
+            )
+
+    def record_control(self, control: Control, elapsed_seconds: float) -> None:
+        """Add what an individual that inherited weights comes to from scratch."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO controls (number, fitness, next_number) VALUES (?, ?, ?)",
+                (control.number, control.fitness, control.next_number),
             )
 
     def record_line(self, text: str, elapsed_seconds: float) -> None:
@@ -230,6 +239,11 @@ class Journal(JournalFile):
             CurvePoint(number, msgspec.json.decode(fitness, type=Fitness), seconds, kind)
             for number, fitness, seconds, kind in rows
         ]
+
+    def controls(self) -> list[Control]:
+        """All trainings from scratch of individuals that inherited weights, in order."""
+        rows = self._connection.execute("SELECT number, fitness, next_number FROM controls ORDER BY sequence")
+        return [Control(*row) for row in rows]
 
     def winner(self) -> Winner | None:
         """The latest winner, if one was chosen."""
