@@ -136,9 +136,10 @@ class TrainedFitness:
             WorkerDiedError: the worker died.
         """
         recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
-        params: dict[str, Any] = {"until_share": request.until_share}
-        if request.checkpoints is not None:
-            params["checkpoints"] = str(request.checkpoints)
+        params: dict[str, Any] = {
+            "until_share": request.until_share,
+            "checkpoints": str(request.checkpoints),
+        }
         if request.origin is not None:
             params["parent"] = {
                 "genome": msgspec.to_builtins(request.origin.genome),

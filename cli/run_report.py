@@ -15,7 +15,10 @@ from tvnsearch.search.status import summarise
 
 
 class FinalScores(Struct, frozen=True):
-    """The winner on the clips that neither the search nor any training saw."""
+    """The winner on the clips that neither the search nor any training saw.
+
+    ``at_full_length`` says that it is handed over as a finalist, with the weights of its whole training.
+    """
 
     number: int
     clips: int
@@ -25,6 +28,7 @@ class FinalScores(Struct, frozen=True):
     mean_average_precision: float | None
     training_seconds: float
     max_relative_error: float | None
+    at_full_length: bool = False
 
 
 def winner_folder(run: Path) -> Path:

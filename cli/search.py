@@ -30,13 +30,13 @@ def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:
 
 
 def _search(journal: Journal, workforce: Workforce) -> None:
-    run, plan = journal.run, journal.plan
+    plan = journal.plan
     with open_bench(journal, workforce, plan.seconds_per_training) as bench:
         with SearchView(plan.budget.max_ms, plan.minutes) as view:
             winner = run_search(journal, bench.latency, bench.fitness, bench.executor, view.show)
         if winner is None:
             raise UserError(_why_no_winner(journal))
-        hand_over(run, winner, bench.request, bench.dataset, bench.fitness, bench.executor)
+        hand_over(journal, winner, bench.request, bench.dataset, bench.fitness, bench.executor)
 
 
 def _why_no_winner(journal: Journal) -> str:

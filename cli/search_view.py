@@ -87,7 +87,10 @@ def front_table(front: tuple[FrontPoint, ...], max_ms: float) -> Table:
         table.add_column(column, justify="right")
     for point in shown:
         table.add_row(
-            str(point.number), f"{point.fitness:.3f}", f"{point.latency_ms:.2f}", count(point.params)
+            str(point.number),
+            f"{point.fitness:.3f}{' foretold' if point.stopped else ''}",
+            f"{point.latency_ms:.2f}",
+            count(point.params),
         )
     return table
 

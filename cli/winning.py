@@ -17,30 +17,36 @@ from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.individual import Finalist, Individual, Winner
+from tvnsearch.search.journal import Journal
 from tvnsearch.search.protocols import TrainingFailed
-from tvnsearch.search.run_folder import finalist_weights_path, weights_path
+from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.workers import WorkerDiedError
 
 
 def hand_over(
-    run: Path,
+    journal: Journal,
     winner: Winner,
     request: Request,
     dataset: Dataset,
     fitness: TrainedFitness,
     executor: Executor,
 ) -> None:
-    """Write the winner's folder, unless this winner's is there.
+    """Write the winner's folder, unless this winner's is there; a finalist is handed over as such.
 
-    Where the search was cut to the user's minutes the winner is trained longer first.
+    Where the search was cut to the user's minutes the winner is trained longer first; interrupted, that goes
+    on from its checkpoint.
 
     Raises:
         UserError: the weights cannot be scored on this machine.
     """
-    number = winner.individual.number
+    run, number = journal.run, winner.individual.number
+    finalist = next((one for one in journal.finalists() if one.individual.number == number), None)
     scores = final_scores(run)
-    if scores is not None and scores.number == number:
+    if scores is not None and (scores.number, scores.at_full_length) == (number, finalist is not None):
+        return
+    if finalist is not None:
+        hand_over_finalist(run, finalist, dataset, fitness, executor)
         return
     winner_folder(run).mkdir(exist_ok=True)
     if request.minutes is None:
@@ -49,6 +55,7 @@ def hand_over(
     else:
         seconds = _train_longer(run, winner, request, request.minutes, fitness, executor)
     _write_files(run, winner.individual, seconds, dataset, fitness, executor)
+    drop_checkpoint(_checkpoints(run, number))
 
 
 def hand_over_finalist(
@@ -57,11 +64,17 @@ def hand_over_finalist(
     """Write the winner's folder with a finalist in it, trained at full length."""
     winner_folder(run).mkdir(exist_ok=True)
     shutil.copyfile(finalist_weights_path(run, finalist.individual.number), _weights(run))
-    _write_files(run, finalist.individual, finalist.fitness.seconds, dataset, fitness, executor)
+    _write_files(
+        run, finalist.individual, finalist.fitness.seconds, dataset, fitness, executor, at_full_length=True
+    )
 
 
 def _weights(run: Path) -> Path:
     return winner_folder(run) / "weights.safetensors"
+
+
+def _checkpoints(run: Path, number: int) -> Path:
+    return run / "winner-checkpoints" / str(number)
 
 
 def _write_files(
@@ -71,6 +84,7 @@ def _write_files(
     dataset: Dataset,
     fitness: TrainedFitness,
     executor: Executor,
+    at_full_length: bool = False,
 ) -> None:
     """Score the weights in the winner's folder on unseen clips, and write all that goes with them."""
     folder, genome = winner_folder(run), individual.genome
@@ -97,6 +111,7 @@ def _write_files(
         mean_average_precision=test.mean_average_precision,
         training_seconds=training_seconds,
         max_relative_error=relative_error,
+        at_full_length=at_full_length,
     )
     part = folder / "scores.json.part"
     part.write_bytes(msgspec.json.format(msgspec.json.encode(final), indent=1))
@@ -119,6 +134,7 @@ def _train_longer(
                 recipe,
                 weights,
                 lambda state: bar.update(state["share"], f"loss {state['loss']:.2f}"),
+                {"checkpoints": str(_checkpoints(run, winner.individual.number))},
             ).result()
     except (TrainingFailed, WorkerDiedError) as error:
         say(f"the longer training failed ({error}): the weights of the search are handed over")

@@ -54,12 +54,20 @@ def pick(
                 f"{picked.ci_low_ms:.2f} to {picked.ci_high_ms:.2f}",
                 count(picked.params),
                 f"{2 * picked.macs / 1e9:.3f}",
-                f"{picked.fitness:.3f}",
+                f"{picked.fitness:.3f}{' foretold' if picked.stopped else ''}",
                 "-" if picked.top1 is None else f"{100 * picked.top1:.1f} %",
                 "kept" if answer.weights else "dropped",
             ]
         ],
     )
+    if picked.stopped:
+        out.print(
+            f"individual {picked.number} is paused: its fitness is foretold, its weights have reached "
+            f"{picked.reached:.3f}; `tvnsearch finalists {run}` trains the best of the run whole",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     for device, estimate in picked.predicted_elsewhere.items():
         out.print(
             predicted_line(device, to_builtins(estimate)), highlight=False, markup=False, soft_wrap=True

@@ -16,13 +16,13 @@ from cli.compose import TrainedFitness
 from cli.run_report import final_scores, winner_folder
 from cli.winning import hand_over
 from tests.cli.test_planning import REQUEST
-from tests.search.fakes import NoProcess, make_individual, measurement
+from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.network.build import build_network
-from tvnsearch.search import Winner, weights_path
+from tvnsearch.search import Journal, Winner, weights_path
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
@@ -64,7 +64,8 @@ def handed_over(run: Path, failures: Mapping[str, Exception], monkeypatch: pytes
         return Failing(failures)
 
     request = msgspec.structs.replace(REQUEST, minutes=1.0)
-    hand_over(run, winner, request, dataset, fitness, SerialExecutor(start))
+    with Journal.create(run, make_plan()) as journal:
+        hand_over(journal, winner, request, dataset, fitness, SerialExecutor(start))
     return winner
 
 

@@ -53,3 +53,18 @@ def test_an_unknown_strategy_and_an_empty_budget_are_one_line(tmp_path: Path) ->
     assert "tournament, ageing, random, pareto, but got 'annealing'" in sentence
     assert "--max-mb" in refused("evolve", "--max-ms", 50, "--max-mb", 0, "--run", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_fitness_of_a_paused_network_is_shown_as_foretold(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with Journal.create(run, make_plan(early_stopping=True, iterations=90)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
+        budgets_ms = [one.measurement.ci_high_ms for one in journal.individuals()]
+    max_ms = next(ms for ms in budgets_ms if pick(run, Budget(ms)).picked.stopped)
+    picked = pick(run, Budget(max_ms)).picked
+    shown = command("pick", run, "--max-ms", max_ms).stdout
+    assert f"individual {picked.number} is paused: its fitness is foretold" in shown
+    assert f"have reached {picked.reached:.3f};" in shown
+    assert run_json("pick", run, "--max-ms", max_ms)["picked"]["stopped"]
+    assert "foretold" not in command("pick", run, "--max-ms", 2).stdout
+    assert "foretold" in command("status", run).stdout

@@ -117,6 +117,33 @@ class FakeFitness:
         return fitness(kinds + Random(f"{identity} {request.seed}").random())
 
 
+STEPS = 10
+
+
+class SteppingFitness(FakeFitness):
+    """Trains in steps, as many in a whole training as there are `STEPS`, and goes on after those it has done.
+
+    Before each step the hook hears of it, and may end the training.
+    """
+
+    def __init__(self, hook: Hook = nothing) -> None:
+        super().__init__(fails=False)
+        self.steps: list[tuple[int, int]] = []
+        self._step_hook = hook
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        checkpoint = request.checkpoints / "steps"
+        request.checkpoints.mkdir(parents=True, exist_ok=True)
+        done = int(checkpoint.read_text()) if checkpoint.is_file() else 0
+        for step in range(done, round(STEPS * request.until_share)):
+            self._step_hook("step", request.genome)
+            self.steps.append((request.number, step))
+            checkpoint.write_text(str(step + 1))
+        return super().__call__(worker, request, on_progress)
+
+
 class NoProcess:
     """A worker for fitness functions that train in the thread that they are called in."""
 

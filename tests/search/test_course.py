@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
+from tests.search.fakes import (
+    STEPS,
+    FakeFitness,
+    FakeLatency,
+    SteppingFitness,
+    decisions,
+    in_process,
+    make_plan,
+    measurement,
+)
 from tests.search.simulated import SimulatedExecutor
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import (
     Fitness,
     Journal,
     SearchPlan,
+    TrainingFailed,
     TrainingRequest,
     run_search,
     summarise,
@@ -25,6 +41,7 @@ from tvnsearch.search.acceleration.early_stopping import MOST_PAUSED
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.strategies import make_strategy
+from tvnsearch.workers import WorkerDiedError
 
 
 class HeirFitness(FakeFitness):
@@ -231,7 +248,6 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
         def __call__(
             self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
         ) -> Fitness:
-            assert request.checkpoints is not None
             request.checkpoints.mkdir(parents=True, exist_ok=True)
             return super().__call__(worker, request, on_progress)
 
@@ -240,6 +256,36 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
     paused = {number for number, kinds in points_of(tmp_path / "run").items() if kinds[-1] == "paused"}
     assert left <= paused
     assert len(left) == min(MOST_PAUSED, len(paused))
+
+
+@pytest.mark.parametrize("plan", [make_plan(trainings=8), replace(EARLY, trainings=20, inherit=True)])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, WorkerDiedError])
+def test_a_training_that_was_cut_off_goes_on_where_it_was(
+    tmp_path: Path, plan: SearchPlan, failure: type[BaseException]
+) -> None:
+    """Whether the whole search was stopped, or only its worker died."""
+    run, cut_off, steps = tmp_path / "run", list[int](), 0
+
+    def hook(step: str, genome: Genome) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 14 == 0:
+            cut_off.append(steps)
+            raise failure
+
+    trainer = SteppingFitness(hook)
+    Journal.create(run, plan).close()
+    winner = None
+    while winner is None:
+        with Journal.open(run) as journal, suppress(KeyboardInterrupt):
+            winner = run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+    assert len(cut_off) > 5
+    assert len(trainer.steps) == len(set(trainer.steps)), "what was trained already was trained again"
+    with Journal.read(run) as journal:
+        whole = {one.number for one in journal.individuals() if not one.fitness.stopped}
+        assert len(journal.individuals()) == plan.trainings
+    assert {number for number, step in trainer.steps if step == STEPS - 1} == whole
+    assert not {path.name for path in (run / "checkpoints").iterdir()} & {str(number) for number in whole}
 
 
 def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(
@@ -263,6 +309,32 @@ def test_several_workers_stop_trainings_early_as_well(tmp_path: Path) -> None:
         assert not journal.pending()
     assert executor.most_at_once == 5
     assert summarise(tmp_path / "run").stopped > 5
+
+
+def test_fewer_workers_go_on_with_what_more_of_them_had_begun(tmp_path: Path) -> None:
+    class Killed(SimulatedExecutor):
+        def __init__(self, workers: int, waits: int) -> None:
+            super().__init__(workers)
+            self._waits = waits
+
+        def wait(self, futures: Collection[Future[Any]], timeout_seconds: float) -> None:
+            self._waits -= 1
+            if not self._waits:
+                raise KeyboardInterrupt
+            super().wait(futures, timeout_seconds)
+
+    run, most_cut_off = tmp_path / "run", 0
+    Journal.create(run, EARLY).close()
+    for workers, waits in [(5, 12), (1, 9), (5, 40), (2, 0)]:
+        executor = Killed(workers, waits)
+        with Journal.open(run) as journal, suppress(KeyboardInterrupt):
+            pending = {candidate.number for candidate in journal.pending()}
+            most_cut_off = max(most_cut_off, len(pending & points_of(run).keys()))
+            run_search(journal, FakeLatency(), CurveFitness(), executor, lambda event: None, executor.clock)
+    assert most_cut_off > 1
+    with Journal.read(run) as journal:
+        assert len(journal.individuals()) + len(journal.failures()) == 60
+        assert not journal.pending()
 
 
 @pytest.mark.parametrize("strategy", ["tournament", "ageing", "random", "pareto"])
@@ -320,3 +392,119 @@ def test_a_search_goes_on_as_if_it_had_not_been_stopped(
         asked += [(one.weights.parent.name, one.number, one.until_share) for one in trainer.requests]
     assert decisions(tmp_path / "stopped") == decisions(tmp_path / "whole")
     assert len(asked) == len(set(asked)), "what was trained already was trained again"
+
+
+class OutlierFitness(CurveFitness):
+    """One individual is far ahead at the rung: by that, any other might come out as the best as well."""
+
+    def __init__(self, outlier: int, is_killed: bool) -> None:
+        super().__init__(fails=False)
+        self._outlier = outlier
+        self._is_killed = is_killed
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        scored = super().__call__(worker, request, on_progress)
+        if request.number != self._outlier:
+            return scored
+        if request.until_share == 1 and self._is_killed:
+            raise KeyboardInterrupt
+        return scored if request.until_share == 1 else replace(scored, value=1000.0)
+
+
+def test_a_training_that_was_cut_off_after_its_rung_comes_before_those_that_look_better_by_it(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path / "plain", EARLY, CurveFitness(fails=False))
+    outlier = list(points_of(tmp_path / "plain"))[30]
+    search(tmp_path / "whole", EARLY, OutlierFitness(outlier, is_killed=False))
+    kinds = points_of(tmp_path / "whole")
+    assert kinds[outlier] == ["goes on", "ended"]
+    assert sum("promoted" in others for others in kinds.values()) > 1
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "killed", EARLY, OutlierFitness(outlier, is_killed=True))
+    with Journal.open(tmp_path / "killed") as journal:
+        trainer = OutlierFitness(outlier, is_killed=False)
+        run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+    assert trainer.requests[0].number == outlier
+    assert decisions(tmp_path / "killed") == decisions(tmp_path / "whole")
+
+
+ALL_STAY = replace(EARLY, population=200)
+
+
+class SlowedDown(FakeLatency):
+    """Those of some identities are over the budget when they are measured again."""
+
+    def __init__(self, slower: set[str], known: set[str]) -> None:
+        super().__init__()
+        self._slower, self._known = slower, known
+        self.asked: list[str] = []
+
+    def measure(self, genome: Genome) -> Measurement:
+        identity = genome_id(genome)
+        self.asked.append(identity)
+        is_over = identity in self._known & self._slower
+        self._known.add(identity)
+        return measurement(99.0) if is_over else super().measure(genome)
+
+
+def whole_ids(run: Path) -> set[str]:
+    with Journal.read(run) as journal:
+        return {one.genome_id for one in journal.individuals() if not one.fitness.stopped}
+
+
+def test_a_paused_network_that_would_win_is_trained_to_its_end_first(tmp_path: Path) -> None:
+    """It wins if it is the fittest still, and a run that was killed meanwhile ends alike."""
+    plain = CurveFitness(fails=False)
+    search(tmp_path / "plain", ALL_STAY, plain)
+    slower = whole_ids(tmp_path / "plain")
+    with Journal.create(tmp_path / "run", ALL_STAY) as journal:
+        latency, trainer = SlowedDown(slower, set()), CurveFitness(fails=False)
+        winner = run_search(journal, latency, trainer, in_process(), lambda event: None)
+        rivals = [one for one in journal.individuals() if one.genome_id not in slower]
+    assert winner is not None
+    assert not winner.individual.fitness.stopped
+    assert winner.individual == max(rivals, key=lambda one: one.fitness.value)
+    assert points_of(tmp_path / "run")[winner.individual.number] == ["paused", "promoted", "ended"]
+    assert max(Counter(latency.asked).values()) == 2, "a rival was measured again and again"
+
+    def kill(step: str, genome: Genome) -> None:
+        if step == "train":
+            begun.append(step)
+            if len(begun) > len(plain.requests):
+                raise KeyboardInterrupt
+
+    begun: list[str] = []
+    known: set[str] = set()
+    with Journal.create(tmp_path / "killed", ALL_STAY) as journal, pytest.raises(KeyboardInterrupt):
+        killed = CurveFitness(hook=kill, fails=False)
+        run_search(journal, SlowedDown(slower, known), killed, in_process(), lambda event: None)
+    with Journal.open(tmp_path / "killed") as journal:
+        again, trainer = SlowedDown(slower, known), CurveFitness(fails=False)
+        assert run_search(journal, again, trainer, in_process(), lambda event: None) == winner
+        assert run_search(journal, again, trainer, in_process(), lambda event: None) == winner
+    assert decisions(tmp_path / "killed") == decisions(tmp_path / "run")
+
+
+def test_a_paused_network_that_cannot_be_trained_to_its_end_does_not_win(tmp_path: Path) -> None:
+    plain = CurveFitness(fails=False)
+    search(tmp_path / "plain", ALL_STAY, plain)
+
+    class Failing(CurveFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            if request.until_share == 1 and len(self.requests) >= len(plain.requests):
+                self.requests.append(request)
+                raise TrainingFailed("out of memory")
+            return super().__call__(worker, request, on_progress)
+
+    latency, trainer = SlowedDown(whole_ids(tmp_path / "plain"), set()), Failing(fails=False)
+    Journal.create(tmp_path / "run", ALL_STAY).close()
+    for _ in range(2):
+        with Journal.open(tmp_path / "run") as journal:
+            assert run_search(journal, latency, trainer, in_process(), lambda event: None) is None
+    asked = [(request.number, request.until_share) for request in trainer.requests]
+    assert len(asked) == len(set(asked)) > len(plain.requests)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +18,7 @@ from tests.search.fakes import (
     measurement,
     true_ms,
 )
+from tests.search.simulated import SimulatedExecutor
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
@@ -146,6 +149,26 @@ def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path, monkeypatch: py
     assert winner is not None
     assert len(fitness.trained) == 8
     with Journal.read(tmp_path / "run") as journal:
+        assert "brought nothing new" in journal.lines()[-1]
+
+
+def test_what_waits_for_its_training_in_a_space_that_is_used_up_is_trained_by_who_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(SimulatedExecutor):
+        def wait(self, futures: Collection[Future[Any]], timeout_seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 500)
+    run, plan = tmp_path / "run", make_plan(space=FEW_NETWORKS, trainings=100, budget=Budget(1e6))
+    latency, fitness = FakeLatency(fails=False), FakeFitness(fails=False)
+    with Journal.create(run, plan) as journal, pytest.raises(KeyboardInterrupt):
+        run_search(journal, latency, FakeFitness(fails=False), Killed(workers=9), lambda event: None)
+    with Journal.open(run) as journal:
+        assert len(journal.pending()) == 8
+        assert not any("over the budget" in line for line in journal.lines())
+        run_search(journal, latency, fitness, in_process(), lambda event: None)
+        assert len(journal.individuals()) == len(fitness.trained) == 8
         assert "brought nothing new" in journal.lines()[-1]
 
 

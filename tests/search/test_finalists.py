@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from shutil import copytree
 
 import msgspec
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, in_process, make_plan, measurement
+from tests.search.fakes import (
+    STEPS,
+    FakeFitness,
+    FakeLatency,
+    NoProcess,
+    SteppingFitness,
+    in_process,
+    make_plan,
+    measurement,
+)
 from tvnsearch.devices.measurement import Measurement
+from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import (
+    Budget,
     Finalist,
     Fitness,
     Individual,
     Journal,
     TrainingRequest,
+    Winner,
+    pick,
     run_finalists,
     run_search,
+    summarise,
 )
 from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
@@ -113,13 +128,54 @@ def test_who_is_over_the_budget_now_is_not_trained_and_the_next_takes_its_place(
     assert sum("drops out: measured again it takes 99 ms" in line for line in said) == 2
 
 
-def test_if_none_keeps_the_budget_there_is_no_new_winner(run: Path) -> None:
-    with Journal.read(run) as journal:
-        before = journal.winner()
+def test_if_none_keeps_the_budget_any_more_there_is_no_winner(run: Path) -> None:
+    assert summarise(run).winner is not None
     finalists, _ = hold(run, 2, Moved({individual.genome_id for individual in fittest(run)}))
     assert finalists == []
     with Journal.read(run) as journal:
-        assert journal.winner() == before
+        assert journal.winner() is None
+    assert summarise(run).winner is None
+    with pytest.raises(UserError, match="but none does"):
+        pick(run, Budget(2.0))
+
+
+def test_a_winner_that_is_measured_over_the_budget_wins_no_more(run: Path) -> None:
+    """From that measurement on, also if the finals are interrupted, and the search is gone on with."""
+    with Journal.read(run) as journal:
+        winner = journal.winner()
+    assert winner is not None
+
+    def stop(step: str, genome: Genome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hold(run, 2, Moved({winner.individual.genome_id}), Reversed(stop))
+    assert summarise(run).winner is None
+    assert pick(run, Budget(2.0)).picked.number != winner.individual.number
+    with Journal.open(run) as journal:
+        again = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+    assert again is not None
+    assert again.individual.number != winner.individual.number
+    hold(run, 2)
+    said = summarise(run).winner
+    assert said is not None
+    assert winner.individual.number not in (said.number, pick(run, Budget(2.0)).picked.number)
+
+
+def test_of_the_measurements_of_a_finalist_the_latest_counts(run: Path) -> None:
+    first, second = fittest(run)[:2]
+    with Journal.open(run) as journal:
+        journal.record_winner(Winner(first, measurement(1.1)), 0.0)
+        journal.record_final_measurement(first.number, measurement(1.2))
+        journal.record_final_measurement(second.number, measurement(1.3))
+        assert journal.fresh_measurements() == {
+            first.number: measurement(1.2),
+            second.number: measurement(1.3),
+        }
+        assert journal.winner() == Winner(first, measurement(1.2))
+        journal.record_winner(Winner(second, measurement(1.4)), 0.0)
+        assert journal.fresh_measurements()[second.number] == measurement(1.4)
+        assert journal.winner() == Winner(second, measurement(1.4))
 
 
 @pytest.mark.parametrize("stop", range(8))
@@ -145,6 +201,26 @@ def test_finals_that_are_interrupted_go_on_and_do_nothing_twice(run: Path, stop:
     assert len(steps) == 9
 
 
+def test_a_finalist_whose_training_is_cut_off_goes_on_where_it_was(run: Path) -> None:
+    steps = 0
+
+    def hook(step: str, genome: Genome) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 14 == 0:
+            raise KeyboardInterrupt
+
+    trainer = SteppingFitness(hook)
+    finalists: list[Finalist] = []
+    while not finalists:
+        with suppress(KeyboardInterrupt):
+            finalists, _ = hold(run, 3, fitness=trainer)
+    assert sorted(trainer.steps) == sorted(
+        (one.individual.number, step) for one in finalists for step in range(STEPS)
+    )
+    assert list((run / "finalists" / "checkpoints").iterdir()) == []
+
+
 def test_a_finalist_that_cannot_be_trained_drops_out(run: Path) -> None:
     best = fittest(run)[:6]
     failing = FakeFitness(fails=True)  # those of some identities, other ones than in the search
@@ -160,3 +236,29 @@ def test_finalists_train_beside_each_other(run: Path) -> None:
         )
     executor.shutdown()
     assert len(finalists) == 5
+
+
+class Better(FakeFitness):
+    """At full length all come out far ahead."""
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        fitness = super().__call__(worker, request, on_progress)
+        return msgspec.structs.replace(fitness, value=fitness.value + 1000.0)
+
+
+def test_a_finalist_counts_by_its_whole_training_and_has_the_weights_of_that(run: Path) -> None:
+    finalists, _ = hold(run, 4, fitness=Better(fails=False))
+    best = finalists[0]
+    said, answer = summarise(run).winner, pick(run, Budget(2.0))
+    assert said is not None
+    for summary in (said, answer.picked):
+        assert (summary.number, summary.fitness) == (best.individual.number, best.fitness.value)
+    assert answer.weights == str(finalist_weights_path(run, best.individual.number))
+
+
+def test_a_finalist_that_came_out_worse_is_not_picked(run: Path) -> None:
+    finalists, _ = hold(run, 4)
+    others = [one for one in fittest(run) if one.number not in {each.individual.number for each in finalists}]
+    assert pick(run, Budget(2.0)).picked.number == others[0].number

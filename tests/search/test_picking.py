@@ -7,8 +7,10 @@ import pytest
 from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, make_plan, measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
-from tvnsearch.search import Budget, Individual, Journal, Winner, pick, run_search, weights_path
+from tvnsearch.search import Budget, Individual, Journal, Winner, pick, run_search, summarise, weights_path
+from tvnsearch.search.board import FrontPoint
 from tvnsearch.search.budget import gflops, weights_mb
+from tvnsearch.search.status import NetworkSummary
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,22 @@ def test_megabytes_are_in_the_dtype_of_the_run(tmp_path: Path) -> None:
     answer = pick(run, Budget(2.0, max_mb=weights_mb(fittest, "bfloat16")))
     assert answer.picked.number == known(run)[0].number
     assert answer.budget.dtype == "bfloat16"
+
+
+def test_what_is_only_foretold_of_a_paused_network_is_said_to_be(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with Journal.create(run, make_plan(early_stopping=True, iterations=90)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
+    individuals = {one.number: one for one in known(run)}
+    picked = [pick(run, Budget(one.measurement.ci_high_ms)).picked for one in individuals.values()]
+    front = summarise(run).front
+    assert {each.stopped for each in picked} == {each.stopped for each in front} == {True, False}
+    said: list[NetworkSummary | FrontPoint] = [*picked, *front]
+    for each in said:
+        fitness = individuals[each.number].fitness
+        assert (each.fitness, each.stopped, each.reached) == (
+            fitness.value,
+            fitness.stopped,
+            fitness.reached,
+        )
+        assert (each.reached is not None) == each.stopped

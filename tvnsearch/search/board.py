@@ -31,12 +31,17 @@ class Counts(Struct, frozen=True):
 
 
 class FrontPoint(Struct, frozen=True):
-    """An individual that no other beats in fitness, measured latency and parameters at once."""
+    """An individual that no other beats in fitness, measured latency and parameters at once.
+
+    Where its training is ``stopped``, the fitness is foretold, and ``reached`` is what it had by then.
+    """
 
     number: int
     fitness: float
     latency_ms: float
     params: int
+    stopped: bool
+    reached: float | None
 
 
 class Workload(Struct, frozen=True):
@@ -102,6 +107,8 @@ def with_newcomer(front: tuple[FrontPoint, ...], individual: Individual) -> tupl
         individual.fitness.value,
         individual.measurement.latency_ms,
         individual.params,
+        individual.fitness.stopped,
+        individual.fitness.reached,
     )
     if any(_is_as_good(point, newcomer) for point in front):
         return front

@@ -59,6 +59,11 @@ class TrainingCourse:
         """The candidates whose training may still go on; their checkpoints are needed for that."""
         return list(self._paused.values())
 
+    def goes_on(self, number: int) -> bool:
+        """Whether a candidate was last seen at a rung, and goes on from there."""
+        passed = self._passed.get(number, [])
+        return bool(passed) and passed[-1].kind == "goes on"
+
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
         number = candidate.number
@@ -68,9 +73,9 @@ class TrainingCourse:
             genome=candidate.genome,
             seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
             weights=weights_path(self._run, number),
+            checkpoints=checkpoints_path(self._run, number),
             origin=self._origin(candidate),
             until_share=self._next_end(number) / self._plan.iterations,
-            checkpoints=checkpoints_path(self._run, number) if self._early_stopping else None,
         )
 
     def decide(self, candidate: Candidate, fitness: Fitness, seconds: float) -> CurvePoint:
@@ -110,9 +115,13 @@ class TrainingCourse:
         if number is None or number not in self._paused:
             return None
         candidate = self._paused[number]
+        self.go_on(number)
+        return candidate
+
+    def go_on(self, number: int) -> None:
+        """Have a paused training go on, whatever is foretold for it, which is in the journal then."""
         self._standing.record_point(replace(self._passed[number][-1], kind="promoted"))
         self._promote(number)
-        return candidate
 
     def next_control(self) -> Candidate | None:
         """A candidate that has ended with inherited weights and is to be trained from scratch as well."""
@@ -205,7 +214,7 @@ class TrainingCourse:
     def _promote(self, number: int) -> None:
         assert self._early_stopping is not None
         self._early_stopping.promote(number)
-        del self._paused[number]
+        self._paused.pop(number, None)
 
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""

@@ -15,11 +15,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.course import TrainingCourse
 from tvnsearch.search.events import SearchEvent
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.individual import Candidate, CurvePoint, Winner, individual_of
+from tvnsearch.search.individual import Candidate, CurvePoint, Individual, Winner, individual_of
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.judging import Judge
 from tvnsearch.search.protocols import (
@@ -29,7 +30,7 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
-from tvnsearch.search.run_folder import control_path, drop_control, keep_checkpoints, keep_weights
+from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
@@ -91,10 +92,12 @@ class _Search:
         self._strategy = make_strategy(journal.plan)
         told, pending = journal.told(), journal.pending()
         known = {individual.number for individual in told}
-        self._promoted = [candidate for candidate in pending if candidate.number in known]
-        self._ready = [candidate for candidate in pending if candidate.number not in known]
-        self._strategy.restore(told, [proposal_of(candidate) for candidate in self._ready])
+        unknown = [candidate for candidate in pending if candidate.number not in known]
+        self._strategy.restore(told, [proposal_of(candidate) for candidate in unknown])
         self._course = TrainingCourse(journal, self._standing)
+        self._cut_off = [candidate for candidate in pending if self._course.goes_on(candidate.number)]
+        self._promoted = [one for one in pending if one.number in known and one not in self._cut_off]
+        self._ready = [one for one in unknown if one not in self._cut_off]
         self._judge = Judge(
             journal, self._standing, self._strategy, latency, executor, self._course.predictor
         )
@@ -109,11 +112,7 @@ class _Search:
         self._standing.emit("started", f"goes on at candidate {next_number}" if next_number else "")
         if not self._standing.verdicts["accepted"]:
             check_reachable(self._plan, self._latency)
-        try:
-            while self._step():
-                pass
-        finally:
-            self._take_in_trained()
+        self._work()
         if self._judge.is_exhausted:
             self._standing.note(
                 f"the last {self._judge.unmeasured:,} candidates brought nothing new within the budget: the "
@@ -124,31 +123,64 @@ class _Search:
         """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen."""
         winner = self._journal.winner() if self._journal.winner_is_final() else None
         if winner is None:
-            finalists = {member.number: member for member in self._strategy.members}
-            if self._standing.best is not None:
-                finalists[self._standing.best.number] = self._standing.best
-            with self._executor.standing_still():
-                winner = choose_winner(
-                    finalists.values(), self._plan.budget, self._latency, self._standing.note
-                )
+            winner = self._choose_winner()
             if winner is not None:
                 self._standing.record_winner(winner)
         self._standing.emit("finished", "", winner.individual.number if winner else None)
         return winner
+
+    def _work(self) -> None:
+        try:
+            while self._step():
+                pass
+        finally:
+            self._take_in_trained()
+
+    def _choose_winner(self) -> Winner | None:
+        """Where the fittest is paused its training goes on to its end first; it has to be that still then."""
+        measured: dict[int, Measurement | None] = {}
+        while True:
+            with self._executor.standing_still():
+                winner = choose_winner(
+                    self._rivals(), self._plan.budget, self._latency, self._standing.note, measured
+                )
+            if winner is None or not winner.individual.fitness.stopped:
+                return winner
+            number = winner.individual.number
+            self._standing.note(f"individual {number} may win, and is paused: its training goes on")
+            self._course.go_on(number)
+            [candidate] = [one for one in self._journal.measured() if one.number == number]
+            self._begin(candidate)
+            self._work()
+
+    def _rivals(self) -> list[Individual]:
+        """Who may win: not what the finals measured over the budget, nor what failed after it was paused."""
+        rivals = {member.number: member for member in self._strategy.members}
+        if self._standing.best is not None:
+            rivals[self._standing.best.number] = self._standing.best
+        fresh, ended = self._journal.fresh_measurements(), self._journal.ended()
+        return [
+            rival
+            for number, rival in rivals.items()
+            if not (number in fresh and fresh[number].ci_high_ms > self._plan.budget.max_ms)
+            and not (rival.fitness.stopped and number in ended)
+        ]
 
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""
         self._take_in_trained()
         if self._going_on:
             self._submit(self._going_on.pop(0))
+        elif self._has_room and self._cut_off and not self._standing.is_out_of_time:
+            self._begin(self._cut_off.pop(0))
         elif self._has_room and not self._is_done() and (control := self._course.next_control()) is not None:
             self._begin_control(control)
         elif self._has_room and (promoted := self._next_promoted()) is not None:
             self._begin(promoted)
         elif self._has_room and self._ready and not self._is_done():
             self._begin(self._ready.pop(0))
-        elif len(self._ready) < READY and not self._is_done() and self._unplanned() > 0:
-            accepted = self._judge.judge_batch(lambda: self._is_done() or self._has_trained())
+        elif len(self._ready) < READY and not self._has_drawn_enough() and self._unplanned() > 0:
+            accepted = self._judge.judge_batch(lambda: self._has_drawn_enough() or self._has_trained())
             if accepted is not None:
                 self._ready.append(accepted)
         elif self._in_training:
@@ -252,16 +284,20 @@ class _Search:
             value = trained.fitness.value
             self._course.take_in_control(self._standing.record_control(number, value, trained.seconds))
             said = f"individual {number} has fitness {value:.4g} from scratch, without inherited weights"
-        drop_control(self._journal.run, number)
+        drop_checkpoint(control_path(self._journal.run, number))
         self._standing.emit("trained", said, number)
 
     def _is_done(self) -> bool:
-        return self._standing.trainings_left <= 0 or self._standing.is_out_of_time or self._judge.is_exhausted
+        return self._standing.trainings_left <= 0 or self._standing.is_out_of_time
+
+    def _has_drawn_enough(self) -> bool:
+        """Whether no candidate is wanted or left any more; those that were accepted are trained still."""
+        return self._is_done() or self._judge.is_exhausted
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
         unfinished = len(self._in_training) - len(self._control_trainings)
-        unfinished += len(self._going_on) + len(self._ready)
+        unfinished += len(self._going_on) + len(self._cut_off) + len(self._ready)
         return self._standing.trainings_left - unfinished
 
     def _has_trained(self) -> bool:
@@ -271,8 +307,8 @@ class _Search:
         kept = {member.number for member in self._strategy.members}
         if self._standing.best is not None:
             kept.add(self._standing.best.number)
-        unfinished = [*self._ready, *self._promoted, *self._going_on, *self._in_training.values()]
-        unfinished += self._course.paused
+        unfinished = [*self._ready, *self._promoted, *self._cut_off, *self._going_on]
+        unfinished += [*self._in_training.values(), *self._course.paused]
         for candidate in unfinished:
             kept.add(candidate.number)
             if candidate.parent is not None:

@@ -18,7 +18,7 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
-from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
 from tvnsearch.workers import WorkerDiedError
 
 WAIT_SECONDS = 1.0
@@ -91,6 +91,8 @@ class _Finals:
     def train(self, individuals: list[Individual]) -> None:
         """Train those that are not trained yet, as many at once as there are workers."""
         ended = self._journal.final_trainings()
+        for number in ended:
+            drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))
         waiting = [individual for individual in individuals if individual.number not in ended]
         training: dict[Future[Fitness], Individual] = {}
         while waiting or training:
@@ -120,6 +122,7 @@ class _Finals:
             genome=individual.genome,
             seed=random.Random(f"{self._journal.plan.seed}/{number}/final").getrandbits(31),
             weights=finalist_weights_path(self._journal.run, number),
+            checkpoints=finalist_checkpoints_path(self._journal.run, number),
         )
         request.weights.parent.mkdir(exist_ok=True)
         return self._fitness(
@@ -127,15 +130,17 @@ class _Finals:
         )
 
     def _take_in(self, individual: Individual, future: Future[Fitness]) -> None:
+        number = individual.number
         try:
             fitness = future.result()
         except (TrainingFailed, WorkerDiedError) as error:
-            self._journal.record_final_training(individual.number, None)
-            self._say(f"individual {individual.number} drops out: it could not be trained ({error})")
-            return
-        self._journal.record_final_training(individual.number, fitness)
-        self._on_progress(individual.number, 1.0)
-        self._say(
-            f"individual {individual.number} has fitness {fitness.value:.4g} at full length, "
-            f"{individual.fitness.value:.4g} in the search"
-        )
+            self._journal.record_final_training(number, None)
+            self._say(f"individual {number} drops out: it could not be trained ({error})")
+        else:
+            self._journal.record_final_training(number, fitness)
+            self._on_progress(number, 1.0)
+            self._say(
+                f"individual {number} has fitness {fitness.value:.4g} at full length, "
+                f"{individual.fitness.value:.4g} in the search"
+            )
+        drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))

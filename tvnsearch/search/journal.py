@@ -108,11 +108,15 @@ class Journal(JournalFile):
             self._connection.execute("PRAGMA synchronous = FULL")
 
     def record_winner(self, winner: Winner, elapsed_seconds: float) -> None:
-        """Add the winner of all trainings so far."""
+        """Add the winner of all trainings so far; of a finalist its measurement is the latest then."""
+        number, measurement = winner.individual.number, to_json(winner.measurement)
         with self._transaction(elapsed_seconds):
             self._connection.execute(
                 f"INSERT INTO winners (number, measurement, events) SELECT ?, ?, {EVENTS}",
-                (winner.individual.number, to_json(winner.measurement)),
+                (number, measurement),
+            )
+            self._connection.execute(
+                "UPDATE finals SET measurement = ? WHERE number = ?", (measurement, number)
             )
 
     def record_final_measurement(self, number: int, measurement: Measurement) -> None:
@@ -209,6 +213,10 @@ class Journal(JournalFile):
         )
         return [candidate_from_row(row) for row in rows]
 
+    def ended(self) -> set[int]:
+        """The numbers of the candidates whose training has ended, well or not."""
+        return {number for [number] in self._connection.execute("SELECT number FROM trainings")}
+
     def told(self) -> list[Individual]:
         """All that a strategy was told, in order: what was paused, and trained as a whole later, twice."""
         rows = self._connection.execute("SELECT * FROM candidates WHERE verdict = 'accepted'")
@@ -246,22 +254,24 @@ class Journal(JournalFile):
         return [Control(*row) for row in rows]
 
     def winner(self) -> Winner | None:
-        """The latest winner, if one was chosen."""
-        row = self._connection.execute(
-            "SELECT number, measurement FROM winners ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
+        """The latest winner, if one was chosen and was not measured over the budget since."""
+        row = self._connection.execute("SELECT number FROM winners ORDER BY sequence DESC LIMIT 1").fetchone()
         if row is None:
             return None
-        number, measurement = row
-        return Winner(self._by_number()[number], msgspec.json.decode(measurement, type=Measurement))
+        [number] = row
+        measurement = self.fresh_measurements()[number]
+        if measurement.ci_high_ms > self.plan.budget.max_ms:
+            return None
+        return Winner(self._by_number()[number], measurement)
 
     def fresh_measurements(self) -> dict[int, Measurement]:
-        """The latest measurement of each individual that was measured again, by its number."""
-        rows = self._connection.execute(
-            "SELECT number, measurement FROM (SELECT 0 AS sequence, number, measurement FROM finals "
-            "UNION ALL SELECT sequence, number, measurement FROM winners) ORDER BY sequence"
-        )
-        return {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+        """The latest measurement of each individual that was measured again, by its number.
+
+        That of a finalist is the one in the finals: one that has won since has its measurement there too.
+        """
+        rows = self._connection.execute("SELECT number, measurement FROM winners ORDER BY sequence")
+        winning = {number: msgspec.json.decode(text, type=Measurement) for number, text in rows}
+        return winning | self.final_measurements()
 
     def final_measurements(self) -> dict[int, Measurement]:
         """The fresh measurements of the fittest individuals, by their numbers."""
@@ -274,18 +284,17 @@ class Journal(JournalFile):
 
     def finalists(self) -> list[Finalist]:
         """The finalists that were trained at full length."""
-        rows = self._connection.execute(
-            "SELECT number, measurement, fitness FROM finals WHERE fitness IS NOT NULL"
-        ).fetchall()
-        individuals = self._by_number() if rows else {}
+        fitnesses, measurements = self.final_fitnesses(), self.final_measurements()
+        individuals = self._by_number() if fitnesses else {}
         return [
-            Finalist(
-                individuals[number],
-                msgspec.json.decode(measurement, type=Measurement),
-                msgspec.json.decode(fitness, type=Fitness),
-            )
-            for number, measurement, fitness in rows
+            Finalist(individuals[number], measurements[number], fitness)
+            for number, fitness in fitnesses.items()
         ]
+
+    def final_fitnesses(self) -> dict[int, Fitness]:
+        """The fitness of the finalists after a whole training, by their numbers."""
+        rows = self._connection.execute("SELECT number, fitness FROM finals WHERE fitness IS NOT NULL")
+        return {number: msgspec.json.decode(text, type=Fitness) for number, text in rows}
 
     def trainings_saved(self) -> int:
         """How many candidates were duplicates of networks that had been given to training already."""

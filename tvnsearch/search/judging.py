@@ -200,9 +200,10 @@ class Judge:
                 "expected random networks of this space to keep the budget now and then, but none of "
                 f"{unmeasured:,} did; raise {given_options(budget)}, or search a space of smaller networks"
             )
-        self._standing.note(
-            f"the last {unmeasured:,} candidates were all over the budget; the search goes on"
-        )
+        if not self.is_exhausted:
+            self._standing.note(
+                f"the last {unmeasured:,} candidates were all over the budget; the search goes on"
+            )
 
     def _why_nothing_was_accepted(self) -> str:
         """The sentence on a search that has measured many networks, none of which keeps the budget."""

@@ -13,7 +13,7 @@ from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import Budget, counted_limits, written_cost, written_limit
 from tvnsearch.search.individual import Individual, rank
 from tvnsearch.search.journal import Journal
-from tvnsearch.search.run_folder import weights_path
+from tvnsearch.search.run_folder import finalist_weights_path, weights_path
 from tvnsearch.search.status import NetworkSummary, network_summary
 
 
@@ -35,7 +35,8 @@ class Pick(Struct, frozen=True):
 def pick(run: Path, budget: Budget) -> Pick:
     """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
 
-    On devices that were not measured the predicted interval has to keep it, as the search predicted it.
+    Finalists count by the fitness of their whole training, and their weights are of that. On devices
+    that were not measured the predicted interval has to keep it, as the search predicted it.
 
     Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
 
@@ -44,8 +45,13 @@ def pick(run: Path, budget: Budget) -> Pick:
     """
     with Journal.read(run) as journal:
         fresh = journal.fresh_measurements()
+        finals = journal.final_fitnesses()
         trained = [
-            replace(individual, measurement=fresh.get(individual.number, individual.measurement))
+            replace(
+                individual,
+                measurement=fresh.get(individual.number, individual.measurement),
+                fitness=finals.get(individual.number, individual.fitness),
+            )
             for individual in journal.individuals()
         ]
         classes = journal.plan.classes
@@ -61,7 +67,8 @@ def pick(run: Path, budget: Budget) -> Pick:
     if not keeping:
         raise _none_keeps(run, trained, budget, classes)
     best = max(keeping, key=rank)
-    weights = weights_path(run, best.number)
+    is_finalist = best.number in finals
+    weights = finalist_weights_path(run, best.number) if is_finalist else weights_path(run, best.number)
     return Pick(
         run=str(run),
         budget=budget,

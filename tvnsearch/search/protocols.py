@@ -61,8 +61,8 @@ class TrainingRequest(Struct, frozen=True):
     ``seed`` decides every random choice, and ``weights`` is the file for its weights (safetensors). The files
     of the individual and of its parent are left alone until the training has ended. It begins with what
     ``origin`` gives it, or with fresh weights where that is None or cannot be read. It is trained until
-    ``until_share`` of its training is done. One that ends there goes on, in a later request, from what it
-    left in the folder ``checkpoints``.
+    ``until_share`` of its training is done. One that ends there, or is cut off before, goes on, when it is
+    asked for again, from what it left in the folder ``checkpoints``.
     """
 
     number: int
@@ -70,9 +70,9 @@ class TrainingRequest(Struct, frozen=True):
     genome: Genome
     seed: int
     weights: Path
+    checkpoints: Path
     origin: Origin | None = None
     until_share: float = 1.0
-    checkpoints: Path | None = None
 
 
 class MeasuredGenome(NamedTuple):

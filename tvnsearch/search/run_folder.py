@@ -92,14 +92,14 @@ def finalist_weights_path(run: Path, number: int) -> Path:
     return run / "finalists" / f"{number}.safetensors"
 
 
+def finalist_checkpoints_path(run: Path, number: int) -> Path:
+    """The folder in which a whole training of an individual leaves where it stands."""
+    return run / "finalists" / "checkpoints" / str(number)
+
+
 def control_path(run: Path, number: int) -> Path:
     """The folder of a training from scratch of an individual that began with inherited weights."""
     return run / "controls" / str(number)
-
-
-def drop_control(run: Path, number: int) -> None:
-    """Delete what a training from scratch left: only its fitness was wanted."""
-    shutil.rmtree(control_path(run, number), ignore_errors=True)
 
 
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:
@@ -115,7 +115,12 @@ def keep_checkpoints(run: Path, numbers: Iterable[int]) -> None:
     kept = {checkpoints_path(run, number) for number in numbers}
     for path in (run / "checkpoints").glob("*"):
         if path not in kept:
-            shutil.rmtree(path)
+            drop_checkpoint(path)
+
+
+def drop_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint in a folder, if there is one: what its training came to is kept."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def lock_run(run: Path) -> int:

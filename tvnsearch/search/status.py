@@ -9,15 +9,16 @@ from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.board import Board, FrontPoint, Workload, counts_of, front_of
-from tvnsearch.search.individual import Individual, rank
+from tvnsearch.search.individual import Individual, Winner, rank
 from tvnsearch.search.journal import Journal
-from tvnsearch.search.protocols import LatencyEstimate
+from tvnsearch.search.protocols import Fitness, LatencyEstimate
 
 
 class NetworkSummary(Struct, frozen=True):
     """A trained network of a run: its latency and confidence interval, its size, its validation scores.
 
-    ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
+    Where training is ``stopped``, ``fitness`` is what is foretold for its end, and ``reached`` is what its
+    weights have. ``predicted_elsewhere`` holds latencies on devices that nothing was measured on.
     """
 
     number: int
@@ -29,6 +30,8 @@ class NetworkSummary(Struct, frozen=True):
     params: int
     macs: int
     fitness: float
+    stopped: bool
+    reached: float | None
     top1: float | None
     top5: float | None
     mean_average_precision: float | None
@@ -37,6 +40,8 @@ class NetworkSummary(Struct, frozen=True):
 
 class RunSummary(Struct, frozen=True):
     """What a run has come to so far; ``winner`` is None until the search has ended.
+
+    A winner that is a finalist has the fitness of its whole training.
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
     of all trainings. ``front``, ``wrong_rejection_share``, ``in_training`` and ``busy_share`` are as in
@@ -77,14 +82,13 @@ def summarise(run: Path) -> RunSummary:
     with Journal.read(run) as journal:
         board = _board(journal)
         winner = journal.winner()
+        final_fitnesses = journal.final_fitnesses()
         training_seconds = journal.training_seconds().values()
         seconds_saved = journal.trainings_saved() * sum(training_seconds) / max(1, len(training_seconds))
     workload = board.workload
     return RunSummary(
         run=str(run),
-        winner=None
-        if winner is None
-        else network_summary(replace(winner.individual, measurement=winner.measurement)),
+        winner=None if winner is None else _winner_summary(winner, final_fitnesses),
         **to_builtins(board.counts),
         trainings=board.trainings,
         best_fitness=board.best_fitness,
@@ -128,6 +132,12 @@ def _board(journal: Journal) -> Board:
     )
 
 
+def _winner_summary(winner: Winner, final_fitnesses: dict[int, Fitness]) -> NetworkSummary:
+    individual = winner.individual
+    fitness = final_fitnesses.get(individual.number, individual.fitness)
+    return network_summary(replace(individual, measurement=winner.measurement, fitness=fitness))
+
+
 def network_summary(individual: Individual) -> NetworkSummary:
     """What there is to say of an individual."""
     measurement = individual.measurement
@@ -141,6 +151,8 @@ def network_summary(individual: Individual) -> NetworkSummary:
         params=individual.params,
         macs=individual.macs,
         fitness=individual.fitness.value,
+        stopped=individual.fitness.stopped,
+        reached=individual.fitness.reached,
         top1=individual.fitness.top1,
         top5=individual.fitness.top5,
         mean_average_precision=individual.fitness.mean_average_precision,

@@ -4,31 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.individual import Individual, Winner, rank
 from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
 
 
 def choose_winner(
-    individuals: Iterable[Individual], budget: Budget, latency: LatencyModel, say: Callable[[str], None]
+    individuals: Iterable[Individual],
+    budget: Budget,
+    latency: LatencyModel,
+    say: Callable[[str], None],
+    measured: dict[int, Measurement | None],
 ) -> Winner | None:
     """Measure the individuals freshly, the fittest first, until one keeps the budget; None if none does.
 
     A search picks what measured fast, so the measurement that an individual was accepted on flatters it:
     only one that had no part in the choice may be promised. ``say`` gets a sentence on each individual that
-    fails.
+    fails. ``measured`` takes in what is measured here, by the individuals' numbers, None for one that cannot
+    win; what is in it is not measured again.
     """
     for individual in sorted(individuals, key=rank, reverse=True):
-        try:
-            measurement = latency.measure(individual.genome)
-        except MeasurementFailed as error:
-            say(f"individual {individual.number} cannot win: measuring it again failed ({error})")
-            continue
-        if measurement.ci_high_ms <= budget.max_ms:
+        number = individual.number
+        if number not in measured:
+            measured[number] = _keeping(individual, budget, latency, say)
+        measurement = measured[number]
+        if measurement is not None:
             return Winner(individual, measurement)
-        say(
-            f"individual {individual.number} cannot win: measured again it takes "
-            f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to {measurement.ci_high_ms:.3g}), "
-            f"over {budget.max_ms:g} ms"
-        )
+    return None
+
+
+def _keeping(
+    individual: Individual, budget: Budget, latency: LatencyModel, say: Callable[[str], None]
+) -> Measurement | None:
+    """A fresh measurement, if it keeps the budget."""
+    try:
+        measurement = latency.measure(individual.genome)
+    except MeasurementFailed as error:
+        say(f"individual {individual.number} cannot win: measuring it again failed ({error})")
+        return None
+    if measurement.ci_high_ms <= budget.max_ms:
+        return measurement
+    say(
+        f"individual {individual.number} cannot win: measured again it takes "
+        f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to {measurement.ci_high_ms:.3g}), "
+        f"over {budget.max_ms:g} ms"
+    )
     return None

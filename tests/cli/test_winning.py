@@ -1,0 +1,151 @@
+"""What a run hands over, by workers that only pretend to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cli import winning
+from cli.compose import TrainedFitness
+from cli.request import Request
+from cli.run_report import final_scores, winner_folder
+from cli.winning import hand_over
+from tests.search.fakes import STEPS, FakeFitness, FakeLatency, NoProcess, in_process, make_plan
+from tvnsearch.data.dataset import Dataset
+from tvnsearch.errors import UserError
+from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
+from tvnsearch.search.executors import SerialExecutor
+from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.training.metrics import Scores
+from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.task import DataSource
+from tvnsearch.training.trainer import TrainingResult
+from tvnsearch.workers import Progress
+
+REQUEST = Request(
+    max_ms=2.0,
+    max_params=100_000,
+    data=None,
+    minutes=None,
+    population=12,
+    tournament=4,
+    trainings=15,
+    iterations=10,
+    space="digits",
+    device="cpu",
+    threads=1,
+    backend="eager",
+    seed=0,
+    db=None,
+)
+DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
+
+
+class PretendingWorker(NoProcess):
+    """Trains in steps, gone on with from its checkpoint; ``steps`` are all that were done."""
+
+    def __init__(self, hook: Callable[[int], None] = lambda step: None) -> None:
+        self.steps: list[int] = []
+        self._hook = hook
+
+    def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        if method == "evaluate":
+            return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
+        checkpoint = Path(params["checkpoints"]) / "steps"
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        for step in range(int(checkpoint.read_text()) if checkpoint.is_file() else 0, STEPS):
+            self._hook(step)
+            self.steps.append(step)
+            checkpoint.write_text(str(step + 1))
+        Path(params["weights"]).write_bytes(b"trained longer")
+        return msgspec.to_builtins(TrainingResult(99.0, 0.5, 0.75, None, 0.1, 10, 60.0))
+
+
+@pytest.fixture(autouse=True)
+def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(model: object, path: Path) -> float:
+        raise UserError("the weights are no weights here")
+
+    monkeypatch.setattr(winning, "export_winner", export)
+
+
+def searched(run: Path) -> None:
+    with Journal.create(run, make_plan(trainings=15)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+
+
+def hand(run: Path, worker: PretendingWorker | None = None, minutes: float | None = None) -> int:
+    """Go on with a search that has ended, and hand over its winner, whose number it is."""
+    request = msgspec.structs.replace(REQUEST, minutes=minutes)
+    fitness = TrainedFitness(DataSource("clips", 0, "cache", 32), Recipe(iterations=10))
+    executor = SerialExecutor(lambda: worker or PretendingWorker())
+    with Journal.open(run) as journal:
+        winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+        assert winner is not None
+        hand_over(journal, winner, request, DATASET, fitness, executor)
+    return winner.individual.number
+
+
+def test_a_winner_that_is_trained_longer_goes_on_where_that_was_cut_off(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    searched(run)
+
+    def stop(step: int) -> None:
+        if step == STEPS - 1:
+            raise KeyboardInterrupt
+
+    interrupted, again = PretendingWorker(stop), PretendingWorker()
+    with pytest.raises(KeyboardInterrupt):
+        hand(run, interrupted, minutes=1.0)
+    assert final_scores(run) is None
+    number = hand(run, again, minutes=1.0)
+    assert again.steps == [STEPS - 1]
+    assert (winner_folder(run) / "weights.safetensors").read_bytes() == b"trained longer"
+    scores = final_scores(run)
+    assert scores is not None
+    assert (scores.number, scores.training_seconds) == (number, 60.0)
+    assert not list(run.glob("winner-checkpoints/*"))
+
+
+def finals(run: Path, count: int) -> Finalist:
+    """The best after finals that were killed before it was handed over."""
+    with Journal.open(run) as journal:
+        best = run_finalists(
+            journal,
+            FakeLatency(fails=False),
+            FakeFitness(fails=False),
+            in_process(),
+            count,
+            lambda line: None,
+            lambda number, share: None,
+        )[0]
+    finalist_weights_path(run, best.individual.number).write_bytes(b"whole")
+    return best
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_finalist_is_handed_over_by_who_goes_on_after_interrupted_finals(
+    tmp_path: Path, count: int
+) -> None:
+    """Also where it had won the search as well, and where its weights of the search are gone."""
+    run = tmp_path / "run"
+    searched(run)
+    hand(run)
+    weights = winner_folder(run) / "weights.safetensors"
+    assert weights.read_bytes() != b"whole"
+    best = finals(run, count)
+    number = best.individual.number
+    weights_path(run, number).unlink(missing_ok=True)
+    assert hand(run) == number
+    assert weights.read_bytes() == b"whole"
+    scores, said = final_scores(run), summarise(run).winner
+    assert scores is not None and said is not None
+    assert (scores.number, scores.at_full_length) == (number, True)
+    assert (scores.training_seconds, said.fitness) == (best.fitness.seconds, best.fitness.value)
+    weights.write_bytes(b"kept")
+    hand(run)
+    assert weights.read_bytes() == b"kept"
