@@ -38,7 +38,7 @@ def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: flo
     plan = journal.plan
     request = request_of(plan)
     device = requested_device(request)
-    cache, source = requested_clips(request)
+    cache, source = requested_clips(request, plan.space)
     prepare_clips(cache)
     db = database_path(optional_path(request.db))
     opened = DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms, request.level)

@@ -167,6 +167,7 @@ class TrainedFitness:
             seconds=result.seconds,
             iterations=result.iterations,
             inherited_share=result.inherited_share,
+            stood_still_seconds=result.stood_still_seconds,
         )
 
     def train(

@@ -22,7 +22,7 @@ from tvnsearch.search.executors import Executor, Workforce, open_executor
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
-from tvnsearch.search.protocols import TrainingFailed
+from tvnsearch.search.protocols import LatencyModel, TrainingFailed
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
@@ -31,7 +31,7 @@ from tvnsearch.workers import WorkerDiedError
 SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
 """Of the user's minutes: for the evolution, and for training its winner longer; the rest is for all else."""
 
-TRIAL_DRAWS, TRIAL_GENOMES, TRIAL_SECONDS = 4000, 24, 2.0
+TRIAL_DRAWS, TRIAL_SECONDS = 4000, 2.0
 TRIALS = 3
 SECONDS_PER_CANDIDATE = 3.0
 """What measuring a candidate and scoring it after its training take, roughly."""
@@ -51,7 +51,7 @@ def start(request: Request, run: Path | None) -> Path:
         return run
     plan = draft(request)
     device = requested_device(request)
-    cache, source = requested_clips(request)
+    cache, source = requested_clips(request, plan.space)
     classes = len(cache.dataset.classes)
     db = database_path(optional_path(request.db))
     with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms, request.level) as latency:
@@ -78,11 +78,11 @@ def open_workers(request: Request, workforce: Workforce) -> AbstractContextManag
     return open_executor(workforce, TRAINING_MODULE, gpus_each=int(request.device == "cuda"))
 
 
-def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: DataSource) -> SearchPlan:
+def _timed(plan: SearchPlan, request: Request, latency: LatencyModel, source: DataSource) -> SearchPlan:
     """Say how long the plan takes on this machine, scaled to the user's minutes where there are any."""
     say("timing a few short trainings to plan the search")
     workers = request.workforce.workers
-    seconds = _seconds_per_iteration(plan, request, latency, source)
+    seconds = seconds_per_iteration(plan, request, latency, source)
     hours = plan.trainings * plan.iterations * seconds / workers / 3600
     say(
         f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, {workers} at once, "
@@ -101,22 +101,22 @@ def _timed(plan: SearchPlan, request: Request, latency: DeviceLatency, source: D
     return scaled
 
 
-def _seconds_per_iteration(
-    plan: SearchPlan, request: Request, latency: DeviceLatency, source: DataSource
+def seconds_per_iteration(
+    plan: SearchPlan, request: Request, latency: LatencyModel, source: DataSource
 ) -> float:
-    """The mean over short trainings of networks within the budget, as many at once as there are workers."""
+    """The mean over short trainings of networks within the budget, as many at once as there are workers.
+
+    They are fast and slow ones; scoring them, which may take longer than such a short training, is left out.
+    """
     rng = random.Random(f"{plan.seed}/trial")
     genomes = [sample_genome(plan.space, rng) for _ in range(TRIAL_DRAWS)]
     for limit in counted_limits(plan.budget):
         genomes = [genome for genome in genomes if limit.count(trace(genome, plan.classes)) <= limit.maximum]
-    estimates = latency.estimate(genomes)
     feasible = sorted(
-        (
-            (estimate.latency_ms, index)
-            for index, estimate in enumerate(estimates)
-            if estimate.latency_ms <= plan.budget.max_ms
-        ),
-    )[:: max(1, len(estimates) // TRIAL_GENOMES)]
+        (estimate.latency_ms, index)
+        for index, estimate in enumerate(latency.estimate(genomes))
+        if estimate.latency_ms <= plan.budget.max_ms
+    )
     trials = max(TRIALS, request.workforce.workers)
     chosen = [genomes[index] for _, index in feasible[len(feasible) // 4 :: max(1, len(feasible) // trials)]]
     recipe = Recipe(iterations=ITERATIONS_WITHOUT_END, max_seconds=TRIAL_SECONDS)
@@ -130,7 +130,7 @@ def _seconds_per_iteration(
         results = [result for future in trained if (result := _result(future))]
     for path in weights:
         path.unlink(missing_ok=True)
-    rates = [result.seconds / result.iterations for result in results if result.iterations]
+    rates = [result.fitting_seconds / result.iterations for result in results if result.iterations]
     return sum(rates) / len(rates) if rates else TRIAL_SECONDS
 
 

@@ -101,16 +101,21 @@ def check_same_request(request: Request, run: Path) -> bool:
     """Whether ``run`` was begun already; how many workers train it may change.
 
     Raises:
-        UserError: it was begun with other settings.
+        UserError: it was begun with other settings, or its file of a search space has changed since.
     """
     if not journal_path(run).is_file():
         return False
     with Journal.read(run) as journal:
-        known = request_of(journal.plan)
-    if msgspec.structs.replace(known, workforce=request.workforce) != request:
+        plan = journal.plan
+    what_to_do = f"go on with it by `tvnsearch resume {run}`, or give another --run"
+    if msgspec.structs.replace(request_of(plan), workforce=request.workforce) != request:
         raise UserError(
-            f"expected the settings that the run {run} was begun with, but some are different; "
-            f"go on with it by `tvnsearch resume {run}`, or give another --run"
+            f"expected the settings that the run {run} was begun with, but some are different; {what_to_do}"
+        )
+    if load_space(request.space) != plan.space:
+        raise UserError(
+            f"expected the search space that the run {run} was begun with, but {request.space} says another "
+            f"one by now; {what_to_do}"
         )
     return True
 

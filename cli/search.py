@@ -30,13 +30,34 @@ def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:
 
 
 def _search(journal: Journal, workforce: Workforce) -> None:
-    run, plan = journal.run, journal.plan
+    plan = journal.plan
     with open_bench(journal, workforce, plan.seconds_per_training) as bench:
         with SearchView(plan.budget.max_ms, plan.minutes) as view:
             winner = run_search(journal, bench.latency, bench.fitness, bench.executor, view.show)
         if winner is None:
-            raise UserError(
-                f"expected a trained network that keeps {plan.budget.max_ms:g} ms, but the run {run} found "
-                "none in its time; give it more --minutes, or raise --max-ms"
-            )
+            raise UserError(_why_no_winner(journal))
         hand_over(journal, winner, bench.request, bench.dataset, bench.fitness, bench.executor)
+
+
+def _why_no_winner(journal: Journal) -> str:
+    """The sentence on a search that has ended without a winner, by what became of its networks."""
+    run, max_ms = journal.run, journal.plan.budget.max_ms
+    wanted = f"expected a trained network that keeps {max_ms:g} ms, but"
+    trained, failures = len(journal.individuals()), list(journal.failures().values())
+    if trained:
+        return (
+            f"{wanted} of the {trained} that the run {run} has trained none does when it is measured again; "
+            "raise --max-ms, or measure on a machine that does nothing else"
+        )
+    if failures:
+        return (
+            f"{wanted} all {len(failures)} trainings of the run {run} failed, the latest because of: "
+            f"{failures[-1]}; mend that, and begin a new run"
+        )
+    reasons = journal.failed_measurements()
+    if reasons and len(reasons) == journal.verdict_counts()["rejected_measured"]:
+        return (
+            f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
+            f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"
+        )
+    return f"{wanted} the run {run} found none in its time; give it more --minutes, or raise --max-ms"

@@ -12,12 +12,14 @@ from cli.output import ProgressBar, say
 from cli.request import Request
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.moving_digits import generate
-from tvnsearch.genome.space import load_space
+from tvnsearch.genome.space import SearchSpace
 from tvnsearch.training.task import DataSource
 
 
-def requested_clips(request: Request) -> tuple[ClipCache, DataSource]:
+def requested_clips(request: Request, space: SearchSpace) -> tuple[ClipCache, DataSource]:
     """The clips that the user named, or moving digits, which are made unless they are there.
+
+    They are decoded at the largest resolution of the ``space`` that is searched.
 
     Raises:
         UserError: there are no clips, or not in a format that is known.
@@ -30,4 +32,4 @@ def requested_clips(request: Request) -> tuple[ClipCache, DataSource]:
         address: str | Path = data
     else:
         address = request.data
-    return open_clips(address, clip_cache_folder(), load_space(request.space).resolution.max, seed=0)
+    return open_clips(address, clip_cache_folder(), space.resolution.max, seed=0)

@@ -18,8 +18,10 @@ from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.individual import Finalist, Individual, Winner
 from tvnsearch.search.journal import Journal
+from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path
 from tvnsearch.training.recipe import Recipe
+from tvnsearch.workers import WorkerDiedError
 
 
 def hand_over(
@@ -34,6 +36,9 @@ def hand_over(
 
     Where the search was cut to the user's minutes the winner is trained longer first; interrupted, that goes
     on from its checkpoint.
+
+    Raises:
+        UserError: the weights cannot be scored on this machine.
     """
     run, number = journal.run, winner.individual.number
     finalist = next((one for one in journal.finalists() if one.individual.number == number), None)
@@ -84,7 +89,13 @@ def _write_files(
     """Score the weights in the winner's folder on unseen clips, and write all that goes with them."""
     folder, genome = winner_folder(run), individual.genome
     (folder / "scores.json").unlink(missing_ok=True)
-    test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
+    try:
+        test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
+    except (TrainingFailed, WorkerDiedError) as error:
+        raise UserError(
+            f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "
+            "searched is kept, and the same command tries again"
+        ) from None
     write_model(folder, genome, ModelCard(dataset.classes, dataset.multi_label, data=dataset.address))
     try:
         relative_error: float | None = export_winner(load_model(run), folder / "model.onnx")
@@ -111,20 +122,25 @@ def _train_longer(
     run: Path, winner: Winner, request: Request, minutes: float, fitness: TrainedFitness, executor: Executor
 ) -> float:
     """Train the winner for its share of the user's minutes; the seconds that it took."""
-    weights = _weights(run)
+    weights, searched = _weights(run), weights_path(run, winner.individual.number)
     recipe = Recipe(
         iterations=ITERATIONS_WITHOUT_END, max_seconds=minutes * 60 * FINAL_SHARE, seed=request.seed
     )
-    with ProgressBar("train the winner") as bar:
-        result = executor.submit(
-            fitness.train,
-            winner.individual.genome,
-            recipe,
-            weights,
-            lambda state: bar.update(state["share"], f"loss {state['loss']:.2f}"),
-            {"checkpoints": str(_checkpoints(run, winner.individual.number))},
-        ).result()
+    try:
+        with ProgressBar("train the winner") as bar:
+            result = executor.submit(
+                fitness.train,
+                winner.individual.genome,
+                recipe,
+                weights,
+                lambda state: bar.update(state["share"], f"loss {state['loss']:.2f}"),
+                {"checkpoints": str(_checkpoints(run, winner.individual.number))},
+            ).result()
+    except (TrainingFailed, WorkerDiedError) as error:
+        say(f"the longer training failed ({error}): the weights of the search are handed over")
+        shutil.copyfile(searched, weights)
+        return winner.individual.fitness.seconds
     if result.failed is not None or result.fitness < winner.individual.fitness.value:
         say("the longer training did not help: the weights of the search are handed over")
-        shutil.copyfile(weights_path(run, winner.individual.number), weights)
+        shutil.copyfile(searched, weights)
     return result.seconds

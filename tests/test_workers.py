@@ -87,6 +87,24 @@ def test_no_worker_outlives_a_killed_driver(pause: str) -> None:
         "print(pid, flush=True)\n"
         "worker.call('sleep', {'seconds': 60})\n"
     )
+    assert _ends_with_its_driver(code)
+
+
+def test_a_worker_that_is_stopped_while_it_imports_does_not_outlive_a_killed_driver_either() -> None:
+    code = (
+        "import time\n"
+        "from tvnsearch.workers import Worker\n"
+        "worker = Worker('tests.importing_worker', 1)\n"
+        "time.sleep(0.5)\n"
+        "worker.pause()\n"
+        "print(worker._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    assert _ends_with_its_driver(code)
+
+
+def _ends_with_its_driver(code: str) -> bool:
+    """Whether the worker whose process a driver prints ends when that driver is killed."""
     driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert driver.stdout
     pid = int(driver.stdout.readline())
@@ -96,4 +114,4 @@ def test_no_worker_outlives_a_killed_driver(pause: str) -> None:
     deadline = time.monotonic() + 10
     while _is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _is_alive(pid)
+    return not _is_alive(pid)

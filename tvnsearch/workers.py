@@ -10,7 +10,6 @@ A worker ends when its input closes, so none outlives the process that started i
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
 import signal
@@ -29,6 +28,15 @@ from tvnsearch.errors import UserError
 Progress = Callable[[dict[str, Any]], None]
 
 PR_SET_PDEATHSIG = 1
+
+RUN_MODULE = "import runpy, sys; runpy.run_module(sys.argv[1], run_name='__main__', alter_sys=True)"
+
+if sys.platform == "linux":
+    # A process that stands still cannot see its input close: it is woken when the driver ends. That comes
+    # first, for a worker may be stopped while it still imports, which takes seconds.
+    RUN_MODULE = (
+        f"import ctypes; ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGCONT)}); {RUN_MODULE}"
+    )
 
 PINNED_ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
@@ -53,7 +61,7 @@ class WorkerFailedError(RuntimeError):
 
 
 class Worker:
-    """A running ``python -m MODULE`` that answers one request at a time; a context manager.
+    """A process that runs MODULE as ``python -m`` does and answers one request at a time; a context manager.
 
     ``threads`` bounds the threads of every numerical library in it. Only who wants to know what the allocator
     does without leaves it unpinned.
@@ -66,7 +74,7 @@ class Worker:
             environment |= PINNED_ALLOCATOR
         self._errors: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-c", RUN_MODULE, module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,7 +164,6 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
     Each method is called with the request's params as keywords and ``progress``, a function that sends a
     dictionary to the caller while the method runs. Whatever else the process prints goes to standard error.
     """
-    _go_on_when_the_driver_ends()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -182,9 +189,3 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
             answer({"error": str(error), "user_error": True})
         except Exception as error:  # the driver decides what a failure means; the worker stays ready
             answer({"error": f"{type(error).__name__}: {error}", "user_error": False})
-
-
-def _go_on_when_the_driver_ends() -> None:
-    """A process that stands still cannot see its input close: where Linux can, it is woken for that."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGCONT))

@@ -207,6 +207,15 @@ def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
     assert world.json("status", "run") == found
 
 
+def test_a_run_goes_on_in_the_space_that_it_began_in(world: World, found: Any) -> None:
+    space = world.folder / "space.toml"
+    space.write_text(SPACE.replace("max = 32, step = 16", "max = 64, step = 16"))
+    assert "search space" in world.run(*SEARCH, code=2)
+    space.unlink()
+    assert world.json("resume", "run")["winner"] == found["winner"]
+    space.write_text(SPACE)
+
+
 def test_finalists_are_trained_anew_and_the_best_is_handed_over(world: World, found: Any) -> None:
     report = world.json("finalists", "run", "--count", 2)
     finalists = report["finalists"]

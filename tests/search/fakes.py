@@ -218,6 +218,7 @@ def decisions(run: Path) -> dict[str, list[tuple[Any, ...]]]:
             "points": connection.execute(
                 "SELECT sequence, number, fitness, kind, trainings FROM points ORDER BY sequence"
             ).fetchall(),
+            "controls": connection.execute("SELECT * FROM controls ORDER BY sequence").fetchall(),
             "winners": connection.execute("SELECT * FROM winners ORDER BY sequence").fetchall(),
         }
     finally:

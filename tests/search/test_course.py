@@ -7,6 +7,7 @@ from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -61,6 +62,12 @@ class HeirFitness(FakeFitness):
         return Fitness(scored.value + (share or 0), None, None, None, 0.5, 7, inherited_share=share)
 
 
+def parted(requests: list[TrainingRequest]) -> tuple[list[TrainingRequest], list[TrainingRequest]]:
+    """The trainings of the plan, and those from scratch that they are compared with."""
+    controls = [request for request in requests if request.weights.parents[1].name == "controls"]
+    return [request for request in requests if request not in controls], controls
+
+
 def search(run: Path, plan: SearchPlan, fitness: FakeFitness) -> None:
     with Journal.create(run, plan) as journal:
         run_search(journal, FakeLatency(), fitness, in_process(), lambda event: None)
@@ -71,14 +78,15 @@ def test_children_are_given_their_parents_weights_if_asked_for(tmp_path: Path) -
     search(tmp_path / "run", make_plan(inherit=True), fitness)
     with Journal.read(tmp_path / "run") as journal:
         known = {individual.number: individual for individual in journal.individuals()}
-    children = [request for request in fitness.requests if request.parent is not None]
+    planned, _ = parted(fitness.requests)
+    children = [request for request in planned if request.parent is not None]
     assert len(children) == 60 - 12
     for request in children:
         assert request.parent is not None and request.origin is not None
         assert request.origin.genome == known[request.parent].genome
         assert request.origin.weights == weights_path(tmp_path / "run", request.parent)
-    shares = [known[request.number].fitness.inherited_share for request in fitness.requests]
-    assert [share is not None for share in shares] == [request in children for request in fitness.requests]
+    shares = [known[request.number].fitness.inherited_share for request in planned]
+    assert [share is not None for share in shares] == [request in children for request in planned]
 
 
 def test_children_begin_afresh_unless_asked_for(tmp_path: Path) -> None:
@@ -100,6 +108,62 @@ def test_a_child_whose_parents_weights_are_gone_begins_afresh(tmp_path: Path) ->
     search(tmp_path / "run", make_plan(inherit=True), fitness)
     assert any(request.parent is not None for request in fitness.requests)
     assert {request.origin for request in fitness.requests} == {None}
+
+
+class MisleadingFitness(HeirFitness):
+    """The better it is with inherited weights, the worse from scratch."""
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        scored = super().__call__(worker, request, on_progress)
+        value = Random(genome_id(request.genome)).random()
+        return replace(scored, value=value if scored.inherited_share is None else -value)
+
+
+HEIRS = make_plan(inherit=True, trainings=120)
+
+
+def test_one_heir_in_eight_is_trained_from_scratch_as_well_beside_the_plan(tmp_path: Path) -> None:
+    fitness, run = HeirFitness(fails=False), tmp_path / "run"
+    search(run, HEIRS, fitness)
+    planned, controls = parted(fitness.requests)
+    heirs = [request for request in planned if request.origin is not None]
+    assert len(planned) == 120
+    assert [control.number for control in controls] == [heir.number for heir in heirs[::8]]
+    assert {(control.origin, control.until_share) for control in controls} == {(None, 1.0)}
+    with Journal.read(run) as journal:
+        known = {one.number: one for one in journal.individuals()}
+        found = {control.number: control.fitness for control in journal.controls()}
+        assert not any("inheriting" in line for line in journal.lines())
+    assert found.keys() == {control.number for control in controls}
+    assert all(known[number].fitness.inherited_share is not None for number in found)
+    assert summarise(run).trained == 120
+    assert not list((run / "controls").iterdir())
+
+
+def test_inheriting_that_misleads_is_left_out_from_then_on_and_the_log_says_so(tmp_path: Path) -> None:
+    fitness = MisleadingFitness(fails=False)
+    search(tmp_path / "run", HEIRS, fitness)
+    _, controls = parted(fitness.requests)
+    with Journal.read(tmp_path / "run") as journal:
+        [said] = [line for line in journal.lines() if "inheriting weights is switched off" in line]
+    assert "over the latest 8 networks" in said
+    assert len(controls) == 8
+    switched_off = fitness.requests.index(controls[-1])
+    assert any(request.parent is not None for request in fitness.requests[switched_off:])
+    assert {request.origin for request in fitness.requests[switched_off:]} == {None}
+
+
+def test_several_workers_compare_with_trainings_from_scratch_as_well(tmp_path: Path) -> None:
+    executor, fitness = SimulatedExecutor(workers=5), HeirFitness()
+    with Journal.create(tmp_path / "run", HEIRS) as journal:
+        run_search(journal, FakeLatency(), fitness, executor, lambda event: None, executor.clock)
+        assert len(journal.individuals()) + len(journal.failures()) == 120
+        assert journal.controls()
+    planned, controls = parted(fitness.requests)
+    assert len(planned) == 120
+    assert {control.number for control in controls} < {request.number for request in planned}
 
 
 class CurveFitness(HeirFitness):
@@ -294,6 +358,7 @@ def test_a_search_without_trainings_to_stop_is_refused() -> None:
     ("plan", "fitness"),
     [
         (make_plan(inherit=True), HeirFitness),
+        (HEIRS, MisleadingFitness),
         (EARLY, CurveFitness),
         (replace(EARLY, inherit=True, trainings=90), CrossingFitness),
         (replace(EARLY, trainings=80), LateFitness),
@@ -306,7 +371,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_stopped(
 ) -> None:
     search(tmp_path / "whole", plan, fitness())
     Journal.create(tmp_path / "stopped", plan).close()
-    asked: list[tuple[int, float]] = []
+    asked: list[tuple[str, int, float]] = []
     for stop in (0, 3, 8, 20, 21, 31, None):
         begun = 0
 
@@ -324,7 +389,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_stopped(
             except KeyboardInterrupt:
                 assert stop is not None
                 trainer.requests.pop()
-        asked += [(request.number, request.until_share) for request in trainer.requests]
+        asked += [(one.weights.parent.name, one.number, one.until_share) for one in trainer.requests]
     assert decisions(tmp_path / "stopped") == decisions(tmp_path / "whole")
     assert len(asked) == len(set(asked)), "what was trained already was trained again"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.search.fakes import (
     FakeFitness,
@@ -26,6 +27,7 @@ from tvnsearch.search import (
     Budget,
     Fitness,
     Journal,
+    MeasurementFailed,
     SearchEvent,
     SearchPlan,
     Winner,
@@ -372,3 +374,38 @@ def test_without_a_fresh_measurement_within_the_budget_there_is_no_winner(tmp_pa
     with Journal.read(tmp_path / "run") as journal:
         assert journal.winner() is None
         assert len(journal.lines()) == len(journal.individuals())
+
+
+def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tmp_path: Path) -> None:
+    clock = Clock()
+    run = tmp_path / "run"
+
+    class Stopped(SlowFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            return replace(super().__call__(worker, request, on_progress), stood_still_seconds=30.0)
+
+    events: list[SearchEvent] = []
+    with Journal.create(run, make_plan(trainings=5)) as journal:
+        run_search(journal, FakeLatency(), Stopped(clock, 50.0), in_process(), events.append, clock)
+        assert set(journal.training_seconds().values()) == {20.0}
+    assert events[-1].workload.busy_share == pytest.approx(20 / 50)
+
+
+def test_where_nothing_can_be_measured_the_reason_is_said(tmp_path: Path) -> None:
+    class Broken(FakeLatency):
+        def measure(self, genome: Genome) -> Measurement:
+            raise MeasurementFailed("libopenvino.so is missing")
+
+    with pytest.raises(UserError, match=r"none of 100 could be measured, .*: libopenvino\.so is missing;"):
+        search(tmp_path / "run", make_plan(), Broken())
+
+
+def test_networks_that_took_longer_are_told_from_those_that_could_not_be_measured(tmp_path: Path) -> None:
+    class Slow(FakeLatency):
+        def measure(self, genome: Genome) -> Measurement:
+            return measurement(1000.0) if super().measure(genome) else measurement(0.0)
+
+    with pytest.raises(UserError, match=r"took longer when measured, and \d+ could not .*: out of memory"):
+        search(tmp_path / "run", make_plan(), Slow())

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import msgspec
 import pytest
 
+from tests.training.results import NO_TIME
 from tvnsearch.errors import UserError
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
@@ -27,7 +31,7 @@ def test_a_worker_trains_as_this_process_does(worker, cache, genome, tmp_path):
     weights = tmp_path / "there"
     answer = worker.call("train", params(cache, genome, recipe=recipe, weights=str(weights)), seen.append)
     here = train(genome, cache, recipe, tmp_path / "here")
-    assert {**answer, "seconds": 0} == {**msgspec.to_builtins(here), "seconds": 0}
+    assert answer | NO_TIME == msgspec.to_builtins(here) | NO_TIME
     assert weights.read_bytes() == (tmp_path / "here").read_bytes()
     assert set(seen[0]) == {"share", "iteration", "loss"}
     scores = worker.call("evaluate", params(cache, genome, weights=str(weights), split="validation"))
@@ -84,5 +88,25 @@ def test_a_paused_child_goes_on_to_the_same_bits_whatever_became_of_its_parent(
     train(genome, cache, Recipe(iterations=5, batch_size=8, seed=1), parent)  # the parent is promoted
     promoted = trained("paused", 1.0)
     assert paused["iterations"] == 6
-    assert {**promoted, "seconds": 0} == {**whole, "seconds": 0}
+    assert promoted | NO_TIME == whole | NO_TIME
     assert (tmp_path / "paused").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_time_for_which_the_worker_is_stopped_is_no_time_of_the_training(worker, cache, genome, tmp_path):
+    recipe = Recipe(iterations=1_000_000, batch_size=8, max_seconds=1.5)
+    request = params(cache, genome, recipe=recipe, weights=str(tmp_path / "weights"))
+    worker.call("train", request | {"recipe": msgspec.to_builtins(Recipe(1, 8))})  # all is loaded
+    seen = []
+    with ThreadPoolExecutor(1) as threads:
+        began = time.monotonic()
+        training = threads.submit(worker.call, "train", request, seen.append)
+        while not seen:
+            time.sleep(0.01)
+        worker.pause()
+        time.sleep(2.0)
+        worker.resume()
+        result = training.result()
+        wall_seconds = time.monotonic() - began
+    assert result["stood_still_seconds"] == pytest.approx(2.0, abs=0.2)
+    assert 1.4 < result["fitting_seconds"] < 2.0
+    assert result["seconds"] == pytest.approx(wall_seconds - result["stood_still_seconds"], abs=0.3)

@@ -1,23 +1,22 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import pairwise
 
 import msgspec
 import pytest
 import torch
 
+from tests.training.results import without_times
 from tvnsearch.network.build import build_network
+from tvnsearch.training import evaluation, trainer
 from tvnsearch.training.evaluation import evaluate
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.trainer import train
 from tvnsearch.training.weights import load_weights
 
 SHORT = Recipe(iterations=8, batch_size=8)
-
-
-def without_seconds(result):
-    return msgspec.structs.replace(result, seconds=0.0)
 
 
 def test_a_short_training_beats_chance_clearly(cache, genome, tmp_path):
@@ -37,7 +36,7 @@ def test_same_seed_same_result(cache, genome, tmp_path):
     paths = [tmp_path / name for name in ("one", "same", "other")]
     recipes = [SHORT, SHORT, msgspec.structs.replace(SHORT, seed=1)]
     one, same, other = (train(genome, cache, r, path) for r, path in zip(recipes, paths, strict=True))
-    assert without_seconds(one) == without_seconds(same)
+    assert without_times(one) == without_times(same)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert paths[0].read_bytes() != paths[2].read_bytes()
     assert one.loss != other.loss
@@ -70,6 +69,16 @@ def test_time_ends_a_training_and_anneals_it(cache, genome, tmp_path):
     assert [state.iteration for state in seen] == list(range(1, len(seen) + 1))
     assert seen[-1].share <= 1.0
     assert all(a.share <= b.share for a, b in pairwise(seen))
+
+
+def test_scoring_does_not_count_as_fitting(cache, genome, tmp_path, monkeypatch):
+    def slow(*arguments):
+        time.sleep(0.5)
+        return evaluation.predict(*arguments)
+
+    monkeypatch.setattr(trainer, "predict", slow)
+    result = train(genome, cache, SHORT, tmp_path / "weights")
+    assert 0 < result.fitting_seconds <= result.seconds - 0.5
 
 
 def test_training_goes_on_from_weights(cache, genome, tmp_path):

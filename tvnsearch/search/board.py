@@ -48,7 +48,8 @@ class Workload(Struct, frozen=True):
     """What the workers of a run do: ``training`` are the individuals that they train at the moment.
 
     ``busy_share`` is the share of their time for which they trained since the process that drives them
-    began, and ``eta_seconds`` the time to go, None as long as nothing was trained.
+    began, short of standing still for measurements once a training has ended, and ``eta_seconds`` the time
+    to go, None as long as nothing was trained.
     """
 
     workers: int

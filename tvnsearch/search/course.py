@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.individual import Candidate, CurvePoint
+from tvnsearch.search.individual import Candidate, Control, CurvePoint
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.protocols import Fitness, Origin, TrainingRequest
-from tvnsearch.search.run_folder import checkpoints_path, weights_path
+from tvnsearch.search.run_folder import checkpoints_path, control_path, weights_path
 from tvnsearch.search.standing import Standing
 
 if TYPE_CHECKING:
-    from tvnsearch.search.acceleration import EarlyStopping, FitnessPredictor
+    from tvnsearch.search.acceleration import EarlyStopping, FitnessPredictor, Inheritance
 
 
 class TrainingCourse:
@@ -31,6 +31,8 @@ class TrainingCourse:
         self._run = journal.run
         self._standing = standing
         self._genomes: dict[int, Genome] = {}
+        self._inheritance: Inheritance | None = None
+        self._controls: list[Candidate] = []
         self._early_stopping: EarlyStopping | None = None
         self.predictor: FitnessPredictor | None = None
         self._passed: dict[int, list[CurvePoint]] = {}
@@ -46,6 +48,10 @@ class TrainingCourse:
             from tvnsearch.search.acceleration import FitnessPredictor  # noqa: PLC0415
 
             self.predictor = FitnessPredictor(plan.classes)
+        if plan.inherit:
+            from tvnsearch.search.acceleration import Inheritance  # noqa: PLC0415
+
+            self._inheritance = Inheritance()
         self._replay(journal)
 
     @property
@@ -68,7 +74,7 @@ class TrainingCourse:
             seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
             weights=weights_path(self._run, number),
             checkpoints=checkpoints_path(self._run, number),
-            origin=self._origin(candidate.parent),
+            origin=self._origin(candidate),
             until_share=self._next_end(number) / self._plan.iterations,
         )
 
@@ -99,6 +105,7 @@ class TrainingCourse:
         if point.kind == "paused":
             self._pause(candidate, point)
             return
+        self._take_in_heir(candidate, point)
         for line in self._look(candidate.number, point.fitness.value, candidate.genome):
             self._standing.note(line)
 
@@ -115,6 +122,31 @@ class TrainingCourse:
         """Have a paused training go on, whatever is foretold for it, which is in the journal then."""
         self._standing.record_point(replace(self._passed[number][-1], kind="promoted"))
         self._promote(number)
+
+    def next_control(self) -> Candidate | None:
+        """A candidate that has ended with inherited weights and is to be trained from scratch as well."""
+        if not self._controls or self._inheritance is None or not self._inheritance.active:
+            return None
+        return self._controls.pop(0)
+
+    def control_request(self, candidate: Candidate) -> TrainingRequest:
+        """What a worker is asked to train of it: a whole training, beside the weights that the run keeps."""
+        number = candidate.number
+        folder = control_path(self._run, number)
+        return TrainingRequest(
+            number=number,
+            parent=None,
+            genome=candidate.genome,
+            seed=random.Random(f"{self._plan.seed}/{number}/control").getrandbits(31),
+            weights=folder / "weights.safetensors",
+            checkpoints=folder / "checkpoints",
+        )
+
+    def take_in_control(self, control: Control) -> None:
+        """What a candidate comes to from scratch is known, and in the journal."""
+        assert self._inheritance is not None
+        if said := self._inheritance.compare(control):
+            self._standing.note(said)
 
     def _replay(self, journal: Journal) -> None:
         """Take in what an earlier process of the same run was told, in its order."""
@@ -137,6 +169,19 @@ class TrainingCourse:
             self._keep(candidate)
             if point.kind == "paused":
                 self._pause(candidate, point)
+            else:
+                self._take_in_heir(candidate, point)
+        for control in journal.controls():
+            self._controls = [one for one in self._controls if one.number != control.number]
+            assert self._inheritance is not None
+            self._inheritance.compare(control)
+
+    def _take_in_heir(self, candidate: Candidate, point: CurvePoint) -> None:
+        """Let a whole training that began with inherited weights be held against one from scratch."""
+        if self._inheritance is None or point.fitness.inherited_share is None:
+            return
+        if self._inheritance.take_in(candidate.number, point.fitness.value):
+            self._controls.append(candidate)
 
     def _keep(self, candidate: Candidate) -> None:
         if self._plan.inherit:
@@ -175,8 +220,11 @@ class TrainingCourse:
         """Up to how many iterations a candidate is trained before it is looked at again."""
         return self._ends[len(self._passed.get(number, []))]
 
-    def _origin(self, parent: int | None) -> Origin | None:
+    def _origin(self, candidate: Candidate) -> Origin | None:
+        parent = candidate.parent
         if parent is None or parent not in self._genomes:
+            return None
+        if self._inheritance is None or not self._inheritance.may_inherit(candidate.number):
             return None
         weights = weights_path(self._run, parent)
         return Origin(self._genomes[parent], weights) if weights.is_file() else None

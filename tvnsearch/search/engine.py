@@ -30,7 +30,7 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
-from tvnsearch.search.run_folder import keep_checkpoints, keep_weights
+from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
 from tvnsearch.search.winner import choose_winner
@@ -66,7 +66,7 @@ def run_search(
 
 
 class _Trained(Struct, frozen=True):
-    """What a training gave, and how long it took."""
+    """What a training gave, and how long a worker was busy with it, short of standing still."""
 
     fitness: Fitness
     seconds: float
@@ -103,6 +103,7 @@ class _Search:
         )
         self._going_on: list[Candidate] = []
         self._in_training: dict[Future[_Trained], Candidate] = {}
+        self._control_trainings: set[Future[_Trained]] = set()
 
     def run(self) -> None:
         """Judge and train until the plan is done, its time is up, or nothing new is left."""
@@ -172,6 +173,8 @@ class _Search:
             self._submit(self._going_on.pop(0))
         elif self._has_room and self._cut_off and not self._standing.is_out_of_time:
             self._begin(self._cut_off.pop(0))
+        elif self._has_room and not self._is_done() and (control := self._course.next_control()) is not None:
+            self._begin_control(control)
         elif self._has_room and (promoted := self._next_promoted()) is not None:
             self._begin(promoted)
         elif self._has_room and self._ready and not self._is_done():
@@ -205,6 +208,14 @@ class _Search:
         request = self._course.request(candidate)
         self._in_training[self._executor.submit(self._train, request)] = candidate
 
+    def _begin_control(self, candidate: Candidate) -> None:
+        """Train a candidate from scratch as well, which is no training of the plan."""
+        self._standing.record_begun(candidate.number, " from scratch, to compare")
+        control_path(self._journal.run, candidate.number).mkdir(parents=True, exist_ok=True)
+        future = self._executor.submit(self._train, self._course.control_request(candidate))
+        self._control_trainings.add(future)
+        self._in_training[future] = candidate
+
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         number = request.number
@@ -212,7 +223,7 @@ class _Search:
         fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
         if not math.isfinite(fitness.value):
             raise TrainingFailed(f"its fitness is {fitness.value}")
-        return _Trained(fitness, self._clock() - began)
+        return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
 
     def _hear(self, number: int, training: dict[str, Any]) -> None:
         self._standing.hear_now_and_then()
@@ -221,6 +232,10 @@ class _Search:
     def _take_in_trained(self) -> None:
         for future in [future for future in self._in_training if future.done()]:
             candidate = self._in_training.pop(future)
+            if future in self._control_trainings:
+                self._control_trainings.remove(future)
+                self._take_in_control(candidate.number, future)
+                continue
             try:
                 trained = future.result()
             except (TrainingFailed, WorkerDiedError) as error:
@@ -259,6 +274,19 @@ class _Search:
         self._keep_weights()
         self._standing.emit("failed", f"individual {number} could not be trained: {reason}", number)
 
+    def _take_in_control(self, number: int, future: Future[_Trained]) -> None:
+        try:
+            trained = future.result()
+        except (TrainingFailed, WorkerDiedError) as error:
+            self._course.take_in_control(self._standing.record_control(number, None, 0.0))
+            said = f"individual {number} could not be trained from scratch: {error}"
+        else:
+            value = trained.fitness.value
+            self._course.take_in_control(self._standing.record_control(number, value, trained.seconds))
+            said = f"individual {number} has fitness {value:.4g} from scratch, without inherited weights"
+        drop_checkpoint(control_path(self._journal.run, number))
+        self._standing.emit("trained", said, number)
+
     def _is_done(self) -> bool:
         return self._standing.trainings_left <= 0 or self._standing.is_out_of_time
 
@@ -268,7 +296,8 @@ class _Search:
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
-        unfinished = len(self._in_training) + len(self._going_on) + len(self._cut_off) + len(self._ready)
+        unfinished = len(self._in_training) - len(self._control_trainings)
+        unfinished += len(self._going_on) + len(self._cut_off) + len(self._ready)
         return self._standing.trainings_left - unfinished
 
     def _has_trained(self) -> bool:

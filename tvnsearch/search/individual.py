@@ -79,6 +79,17 @@ class CurvePoint(Struct, frozen=True):
     kind: PointKind
 
 
+class Control(Struct, frozen=True):
+    """The fitness from scratch of individual ``number``, which inherited weights; None where that failed.
+
+    ``next_number`` is that of the first candidate that was judged later.
+    """
+
+    number: int
+    fitness: float | None
+    next_number: int
+
+
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:
     """The individual that an accepted candidate is once it is trained."""
     verdict = candidate.verdict

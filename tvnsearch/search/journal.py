@@ -13,6 +13,7 @@ from tvnsearch.search.board import Workload
 from tvnsearch.search.individual import (
     TOLD,
     Candidate,
+    Control,
     CurvePoint,
     Finalist,
     Individual,
@@ -79,6 +80,14 @@ class Journal(JournalFile):
                 (point.number, to_json(point.fitness), point.seconds, point.kind),
             )
 
+    def record_control(self, control: Control, elapsed_seconds: float) -> None:
+        """Add what an individual that inherited weights comes to from scratch."""
+        with self._transaction(elapsed_seconds):
+            self._connection.execute(
+                "INSERT INTO controls (number, fitness, next_number) VALUES (?, ?, ?)",
+                (control.number, control.fitness, control.next_number),
+            )
+
     def record_line(self, text: str, elapsed_seconds: float) -> None:
         """Add a sentence about the run, for people."""
         with self._transaction(elapsed_seconds):
@@ -141,7 +150,7 @@ class Journal(JournalFile):
         return {kind: found.get(kind, 0) for kind in get_args(VerdictKind)}
 
     def training_seconds(self) -> dict[int, float]:
-        """The wall-clock time of each training that ended well or is paused, by the individual's number."""
+        """How long each training that ended well or is paused kept a worker busy, by its individual."""
         return {point.number: point.seconds for point in self.points() if point.kind in TOLD}
 
     def failures(self) -> dict[int, str]:
@@ -185,6 +194,14 @@ class Journal(JournalFile):
             "SELECT * FROM candidates WHERE measurement IS NOT NULL ORDER BY number"
         )
         return [candidate_from_row(row) for row in rows]
+
+    def failed_measurements(self) -> list[str]:
+        """Why candidates could not be measured at all, in their order."""
+        rows = self._connection.execute(
+            "SELECT reason FROM candidates WHERE verdict = 'rejected_measured' AND measurement IS NULL "
+            "ORDER BY number"
+        )
+        return [reason for [reason] in rows]
 
     def pending(self) -> list[Candidate]:
         """The candidates that were accepted and whose training has not ended, the paused ones left out."""
@@ -230,6 +247,11 @@ class Journal(JournalFile):
             CurvePoint(number, msgspec.json.decode(fitness, type=Fitness), seconds, kind)
             for number, fitness, seconds, kind in rows
         ]
+
+    def controls(self) -> list[Control]:
+        """All trainings from scratch of individuals that inherited weights, in order."""
+        rows = self._connection.execute("SELECT number, fitness, next_number FROM controls ORDER BY sequence")
+        return [Control(*row) for row in rows]
 
     def winner(self) -> Winner | None:
         """The latest winner, if one was chosen and was not measured over the budget since."""

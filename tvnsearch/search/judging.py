@@ -56,6 +56,7 @@ class Judge:
         executor: Executor,
         predictor: FitnessPredictor | None = None,
     ) -> None:
+        self._journal = journal
         self._plan = plan = journal.plan
         self._standing = standing
         self._strategy = strategy
@@ -192,11 +193,7 @@ class Judge:
         """Refuse the budget if it is impossible, or so tight that nothing was ever found to keep it."""
         unmeasured, budget = self._streak.unmeasured, self._plan.budget
         if not unmeasured:
-            raise UserError(
-                f"expected some network to keep {budget.max_ms:g} ms on {self._plan.device}, but all of "
-                f"{self._streak.measured_over} that were predicted to keep it took longer when measured; "
-                "raise --max-ms, or profile the device again if it has changed"
-            )
+            raise UserError(self._why_nothing_was_accepted())
         check_reachable(self._plan, self._latency, attempt=unmeasured)
         if not self._standing.verdicts["accepted"] and unmeasured >= HOPELESS_CANDIDATES:
             raise UserError(
@@ -207,3 +204,23 @@ class Judge:
             self._standing.note(
                 f"the last {unmeasured:,} candidates were all over the budget; the search goes on"
             )
+
+    def _why_nothing_was_accepted(self) -> str:
+        """The sentence on a search that has measured many networks, none of which keeps the budget."""
+        measured, budget, device = self._streak.measured_over, self._plan.budget, self._plan.device
+        reasons = self._journal.failed_measurements()
+        if len(reasons) == measured:
+            return (
+                f"expected networks to run on {device}, but none of {measured} could be measured, the latest "
+                f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"
+            )
+        found = f"all of {measured} that were predicted to keep it took longer when measured"
+        if reasons:
+            found = (
+                f"of {measured} that were predicted to keep it {measured - len(reasons)} took longer when "
+                f"measured, and {len(reasons)} could not be measured (the latest because of: {reasons[-1]})"
+            )
+        return (
+            f"expected some network to keep {budget.max_ms:g} ms on {device}, but {found}; raise --max-ms, "
+            "or profile the device again if it has changed"
+        )

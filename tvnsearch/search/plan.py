@@ -27,7 +27,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wall-clock time, over all resumes, and ``seconds_per_training`` that of each training, whatever its
     iterations. ``device`` and ``device_digest`` name what latencies were measured on, ``data`` says in words
     what fitness is measured on, and ``setup`` is the caller's own: what it needs to wire up latency and
-    fitness again. With ``inherit`` a child begins with the weights of its parent, and with
+    fitness again. With ``inherit`` a child begins with its parent's weights, until that misleads, and with
     ``early_stopping`` trainings are paused that are foretold not to become the best. With
     ``fitness_predictor`` that network is judged, of many, which promises most.
     """

@@ -32,6 +32,8 @@ class Fitness(Struct, frozen=True, gc=False):
     share of its parameters that training began with from its parent; None where all were fresh.
     ``stopped`` says that the training is paused, without prospects: then ``reached`` is the fitness that it
     had by then, and ``value`` what that foretold for its end.
+    ``stood_still_seconds`` is for how long its worker was stopped in the latest request, for measurements:
+    that is not in ``seconds``.
     """
 
     value: float
@@ -43,6 +45,7 @@ class Fitness(Struct, frozen=True, gc=False):
     inherited_share: float | None = None
     stopped: bool = False
     reached: float | None = None
+    stood_still_seconds: float = 0.0
 
 
 class Origin(Struct, frozen=True):

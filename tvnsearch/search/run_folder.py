@@ -13,7 +13,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
@@ -56,6 +56,12 @@ CREATE TABLE points (
     trainings INTEGER NOT NULL
 );
 CREATE INDEX points_by_number ON points (number);
+CREATE TABLE controls (
+    sequence INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE REFERENCES candidates (number),
+    fitness REAL,
+    next_number INTEGER NOT NULL
+);
 CREATE TABLE winners (
     sequence INTEGER PRIMARY KEY,
     number INTEGER NOT NULL,
@@ -89,6 +95,11 @@ def finalist_weights_path(run: Path, number: int) -> Path:
 def finalist_checkpoints_path(run: Path, number: int) -> Path:
     """The folder in which a whole training of an individual leaves where it stands."""
     return run / "finalists" / "checkpoints" / str(number)
+
+
+def control_path(run: Path, number: int) -> Path:
+    """The folder of a training from scratch of an individual that began with inherited weights."""
+    return run / "controls" / str(number)
 
 
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:

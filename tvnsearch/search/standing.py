@@ -10,7 +10,7 @@ from typing import Any
 
 from tvnsearch.search.board import Workload, counts_of, front_of, with_newcomer
 from tvnsearch.search.events import EventKind, SearchEvent
-from tvnsearch.search.individual import Candidate, CurvePoint, Individual, Winner, rank
+from tvnsearch.search.individual import Candidate, Control, CurvePoint, Individual, Winner, rank
 from tvnsearch.search.journal import Journal
 
 HEARD_EVERY_SECONDS = 5.0
@@ -84,11 +84,11 @@ class Standing:
         """Whether an individual was told before: its training was paused, or has ended."""
         return number in self._seconds
 
-    def record_begun(self, number: int) -> None:
-        """Tell that the training of a candidate begins."""
+    def record_begun(self, number: int, how: str = "") -> None:
+        """Tell that the training of a candidate begins, and ``how``."""
         self._training[number] = self._clock()
         self.hear()
-        self.emit("training", f"training individual {number}", number)
+        self.emit("training", f"training individual {number}{how}", number)
 
     def record_trained(self, individual: Individual, seconds: float) -> None:
         """Keep the fitness of an individual, whose training took ``seconds``."""
@@ -110,6 +110,13 @@ class Standing:
         self._journal.record_failed(number, reason, seconds, self.elapsed_seconds)
         self._failed += number not in self._seconds
         self._end(number, seconds)
+
+    def record_control(self, number: int, fitness: float | None, seconds: float) -> Control:
+        """Keep what an individual that inherited weights comes to from scratch; None where that failed."""
+        control = Control(number, fitness, self._journal.next_number)
+        self._journal.record_control(control, self.elapsed_seconds)
+        self._end(number, seconds)
+        return control
 
     def record_winner(self, winner: Winner) -> None:
         """Keep the winner of all trainings so far."""

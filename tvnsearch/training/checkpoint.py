@@ -16,6 +16,7 @@ from torch import Tensor
 from tvnsearch.errors import UserError
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
+from tvnsearch.training.recipe import Precision
 
 CHECKPOINT = "checkpoint.json"
 
@@ -29,6 +30,7 @@ class _Record(Struct, frozen=True):
     training: str
     iteration: int
     seconds: float
+    precision: Precision
     parts: int
     tensors: str
 
@@ -65,7 +67,9 @@ class Checkpoints:
         part = self.folder / f".{name}.{os.getpid()}.part"
         safetensors.torch.save_file(_tensors(fitting), part)
         part.replace(self.folder / name)
-        record = _Record(training, fitting.iterations, fitting.seconds, fitting.parts, name)
+        record = _Record(
+            training, fitting.iterations, fitting.seconds, fitting.precision, fitting.parts, name
+        )
         part = self.folder / f".{CHECKPOINT}.{os.getpid()}.part"
         part.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
         part.replace(self.folder / CHECKPOINT)
@@ -75,6 +79,8 @@ class Checkpoints:
 
     def read(self, fitting: Fitting, training: str) -> bool:
         """Bring `fitting`, which is fresh, to where the checkpoint stands; whether there is one.
+
+        It goes on in the precision that it began in, also where "auto" would take another one by now.
 
         Raises UserError when it is of another training, or cannot be read.
         """
@@ -96,7 +102,7 @@ class Checkpoints:
                 f"expected a checkpoint in {self.folder}, but it cannot be read ({error}); "
                 f"remove {path} to begin again"
             ) from error
-        fitting.seconds, fitting.parts = record.seconds, record.parts
+        fitting.seconds, fitting.precision, fitting.parts = record.seconds, record.precision, record.parts
         return True
 
     def clear(self) -> None:

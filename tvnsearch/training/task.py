@@ -59,7 +59,6 @@ def train_task(
     recipe: dict[str, Any],
     weights: str,
     progress: Callable[[dict[str, Any]], None],
-    initial_weights: str | None = None,
     parent: dict[str, Any] | None = None,
     checkpoints: str | None = None,
     until_share: float = 1.0,
@@ -74,12 +73,12 @@ def train_task(
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     plan = msgspec.convert(recipe, Recipe)
-    share = None
+    share, begins_with = None, None
     inherited = Path(checkpoints) / INHERITED if checkpoints else None
     if parent is not None:
         start, classes = inherited or Path(weights), len(clips.dataset.classes)
         share = _inherited(msgspec.convert(parent, Parent), decoded, start, classes, plan.seed)
-        initial_weights = initial_weights if share is None else str(start)
+        begins_with = None if share is None else start
 
     def send(state: TrainingProgress) -> None:
         nonlocal last_sent
@@ -92,7 +91,7 @@ def train_task(
         clips,
         plan,
         Path(weights),
-        initial_weights=Path(initial_weights) if initial_weights else None,
+        initial_weights=begins_with,
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
         until_share=until_share,
         device=device,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +25,7 @@ from tvnsearch.training.evaluation import predict
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.metrics import score
 from tvnsearch.training.recipe import Precision, Recipe
+from tvnsearch.training.stopwatch import Stopwatch
 from tvnsearch.training.team import ALONE, Team
 from tvnsearch.training.weights import load_weights, save_weights
 
@@ -48,6 +48,8 @@ class TrainingResult(Struct, frozen=True):
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
     `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
+    `seconds` is what all of it took, `fitting_seconds` what its iterations did. The time for which the
+    process was stopped is in neither, but in `stood_still_seconds`, that of the latest call only.
     """
 
     fitness: float
@@ -61,6 +63,8 @@ class TrainingResult(Struct, frozen=True):
     precision: Precision = "float32"
     parts: int = 1
     inherited_share: float | None = None
+    fitting_seconds: float = 0.0
+    stood_still_seconds: float = 0.0
 
 
 def train(
@@ -90,27 +94,42 @@ def train(
     failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
     runs out of memory.
     """
-    began = time.monotonic()
-    with torch.random.fork_rng(devices=[] if device == "cpu" else None):
-        torch.manual_seed(recipe.seed)
-        network = build_network(genome, len(cache.dataset.classes))
-        if initial_weights is not None:
-            load_weights(network, initial_weights)
-        fitting = Fitting(network, recipe, device, team)
-        name = _name(genome, cache, fitting, initial_weights)
-        if checkpoints is not None and checkpoints.read(fitting, name):
-            began -= fitting.seconds
-        writing = checkpoints if team.leads else None
-        failed = _fit(fitting, cache, genome.input, writing, name, until_share, on_progress)
-    result = TrainingResult(
-        0.0, None, None, None, None, fitting.iterations, 0.0, failed, fitting.precision, fitting.parts
-    )
-    if team.leads:
-        if failed is None:
-            result = _score(result, fitting, cache, genome.input)
-        if result.failed is None:
-            save_weights(fitting.result, weights_path)
-    return replace(result, seconds=time.monotonic() - began)
+    before_seconds = 0.0
+    with Stopwatch() as watch:
+        with torch.random.fork_rng(devices=[] if device == "cpu" else None):
+            torch.manual_seed(recipe.seed)
+            network = build_network(genome, len(cache.dataset.classes))
+            if initial_weights is not None:
+                load_weights(network, initial_weights)
+            fitting = Fitting(network, recipe, device, team)
+            name = _name(genome, cache, fitting, initial_weights)
+            if checkpoints is not None and checkpoints.read(fitting, name):
+                before_seconds = fitting.seconds
+            writing = checkpoints if team.leads else None
+            failed = _fit(fitting, cache, genome.input, writing, name, until_share, watch, on_progress)
+        result = TrainingResult(
+            fitness=0.0,
+            top1=None,
+            top5=None,
+            mean_average_precision=None,
+            loss=None,
+            iterations=fitting.iterations,
+            seconds=0.0,
+            failed=failed,
+            precision=fitting.precision,
+            parts=fitting.parts,
+            fitting_seconds=fitting.seconds,
+        )
+        if team.leads:
+            if failed is None:
+                result = _score(result, fitting, cache, genome.input)
+            if result.failed is None:
+                save_weights(fitting.result, weights_path)
+        return replace(
+            result,
+            seconds=before_seconds + watch.seconds,
+            stood_still_seconds=watch.stood_still_seconds,
+        )
 
 
 def _fit(
@@ -120,20 +139,21 @@ def _fit(
     checkpoints: Checkpoints | None,
     name: str,
     until_share: float,
+    watch: Stopwatch,
     on_progress: OnProgress | None,
 ) -> str | None:
     """Iterate until a share of the recipe is done; the reason where it fails before."""
     recipe, team = fitting.recipe, fitting.team
     clips = cache.usable(cache.dataset.train)[team.rank :: team.size]
     batch_size = math.ceil(recipe.batch_size / team.size)
-    began = time.monotonic() - fitting.seconds
+    began = watch.seconds - fitting.seconds
     with closing(
         training_batches(cache, clips, spec, batch_size, recipe.seed, first=fitting.iterations)
     ) as batches:
         for batch in batches:
             share = fitting.iterations / recipe.iterations
             if recipe.max_seconds is not None:
-                seconds = team.share(time.monotonic() - began, fitting.device)
+                seconds = team.share(watch.seconds - began, fitting.device)
                 share = max(share, seconds / recipe.max_seconds)
             if fitting.iterations and share >= until_share:
                 break
@@ -143,7 +163,7 @@ def _fit(
                 return _out_of_memory(fitting, math.ceil(batch_size / fitting.parts))
             if not math.isfinite(loss):
                 return f"the loss became {loss} in iteration {fitting.iterations}"
-            fitting.seconds = time.monotonic() - began
+            fitting.seconds = watch.seconds - began
             if checkpoints is not None and checkpoints.due:
                 checkpoints.write(fitting, name)
             if on_progress:
@@ -185,7 +205,6 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
     decisive = (
         genome,
         fitting.recipe,
-        fitting.precision,
         fitting.team.size,
         dataset.address,
         dataset.classes,

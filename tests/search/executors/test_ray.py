@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -38,3 +39,37 @@ def test_no_cluster_is_a_sentence() -> None:
     pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
     with pytest.raises(UserError, match=r"a Ray cluster at 127\.0\.0\.1:1, but there is none to join"):
         open_executor(Workforce(1, "ray", "127.0.0.1:1"), MODULE).__enter__()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
+    with cluster(nodes=1) as nodes:
+        workforce = Workforce(1, "ray", nodes.address)
+        with pytest.raises(UserError, match=r"1 core\(s\) and 1 GPU\(s\) for a worker.* say --device cpu"):
+            open_executor(workforce, MODULE, gpus_each=1).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("machines", "gpus", "sentence"),
+    [
+        ([{"CPU": 4.0}, {"CPU": 4.0, "GPU": 2.0}], 1, None),
+        ([{"CPU": 4.0}], 0, None),
+        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --device cpu"),
+        ([{"memory": 1.0}], 0, "add machines with cores"),
+        ([{"CPU": 4.0}, {"GPU": 2.0}], 1, "add machines with cores"),
+    ],
+)
+def test_a_worker_needs_its_cores_and_gpus_on_one_machine(
+    machines: list[dict[str, float]], gpus: int, sentence: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
+    from tvnsearch.search.executors import ray_cluster
+
+    nodes = [{"Alive": True, "Resources": resources} for resources in machines]
+    nodes.append({"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}})
+    monkeypatch.setattr(ray_cluster.ray, "nodes", lambda: nodes)
+    if sentence is None:
+        ray_cluster.check_room(2, gpus)
+        return
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        ray_cluster.check_room(2, gpus)

@@ -24,17 +24,22 @@ class RankWatch:
     """Follows the rank correlation (Kendall's tau-b) of early judgements with what training then says.
 
     Once it is found to mislead, it stays so: what is switched off learns no more about itself.
+
+    ``fewest_pairs`` are needed to say anything, by default ``FEWEST_PAIRS``; ``against`` says in words what
+    judgements are held against.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, fewest_pairs: int | None = None, against: str = "full trainings") -> None:
         self._what = what
+        self._fewest_pairs = FEWEST_PAIRS if fewest_pairs is None else fewest_pairs
+        self._against = against
         self._pairs: deque[tuple[float, float]] = deque(maxlen=LATEST_PAIRS)
         self.trusted = True
 
     @property
     def kendall(self) -> float | None:
         """The correlation over the latest pairs; None while there are too few, or all are equal."""
-        if len(self._pairs) < FEWEST_PAIRS:
+        if len(self._pairs) < self._fewest_pairs:
             return None
         judged, found = zip(*self._pairs, strict=True)
         correlation = float(kendalltau(judged, found).statistic)
@@ -51,7 +56,7 @@ class RankWatch:
         self.trusted = False
         return (
             f"{self._what} is switched off: over the latest {len(self._pairs)} networks its rank correlation "
-            f"with full trainings is {correlation:.2f}, worse than chance"
+            f"with {self._against} is {correlation:.2f}, worse than chance"
         )
 
 

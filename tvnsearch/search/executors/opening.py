@@ -46,7 +46,7 @@ def open_executor(workforce: Workforce, module: str, gpus_each: int = 0) -> Iter
     cluster evenly; one on a cluster has ``gpus_each`` GPUs.
 
     Raises:
-        UserError: Ray is not installed, or there is no cluster at the address.
+        UserError: Ray is not installed, there is no cluster at the address, or no machine in it for a worker.
     """
     executor = _executor(workforce, module, gpus_each)
     try:
@@ -75,4 +75,5 @@ def _ray_workers(workforce: Workforce, module: str, gpus_each: int) -> StartWork
         ) from None
     ray_cluster.connect(workforce.address)
     threads = ray_cluster.cores_each(workforce.workers)
+    ray_cluster.check_room(threads, gpus_each)
     return lambda: ray_cluster.RayWorker(module, threads, gpus_each)

@@ -182,6 +182,24 @@ def cores_each(workers: int) -> int:
     return max(1, min(sum(cores) // workers, min(filter(None, cores), default=1)))
 
 
+def check_room(threads: int, gpus: int) -> None:
+    """Make sure that there is a machine for a worker, be it in use at the moment.
+
+    Raises:
+        UserError: no machine of the cluster has so many cores and GPUs.
+    """
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(one.get("CPU", 0) >= threads and one.get("GPU", 0) >= gpus for one in machines):
+        return
+    largest = max((int(one.get("GPU", 0)) for one in machines), default=0)
+    needed = f"{threads} core(s)" + (f" and {gpus} GPU(s)" if gpus else "")
+    raise UserError(
+        f"expected a machine of the Ray cluster with {needed} for a worker, but of {len(machines)} none has "
+        f"them (at most {largest} GPU(s)); "
+        + ("say --device cpu, or add machines with GPUs" if gpus > largest else "add machines with cores")
+    )
+
+
 def machine_name() -> str:
     """A name that processes share if they run on one machine, be it in different containers."""
     boot_id = Path("/proc/sys/kernel/random/boot_id")
