@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
 import msgspec
 
@@ -24,11 +25,16 @@ FIRST_LEARNT, LEARN_GROWTH = 24, 1.25
 STEPS_OF_A_DOUBLING = 3
 """The latest estimator is compared with that of so many steps before, which learnt from half as many."""
 
-COMPARED_NETWORKS = 60
+COMPARED_NETWORKS, MOST_COMPARED = 60, 240
 """Both predict the same random networks before either learns from them; fewer tell too little."""
 
-WORTHWHILE_GAIN = 0.03
+WORTHWHILE_GAIN = 0.1
 """The share by which the mean error must fall while the genomes double, or profiling ends."""
+
+SURE_DEVIATIONS = 1.645
+"""Standard errors that the gain must lie below a worthwhile one: errors differ widely between networks, and a
+gain that chance hid (one time in twenty) would end a profile half way.
+"""
 
 MAX_FAILURES = 3
 """In a row: then nothing runs, and the profile ends."""
@@ -199,7 +205,7 @@ class Errors:
 
     def __init__(self) -> None:
         self._now: deque[float] = deque(maxlen=COMPARED_NETWORKS)
-        self._pairs: deque[tuple[float, float]] = deque(maxlen=COMPARED_NETWORKS)
+        self._pairs: deque[tuple[float, float]] = deque(maxlen=MOST_COMPARED)
 
     def add(self, now: float, before: float | None) -> None:
         """The errors on one network; ``before`` where there is an estimator to compare with."""
@@ -214,11 +220,12 @@ class Errors:
 
     @property
     def have_levelled_off(self) -> bool:
-        """Whether twice as many genomes made the same networks hardly better predicted."""
+        """Whether it is sure that twice as many genomes made the same networks hardly better predicted."""
         if len(self._pairs) < COMPARED_NETWORKS:
             return False
-        now, before = (fmean(errors) for errors in zip(*self._pairs, strict=True))
-        return now > (1 - WORTHWHILE_GAIN) * before
+        gains = [before - now for now, before in self._pairs]
+        likely_gain = fmean(gains) + SURE_DEVIATIONS * stdev(gains) / math.sqrt(len(gains))
+        return likely_gain < WORTHWHILE_GAIN * fmean(before for _, before in self._pairs)
 
 
 def _as_json(space: SearchSpace) -> str:
