@@ -80,7 +80,8 @@ class CallTable:
         self.out_frames, self.out_height, self.out_width, self.out_channels = columns[7:11]
         self.kernel, self.stride, self.kernel_frames, self.stride_frames = columns[11:15]
         self.hidden, self.params, self.macs, self.bytes_moved = columns[15:]
-        self.in_values = self.in_frames * self.in_height * self.in_width * self.in_channels
+        self.in_positions = self.in_frames * self.in_height * self.in_width
+        self.in_values = self.in_positions * self.in_channels
         self.out_positions = self.out_frames * self.out_height * self.out_width
         self.out_values = self.out_positions * self.out_channels
         self._over_time = self.is_type("temporal_conv", "temporal_depthwise_conv", "temporal_pool")
@@ -125,6 +126,11 @@ class CallTable:
     def attention_macs(self) -> FloatArray:
         """MACs of the two products of a non-local block."""
         return np.asarray(2 * self.out_positions * self.hidden**2)
+
+    @property
+    def weight_stream_bytes(self) -> FloatArray:
+        """Bytes of weights that are read where each row of outputs reads all of them."""
+        return np.asarray(self.out_frames * self.out_height * self.param_bytes)
 
     @property
     def window_reads(self) -> FloatArray:
@@ -202,8 +208,8 @@ class PreviousTable:
 
 
 def waste(channels: FloatArray, multiple: int) -> FloatArray:
-    """What rounding ``channels`` up to a multiple adds to them, as a share of them."""
-    return np.asarray(np.ceil(channels / multiple) * multiple / channels - 1)
+    """What rounding ``channels`` up to a multiple adds to them, as a share of them; no channels stay none."""
+    return np.asarray(np.ceil(channels / multiple) * multiple / np.maximum(channels, 1) - (channels > 0))
 
 
 def _falling_sum(start: FloatArray, step: FloatArray, terms: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias, cast
 import numpy as np
 
 from predictors.call_table import FloatArray
-from predictors.features import CallInContext, calls_in_context, pass_traffic
+from predictors.features import CallInContext, block_in_context, pass_traffic
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.trace import BlockTrace, Trace
 
@@ -63,11 +63,10 @@ class LatencyMemo:
                 place = (id(block), previous, traffic)
                 known = self._blocks.get(place)
                 if known is None:
-                    calls = [call for repeat in block.repeats for call in repeat.calls]
-                    contexts = calls_in_context(calls, previous, traffic)
+                    contexts = block_in_context(block, previous, traffic)
                     new.append(_NewPart(owner, len(own_ms), contexts, place, block))
                     own_ms.append(0.0)
-                    previous = calls[-1] if calls else previous
+                    previous = contexts[-1].call if contexts else previous
                 else:
                     own_ms.append(known.latency_ms)
                     previous = known.last

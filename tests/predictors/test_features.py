@@ -12,6 +12,7 @@ from predictors import call_table
 from predictors.call_table import CallTable
 from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context
 from tests.predictors.synthetic_device import random_genomes
+from tvnsearch.genome import Block, Genome, InputSpec
 from tvnsearch.genome.calls import LayerCall, Shape, layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.trace import trace
@@ -106,3 +107,11 @@ def test_importing_predictors_loads_nothing_heavy() -> None:
 def test_pools_are_split_in_passes_where_the_network_splits_them() -> None:
     """The predictor may not load torch, so it holds the network's rule a second time."""
     assert call_table.SEPARABLE_POOL_KERNEL == pooling.SEPARABLE_POOL_KERNEL
+
+
+def test_calls_run_again_in_later_repeats_of_their_block() -> None:
+    block = Block((SpatialConv(8, 3, 2, "relu"),), repeats=3)
+    contexts = in_context(trace(Genome(InputSpec(32, 2), (block, block))))
+    # the first repeat reads 3 channels, the second block's all read 8; only first repeats are strided
+    assert [context.runs_again for context in contexts] == [False, False, True, False, False, True, False]
+    assert [context.previous for context in contexts] == [None, *(context.call for context in contexts[:-1])]
