@@ -52,8 +52,6 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # tests that a script runs in its background ignore Ctrl-C, and so would all that they start
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments: object, code: int = 0) -> str:
