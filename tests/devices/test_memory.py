@@ -39,6 +39,9 @@ def test_files_that_were_read_take_no_memory_from_a_network(container):
 
 def test_what_this_process_freed_and_kept_is_free(container, monkeypatch):
     (container / "memory.stat").write_text("anon 3800000000\ninactive_file 0\n")
+    monkeypatch.setattr(memory, "_freed_heap_bytes", lambda: 0)
+    with pytest.raises(UserError, match=r"in the 0\.2 GB of free memory"):
+        require_memory([NETWORK], 10, Device("cpu"))
     monkeypatch.setattr(memory, "_freed_heap_bytes", lambda: 3_500_000_000)
     require_memory([NETWORK], 10, Device("cpu"))
 
