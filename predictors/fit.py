@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TypeAlias
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 from sklearn.model_selection import GroupKFold
@@ -18,6 +18,7 @@ from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
 from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
+from predictors.phases import FEWEST_NETWORKS, slowdown
 from predictors.predictor import (
     FORMAT,
     SHORTEST_MS,
@@ -28,7 +29,7 @@ from predictors.predictor import (
     rows_digest,
     text_digest,
 )
-from predictors.prior import RooflinePrior, fit_prior
+from predictors.prior import RooflinePrior, call_kind, fit_prior
 from predictors.transfer import Origin, TransferredPrior, fit_transfer
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
@@ -36,6 +37,9 @@ from tvnsearch.genome.trace import trace
 
 MIN_NETWORKS = 10
 FOLDS = 5
+PHASE_FOLDS = 2
+"""Phases are common to many networks: models of half of them show them well enough."""
+
 
 SLOPES = (0.8, 1.25)
 """A network's latency grows with the sum of its layers', nearly in proportion, whatever few networks say."""
@@ -76,7 +80,8 @@ def fit_predictor(
 
     Networks without a single undisturbed sample are left out: they tell of the machine's other work. What the
     predictor holds of its own accuracy comes from folds by genome: the rows of a network are predicted by
-    models that saw no row of that network.
+    models that saw no row of that network. In profiles of many networks the machine's slow phases are taken
+    out of all latencies first (:mod:`predictors.phases`).
 
     Raises:
         UserError: fewer than ten different genomes remain.
@@ -90,6 +95,8 @@ def fit_predictor(
         )
     rows = TrainingRows.of(profiles)
     networks_ms = np.array([profile.network.latency_ms for profile in profiles])
+    if len(profiles) >= FEWEST_NETWORKS:
+        rows, networks_ms = _without_phases(rows, networks_ms, genome_ids, seed, origin)
     held_out = _predict_held_out(rows, networks_ms, genome_ids, seed, origin)
     everything = np.arange(len(rows.calls))
     prior, model = fit_rows(rows, everything, seed, origin)
@@ -175,6 +182,21 @@ def fit_rows(
     return prior, train_booster(columns, log_ratios, rows.weights[chosen], MODEL_COLUMNS, CATEGORICAL, seed)
 
 
+def _without_phases(
+    rows: TrainingRows,
+    networks_ms: FloatArray,
+    genome_ids: Sequence[str],
+    seed: int,
+    origin: Origin | None,
+) -> tuple[TrainingRows, FloatArray]:
+    """The rows, and the networks' latencies in ms, as they would have been in the machine's fast phases."""
+    _, _, predicted_ms = _held_out_rows(rows, genome_ids, seed, origin, PHASE_FOLDS)
+    kinds = [call_kind(context.call) for context in rows.calls]
+    slower = slowdown(rows.latencies_ms, predicted_ms, rows.networks, kinds)
+    quick = structs.replace(rows, latencies_ms=rows.latencies_ms * np.exp(-slower.rows))
+    return quick, networks_ms * np.exp(-slower.networks)
+
+
 def _predict_held_out(
     rows: TrainingRows,
     networks_ms: FloatArray,
@@ -182,14 +204,7 @@ def _predict_held_out(
     seed: int,
     origin: Origin | None,
 ) -> _HeldOut:
-    rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))
-    row_genomes = np.array(genome_ids)[rows.networks]
-    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows.calls, groups=row_genomes))
-    for learnt, tested in folds:
-        prior, model = fit_rows(rows, learnt, seed, origin)
-        prior_ms, columns = model_columns(prior, [rows.calls[row] for row in tested])
-        rows_prior_ms[tested] = prior_ms
-        rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))
+    folds, rows_prior_ms, rows_ms = _held_out_rows(rows, genome_ids, seed, origin, FOLDS)
     prior_sums_ms, sums_ms = rows.sums(rows_prior_ms), rows.sums(rows_ms)
     prior_networks_ms, predicted_ms = np.empty(len(networks_ms)), np.empty(len(networks_ms))
     for learnt, tested in folds:
@@ -197,6 +212,21 @@ def _predict_held_out(
         for raw_ms, corrected_ms in ((prior_sums_ms, prior_networks_ms), (sums_ms, predicted_ms)):
             corrected_ms[new] = _fit_correction(raw_ms[known], networks_ms[known]).apply(raw_ms[new])
     return _HeldOut(prior_networks_ms, predicted_ms, _fit_correction(sums_ms, networks_ms))
+
+
+def _held_out_rows(
+    rows: TrainingRows, genome_ids: Sequence[str], seed: int, origin: Origin | None, count: int
+) -> tuple[list[tuple[NDArray[np.intp], NDArray[np.intp]]], FloatArray, FloatArray]:
+    """``count`` folds (rows learnt from, rows tested), and each row in ms by the prior and by the model."""
+    rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))
+    row_genomes = np.array(genome_ids)[rows.networks]
+    folds = list(GroupKFold(count, shuffle=True, random_state=seed).split(rows.calls, groups=row_genomes))
+    for learnt, tested in folds:
+        prior, model = fit_rows(rows, learnt, seed, origin)
+        prior_ms, columns = model_columns(prior, [rows.calls[row] for row in tested])
+        rows_prior_ms[tested] = prior_ms
+        rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))
+    return folds, rows_prior_ms, rows_ms
 
 
 def _fit_correction(sums_ms: FloatArray, networks_ms: FloatArray) -> SumCorrection:

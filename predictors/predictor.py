@@ -30,7 +30,7 @@ from tvnsearch.search.protocols import LatencyEstimate
 if TYPE_CHECKING:
     from predictors.booster import Booster
 
-FORMAT = 3
+FORMAT = 4
 
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""

@@ -35,7 +35,7 @@ from tvnsearch.devices.timing import (
 from tvnsearch.genome.genome import Genome
 
 WARM_UP_SECONDS = 2.0
-MIN_PASSES, MAX_PASSES = 2, 8
+MIN_PASSES, MAX_PASSES = 2, 32
 PASSES_SECONDS = 0.08
 """The time for a profile's passes, within those bounds.
 
