@@ -15,7 +15,7 @@ from cli import winning
 from cli.compose import TrainedFitness
 from cli.run_report import final_scores, winner_folder
 from cli.winning import hand_over
-from tests.cli.test_planning import REQUEST
+from tests.cli.requests import REQUEST
 from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError

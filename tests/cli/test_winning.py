@@ -11,9 +11,9 @@ import pytest
 
 from cli import winning
 from cli.compose import TrainedFitness
-from cli.request import Request
 from cli.run_report import final_scores, winner_folder
 from cli.winning import hand_over
+from tests.cli.requests import REQUEST
 from tests.search.fakes import STEPS, FakeFitness, FakeLatency, NoProcess, in_process, make_plan
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
@@ -26,22 +26,6 @@ from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
 
-REQUEST = Request(
-    max_ms=2.0,
-    max_params=100_000,
-    data=None,
-    minutes=None,
-    population=12,
-    tournament=4,
-    trainings=15,
-    iterations=10,
-    space="digits",
-    device="cpu",
-    threads=1,
-    backend="eager",
-    seed=0,
-    db=None,
-)
 DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
 
 
