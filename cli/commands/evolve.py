@@ -125,7 +125,7 @@ def evolve(
 
 
 def _refuse_mistakes(request: Request, run: Path | None) -> None:
-    """Tell, before anything heavy is loaded, why a request cannot be carried out or is not that of ``run``."""
+    """Tell before anything heavy is loaded if a request cannot be carried out, or is not that of ``run``."""
     from cli.request import check_same_request, draft
 
     if run is None or not check_same_request(request, run):

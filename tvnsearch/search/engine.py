@@ -55,8 +55,8 @@ def run_search(
     ``executor`` trains, as many networks at once as it has workers; the caller shuts it down. ``on_event``
     hears one event at a time, from several threads. Returns None when nothing was trained, or nothing trained
     keeps the budget in a fresh measurement. Files of a former winner that were handed over are moved aside.
-    ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is in
-    the journal.
+    ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
+    in the journal.
 
     Raises:
         UserError: nothing in the search space keeps the budget.
