@@ -5,10 +5,11 @@
 
 Profiles this machine's CPU for --minutes in all into --db (goes on with what is there), fits every compared
 model to the same rows, and only then draws the test networks with --seed: random ones of 1 to 200 ms, and the
-population of an evolution towards 50 ms that prefers many multiply-adds. Each is measured, and all of them
-again afterwards in a new process: that difference is the noise floor, which no predictor is better than.
-Needs a machine that does nothing else. --tests keeps the networks and what was measured, ten at a time: an
-interrupted run goes on there, and a finished one is compared again, with other models, without measuring.
+children of an evolution under 50 ms and 12 M parameters that prefers many multiply-adds. Each is measured,
+and all of them again afterwards in new processes: that difference is the noise floor, which no predictor is
+better than. Needs a machine that does nothing else. --tests keeps the networks, in no order, and what was
+measured, ten at a time: an interrupted run goes on there, and a finished one is compared again, with other
+models, without measuring. --again measures so many of them a second time, all unless it is said.
 
 --families   also leaves one family out of training at a time (a layer type, resolutions above 224, frames
              above 16, widths above 512) and tests on the profiled networks that have it
@@ -42,7 +43,8 @@ from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace, load_space
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
 
-LOWEST_MS, HIGHEST_MS, BUDGET_MS = 1.0, 200.0, 50.0
+LOWEST_MS, HIGHEST_MS = 1.0, 200.0
+BUDGET_MS, BUDGET_PARAMS = 50.0, 12_000_000
 PROFILE_MAX_MS = 67.0
 """A profile goes up to three times its budget: 200 ms."""
 
@@ -54,7 +56,7 @@ FAMILY_NETWORKS = 8
 
 
 class Tested(Struct, frozen=True):
-    """A network that no model was fitted to, and its latency in two processes minutes apart."""
+    """A network that no model was fitted to, and its latency; ``again_ms`` was measured minutes later."""
 
     group: str
     genome: Genome
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random", type=int, default=300)
     parser.add_argument("--evolved", type=int, default=100)
+    parser.add_argument("--again", type=int)
     parser.add_argument("--families", action="store_true")
     arguments = parser.parse_args()
     space = load_space("paper")
@@ -86,24 +89,24 @@ def main() -> None:
         "profiled_networks": len(profiles),
         "threads": arguments.threads,
     }
-    models = {name: fit(profiles, CLASSES) for name, fit in MODELS.items()}
-    rng = random.Random(arguments.seed)
     if not arguments.tests.exists():
-        rng = random.Random(arguments.seed)
+        rng, predict = random.Random(arguments.seed), MODELS["full"](profiles, CLASSES)
         drawn = {
-            "random": _random_networks(space, arguments.random, models["full"], rng),
-            "evolved": _evolved_networks(space, arguments.evolved, models["full"], rng),
+            "random": _random_networks(space, arguments.random, predict, rng),
+            "evolved": _evolved_networks(space, arguments.evolved, predict, rng),
         }
-        _keep(arguments.tests, [Tested(group, genome) for group in drawn for genome in drawn[group]])
-    tested = _measured_twice(arguments.tests, arguments.threads)
+        tests = [Tested(group, genome) for group in drawn for genome in drawn[group]]
+        _keep(arguments.tests, rng.sample(tests, len(tests)))
+    tested = _measured_twice(arguments.tests, arguments.threads, arguments.again)
+    genomes = [one.genome for one in tested]
+    predicted_ms = {name: fit(profiles, CLASSES)(genomes) for name, fit in MODELS.items()}
+    predicted_ms["measured_again"] = np.array([one.again_ms or math.nan for one in tested])
     for group in ("random", "evolved", "together"):
-        belonging = [one for one in tested if group in (one.group, "together")]
-        truths_ms = np.array([one.first_ms for one in belonging])
-        repeats_ms = np.array([one.again_ms for one in belonging])
-        figures |= _compared(f"{group}_measured_again", repeats_ms, truths_ms)
-        for name, predict in models.items():
-            predicted_ms = predict([one.genome for one in belonging])
-            figures |= _compared(f"{group}_{name}", predicted_ms, truths_ms)
+        belongs = np.array([group in (one.group, "together") for one in tested])
+        truths_ms = np.array([one.first_ms for one in tested])
+        for name, values_ms in predicted_ms.items():
+            known = belongs & ~np.isnan(values_ms)
+            figures |= _compared(f"{group}_{name}", values_ms[known], truths_ms[known])
     figures |= _learning_curve(profiles, state.minutes, tested)
     if arguments.families:
         figures |= _families(profiles)
@@ -136,28 +139,34 @@ def _random_networks(
 def _evolved_networks(
     space: SearchSpace, count: int, predict: Callable[[Sequence[Genome]], FloatArray], rng: random.Random
 ) -> list[Genome]:
-    """The last of a tournament evolution whose fitness is multiply-adds within the budget."""
+    """Children that joined a tournament evolution, early and late; fitness is multiply-adds."""
+
+    def keeps_budgets(genome: Genome, latency_ms: float) -> bool:
+        return LOWEST_MS < latency_ms < BUDGET_MS and trace(genome).params <= BUDGET_PARAMS
+
     population: list[Genome] = []
     while len(population) < count:
         drawn = [sample_genome(space, rng) for _ in range(100)]
         population += [
-            genome for genome, ms in zip(drawn, predict(drawn), strict=True) if LOWEST_MS < ms < BUDGET_MS
+            genome for genome, ms in zip(drawn, predict(drawn), strict=True) if keeps_budgets(genome, ms)
         ]
     population = population[:count]
-    for _ in range(20 * count):
+    joined: list[Genome] = []
+    while len(joined) < 10 * count:
         parent = max(rng.sample(population, min(25, count)), key=lambda genome: trace(genome).macs)
         child = mutate(parent, space, rng)
-        if predict([child])[0] < BUDGET_MS and child not in population:
+        if keeps_budgets(child, float(predict([child])[0])) and child not in (*population, *joined):
             weakest = min(rng.sample(population, min(25, count)), key=lambda genome: trace(genome).macs)
             population[population.index(weakest)] = child
-    return population
+            joined.append(child)
+    return rng.sample(joined, count)
 
 
-def _measured_twice(file: Path, threads: int) -> list[Tested]:
-    """Fill in what ``file`` lacks, all once before any again; those that were measured both times."""
+def _measured_twice(file: Path, threads: int, again: int | None) -> list[Tested]:
+    """Fill in what ``file`` lacks, all once before the first ``again`` again; those that were measured."""
     tested = msgspec.json.decode(file.read_bytes(), type=list[Tested])
-    for field in ("first_ms", "again_ms"):
-        missing = [place for place, one in enumerate(tested) if getattr(one, field) is None]
+    for field, wanted in (("first_ms", len(tested)), ("again_ms", len(tested) if again is None else again)):
+        missing = [place for place, one in enumerate(tested[:wanted]) if getattr(one, field) is None]
         for start in range(0, len(missing), TOGETHER):
             places = missing[start : start + TOGETHER]
             measured_ms = _measured([tested[place].genome for place in places], threads)
@@ -165,7 +174,7 @@ def _measured_twice(file: Path, threads: int) -> list[Tested]:
                 tested[place] = msgspec.structs.replace(tested[place], **{field: latency_ms})
             _keep(file, tested)
             print(f"{field}: {start + len(places)} of {len(missing)} networks", flush=True)
-    return [one for one in tested if one.first_ms is not None and one.again_ms is not None]
+    return [one for one in tested if one.first_ms is not None]
 
 
 def _keep(file: Path, tested: Sequence[Tested]) -> None:

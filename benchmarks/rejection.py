@@ -3,10 +3,10 @@
     python benchmarks/rejection.py --db FILE [--budgets 20,50,100] [--judged 5000] [--sampled 150] [--seed 1]
 
 FILE is a database that `tvnsearch profile` filled on this machine. For each budget in ms a tournament
-evolution (the paper's: 200 members, 50 compared) judges --judged children as a search does: those whose lower
-bound is over the budget are rejected, the others would be measured. Fitness is the logarithm of
-multiply-adds, which drives evolution against the budget; a child joins if it is predicted to keep it. Every
-50th child that joins is measured and counts in the bounds from then on, as in a search.
+evolution (the paper's: 200 members, 50 compared) judges --judged children of at most 12 M parameters as a
+search does: those whose lower bound is over the budget are rejected, the others would be measured. Fitness is
+the logarithm of multiply-adds, which drives evolution against the budget; a child joins if it is predicted to
+keep it. Every 50th child that joins is measured and counts in predictions from then on, as in a search.
 
 Truth is a stratified sample of the judged children, dense around the budget, each measured for real; what a
 stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
@@ -41,6 +41,7 @@ POPULATION, TOURNAMENT = 200, 50
 LEARN_EVERY = 50
 MEASURE_SECONDS = 1.5
 TOGETHER = 10
+MAX_PARAMS = 12_000_000
 HOPELESS = 1.1
 """Over the budget by this factor, a network must be rejected."""
 
@@ -97,7 +98,7 @@ def _evolve(
     population: list[Genome] = []
     while len(population) < POPULATION:
         genome = sample_genome(space, rng)
-        if predictor.estimate([genome])[0].latency_ms <= max_ms:
+        if trace(genome).params <= MAX_PARAMS and predictor.estimate([genome])[0].latency_ms <= max_ms:
             population.append(genome)
     fitness = {genome_id(genome): math.log(trace(genome).macs) for genome in population}
 
@@ -109,7 +110,7 @@ def _evolve(
     while len(judged) < wanted:
         contest = rng.sample(population, TOURNAMENT)
         child = mutate(max(contest, key=fitness_of), space, rng)
-        if genome_id(child) in fitness:
+        if genome_id(child) in fitness or trace(child).params > MAX_PARAMS:
             continue
         [estimate] = predictor.estimate([child])
         judged.append(Judged(child, estimate))

@@ -97,7 +97,7 @@ class DeviceLatency:
         return self._elsewhere[device].estimate(genomes, self._meter.classes)
 
     def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
-        """Let measurements count in the bounds of later estimates; a sentence where they have drifted."""
+        """Let measurements count in later estimates; a sentence where they have drifted."""
         said = [
             self._predictor.observe(genome, measurement.latency_ms, self._meter.classes)
             for genome, measurement in measured

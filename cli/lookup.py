@@ -88,8 +88,8 @@ def complete(found: FoundTable, grid: Grid, whole_blocks: bool) -> LookupTable:
     missing = [call for call in parts if call not in measured]
     predicted_ms = neutral.predict([parts[call] for call in missing])
     half_widths = np.maximum(
-        calibration.half_widths(predicted_ms, predictor.level),
-        predictor.record.calibration.half_widths(predicted_ms, predictor.level),
+        calibration.band_widths(predictor.level).at(predicted_ms),
+        predictor.record.calibration.band_widths(predictor.level).at(predicted_ms),
     )
     rows = [measured[call] for call in parts if call in measured]
     for call, latency_ms, half_width in zip(

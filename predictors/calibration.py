@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -14,26 +15,40 @@ DEFAULT_LEVEL = 0.99
 """The share of networks whose latency lies within the bounds, unless the user asks for another."""
 
 
+class BandWidths(NamedTuple):
+    """Half-widths of intervals, in log milliseconds: one for each band of predicted latency.
+
+    ``edges_ms`` are the lower ends of all bands but the first.
+    """
+
+    edges_ms: FloatArray
+    widths: FloatArray
+
+    def at(self, predicted_ms: FloatArray) -> FloatArray:
+        """The half-width for each prediction, that of the band that it falls into."""
+        chosen: FloatArray = self.widths[np.searchsorted(self.edges_ms, predicted_ms, side="right")]
+        return chosen
+
+
 class Calibration(Struct, frozen=True):
     """Held-out networks: what was predicted, and the log of measured over predicted latency, in one order."""
 
     predicted_ms: tuple[float, ...]
     log_errors: tuple[float, ...]
 
-    def half_widths(self, predicted_ms: FloatArray, level: float = DEFAULT_LEVEL) -> FloatArray:
-        """For each prediction the half-width of its interval, in log milliseconds.
+    def band_widths(self, level: float = DEFAULT_LEVEL) -> BandWidths:
+        """The half-widths at ``level``.
 
         The held-out networks are cut by predicted latency into bands, as many as leave each band twice the
-        networks that ``level`` needs; a prediction takes the half-width of the band that it falls into.
+        networks that ``level`` needs.
         """
         order = np.argsort(self.predicted_ms, kind="stable")
         errors = np.abs(np.array(self.log_errors))[order]
         known_ms = np.array(self.predicted_ms)[order]
         bands = max(len(order) // (2 * networks_needed(level)), 1)
-        edges_ms = [part[0] for part in np.array_split(known_ms, bands)[1:]]
+        edges_ms = np.array([part[0] for part in np.array_split(known_ms, bands)[1:]])
         widths = np.array([conformal_quantile(part, level) for part in np.array_split(errors, bands)])
-        chosen: FloatArray = widths[np.searchsorted(edges_ms, predicted_ms, side="right")]
-        return chosen
+        return BandWidths(edges_ms, widths)
 
 
 def networks_needed(level: float) -> int:
@@ -48,7 +63,7 @@ def conformal_quantile(errors: FloatArray | Sequence[float], level: float) -> fl
     that to exist, no bound is sure: the largest error is stretched as though errors had an exponential tail,
     by ``log(1 / (1 - level)) / log(n + 1)``, which at the level 0.99 is 2.0 for 9 networks and 1.0 for 99.
     """
-    ordered = sorted(errors)
+    ordered = np.sort(errors)
     rank = math.ceil(round((len(ordered) + 1) * level, 6))
     if rank <= len(ordered):
         return float(ordered[rank - 1])

@@ -188,8 +188,7 @@ class LatencyPredictor:
         """Predict each genome's latency and its bounds, in the order given."""
         if not genomes:
             return []
-        sums_ms = self._memo.networks_ms([trace(genome, classes) for genome in genomes])
-        predicted_ms = self.record.correction.apply(sums_ms)
+        predicted_ms = self._bounds.moved(self._unmoved_ms(genomes, classes))
         stretch = np.exp(self._bounds.half_widths(predicted_ms))
         return [
             LatencyEstimate(latency_ms, lower_ms, upper_ms)
@@ -204,16 +203,16 @@ class LatencyPredictor:
     def observe(
         self, genome: Genome, latency_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES
     ) -> str | None:
-        """Let a measurement count in the bounds from now on; a sentence the first time that they drift."""
-        [estimate] = self.estimate([genome], classes)
-        return self._bounds.observe(estimate.latency_ms, latency_ms)
+        """Let a measurement count from now on; a sentence the first time that predictions have drifted."""
+        [predicted_ms] = self._unmoved_ms([genome], classes).tolist()
+        return self._bounds.observe(predicted_ms, latency_ms)
 
     def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:
         """Predict each layer call, in the order of execution; they add up to the genome's estimate."""
         network_trace = trace(genome, classes)
         calls_ms = self._memo.calls_ms(in_context(network_trace))
         sum_ms = sum(calls_ms)
-        factor = float(self.record.correction.apply(np.array([sum_ms]))[0]) / sum_ms
+        factor = float(self._bounds.moved(self.record.correction.apply(np.array([sum_ms])))[0]) / sum_ms
         return [
             LayerLatency(name, factor * call_ms)
             for (name, _), call_ms in zip(network_trace.named_calls(), calls_ms, strict=True)
@@ -223,6 +222,11 @@ class LatencyPredictor:
         """The types of its layer calls that no profiled network had: their milliseconds are a mere guess."""
         profiled = {kind.partition(":")[0] for kind in self.record.prior.kinds}
         return sorted({call.type for call in trace(genome).calls} - profiled)
+
+    def _unmoved_ms(self, genomes: Sequence[Genome], classes: int) -> FloatArray:
+        """Each genome's latency as the profile alone predicts it, whatever was measured since."""
+        sums_ms = self._memo.networks_ms([trace(genome, classes) for genome in genomes])
+        return self.record.correction.apply(sums_ms)
 
     def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
         prior_ms, columns = model_columns(self.record.prior, calls)

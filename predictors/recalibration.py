@@ -1,9 +1,10 @@
-"""Bounds that follow a search: every real measurement counts, and drift away from the profile is noticed."""
+"""Predictions that follow a search: every real measurement counts, and drift from the profile is noticed."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from statistics import median
 
 import numpy as np
 
@@ -19,13 +20,22 @@ UNLIKELY = 0.001
 REMEMBERED = 400
 """Measurements kept: evolution leaves behind what it measured long ago."""
 
+DOUBT = 4
+"""So many measurements tell what is common to them as surely as that they have nothing in common.
+
+What networks of one search have in common (their blocks, the machine's state in these minutes) is off by
+about half as much as a single network: the ratio of the variances.
+"""
+
 
 class Recalibration:
-    """The bounds of a predictor while a search measures some of the networks that it predicts.
+    """What measurements of a search change in the predictions of its networks.
 
-    Measured networks join the held-out ones. Evolution walks away from the distribution that those were drawn
-    from; once the latest measurements miss the held-out networks' bounds too often for chance, those are
-    forgotten and the measured ones alone tell how wide bounds must be.
+    Networks of one search resemble each other, and so do a predictor's errors on them: predictions move by
+    the median of the latest errors. Measured networks join the held-out ones in the bounds, by what their
+    errors are beside that. Evolution walks away from the distribution that the held-out ones were drawn from;
+    once the latest measurements miss their bounds too often for chance, those are forgotten and the measured
+    ones alone tell how wide bounds must be.
     """
 
     def __init__(self, held_out: Calibration, level: float) -> None:
@@ -34,23 +44,33 @@ class Recalibration:
         self._measured: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._missed: deque[bool] = deque(maxlen=WATCHED)
         self._has_drifted = False
-        self._calibration = held_out
+        self._shift = 0.0
+        self._band_widths = self._held_out_widths = held_out.band_widths(level)
+
+    def moved(self, predicted_ms: FloatArray) -> FloatArray:
+        """Predictions, moved by what the latest measurements have in common."""
+        return np.asarray(predicted_ms * math.exp(self._shift))
 
     def half_widths(self, predicted_ms: FloatArray) -> FloatArray:
-        """As :meth:`Calibration.half_widths`, at the level of this predictor."""
-        return self._calibration.half_widths(predicted_ms, self._level)
+        """For each moved prediction the half-width of its interval, in log milliseconds."""
+        return self._band_widths.at(predicted_ms)
 
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
-        """Take a measurement into account; a sentence the first time that drift is noticed."""
-        log_error = float(np.log(measured_ms / predicted_ms))
-        held_out_width = self._held_out.half_widths(np.array([predicted_ms]), self._level)[0]
-        self._missed.append(abs(log_error) > float(held_out_width))
+        """Take a measurement into account; a sentence the first time that drift is noticed.
+
+        ``predicted_ms`` is the prediction before it was moved.
+        """
+        log_error = math.log(measured_ms / predicted_ms)
+        held_out_width = self._held_out_widths.at(self.moved(np.array([predicted_ms])))[0]
+        self._missed.append(abs(log_error - self._shift) > float(held_out_width))
         self._measured.append((predicted_ms, log_error))
+        latest = [error for _, error in self._measured][-WATCHED:]
+        self._shift = median(latest) * len(latest) / (len(latest) + DOUBT)
         misses = sum(self._missed)
         by_chance = _probability_of_so_many(misses, len(self._missed), 1 - self._level)
         drifts_now = not self._has_drifted and misses > 1 and by_chance < UNLIKELY
         self._has_drifted |= drifts_now
-        self._calibration = self._of_all()
+        self._band_widths = self._of_all().band_widths(self._level)
         if not drifts_now:
             return None
         return (
@@ -60,9 +80,11 @@ class Recalibration:
         )
 
     def _of_all(self) -> Calibration:
-        predicted_ms, log_errors = zip(*self._measured, strict=True)
+        raw_ms, raw_errors = zip(*self._measured, strict=True)
+        predicted_ms = self.moved(np.array(raw_ms)).tolist()
+        log_errors = (np.array(raw_errors) - self._shift).tolist()
         if self._has_drifted:
-            return Calibration(predicted_ms, log_errors)
+            return Calibration(tuple(predicted_ms), tuple(log_errors))
         return Calibration(
             (*self._held_out.predicted_ms, *predicted_ms), (*self._held_out.log_errors, *log_errors)
         )

@@ -35,7 +35,7 @@ def test_covers_what_it_promises(networks: int, level: float) -> None:
     for _ in range(2000):
         *known, new = rng.laplace(0, 0.05, networks + 1)
         calibration = Calibration((10.0,) * networks, tuple(known))
-        covered.append(abs(new) <= calibration.half_widths(np.array([10.0]), level)[0])
+        covered.append(abs(new) <= calibration.band_widths(level).at(np.array([10.0]))[0])
     assert np.mean(covered) >= level - 3 * math.sqrt(level * (1 - level) / 2000)
 
 
@@ -44,12 +44,12 @@ def test_ranges_of_latency_have_their_own_width() -> None:
     small_ms, large_ms = rng.uniform(1, 5, 300), rng.uniform(50, 100, 300)
     errors = [*rng.normal(0, 0.2, 300), *rng.normal(0, 0.02, 300)]
     calibration = Calibration((*small_ms, *large_ms), tuple(errors))
-    narrow, wide = calibration.half_widths(np.array([80.0, 2.0]), 0.9)
+    narrow, wide = calibration.band_widths(0.9).at(np.array([80.0, 2.0]))
     assert narrow < 0.06
     assert wide > 0.2
 
 
 def test_few_networks_share_one_width() -> None:
     calibration = Calibration((1.0, 2.0, 3.0), (0.1, -0.3, 0.2))
-    widths = calibration.half_widths(np.array([0.1, 2.0, 500.0]), 0.75)
+    widths = calibration.band_widths(0.75).at(np.array([0.1, 2.0, 500.0]))
     assert widths.tolist() == [0.3, 0.3, 0.3]

@@ -23,8 +23,10 @@ def misses_over(
     for _ in range(count):
         predicted_ms = float(rng.uniform(1, 100))
         log_error = float(rng.normal(shift, spread))
-        misses += abs(log_error) > bounds.half_widths(np.array([predicted_ms]))[0]
-        sentence = bounds.observe(predicted_ms, predicted_ms * float(np.exp(log_error)))
+        measured_ms = predicted_ms * float(np.exp(log_error))
+        moved_ms = bounds.moved(np.array([predicted_ms]))
+        misses += abs(np.log(measured_ms / moved_ms[0])) > bounds.half_widths(moved_ms)[0]
+        sentence = bounds.observe(predicted_ms, measured_ms)
         said += [sentence] if sentence else []
     return misses, said
 
@@ -55,6 +57,25 @@ def test_a_single_miss_is_no_drift() -> None:
 def test_measurements_widen_bounds_that_were_too_narrow() -> None:
     bounds = Recalibration(held_out(40, spread=0.01), LEVEL)
     before = bounds.half_widths(np.array([50.0]))[0]
-    for _ in range(5):
-        bounds.observe(50.0, 51.5)
+    for measured_ms in (51.5, 48.5, 51.5, 48.5, 51.5):
+        bounds.observe(50.0, measured_ms)
     assert bounds.half_widths(np.array([50.0]))[0] > before
+
+
+def test_what_measurements_have_in_common_moves_predictions() -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    assert bounds.moved(np.array([50.0]))[0] == 50.0
+    moved_ms = []
+    for _ in range(100):
+        bounds.observe(50.0, 52.0)
+        moved_ms.append(float(bounds.moved(np.array([50.0]))[0]))
+    assert moved_ms == sorted(moved_ms)
+    assert 50.0 < moved_ms[0] < 50.5
+    assert 51.8 < moved_ms[-1] < 52.0
+
+
+def test_one_wrong_measurement_among_many_moves_nothing() -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    for measured_ms in (49.0, 50.0, 500.0, 51.0, 50.0):
+        bounds.observe(50.0, measured_ms)
+    assert bounds.moved(np.array([50.0]))[0] == 50.0
