@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cli.output import say
 from latency_db.contents import described
-from latency_db.store import LatencyStore, StoredDevice
+from latency_db.reader import StoredDevice
+from latency_db.store import LatencyStore
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor

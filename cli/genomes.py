@@ -7,6 +7,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
 from tvnsearch.genome.zoo import load_zoo, zoo
+from tvnsearch.search.run_folder import winner_folder
 
 
 def resolve_genome(name: str) -> Genome:
@@ -21,7 +22,7 @@ def resolve_genome(name: str) -> Genome:
     if path.is_dir():
         if (path / "genome.json").is_file():
             return load_genome(path / "genome.json")
-        winner = path / "winner" / "genome.json"
+        winner = winner_folder(path) / "genome.json"
         if not winner.is_file():
             raise UserError(
                 f"expected a run with a winner in {path}, but there is no {winner}; "

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from cli.run_report import winner_folder
 from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
+from tvnsearch.search.run_folder import winner_folder
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork

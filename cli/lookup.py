@@ -16,8 +16,9 @@ from cli.output import say
 from latency_db.imported import imported_table
 from latency_db.lut.grid import Grid
 from latency_db.lut.table import LookupTable, LutRow, block_rows, lookup_table, row_of
+from latency_db.reader import StoredProfile
 from latency_db.records import call_columns
-from latency_db.store import LatencyStore, StoredProfile
+from latency_db.store import LatencyStore
 from predictors.booster import Booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tvnsearch.genome.drawing import block_lines
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.journal import Journal
+from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.search.status import summarise
 
 
@@ -29,11 +30,6 @@ class FinalScores(Struct, frozen=True):
     training_seconds: float
     max_relative_error: float | None
     at_full_length: bool = False
-
-
-def winner_folder(run: Path) -> Path:
-    """Where the winner's files lie."""
-    return run / "winner"
 
 
 def final_scores(run: Path) -> FinalScores | None:

@@ -20,6 +20,7 @@ from tvnsearch.data.cache import ClipCache
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace
+from tvnsearch.search.run_folder import journal_path
 from tvnsearch.training.checkpoint import CHECKPOINT, Checkpoints
 from tvnsearch.training.precision import choose_precision
 from tvnsearch.training.recipe import Recipe
@@ -51,7 +52,8 @@ def begin(request: TrainingRequest, folder: Path) -> None:
     path = folder / REQUEST
     if path.is_file() and read_request(folder) == request:
         return
-    if any((folder / name).exists() for name in (CHECKPOINT, RESULT, "winner", "model.json")):
+    others = (folder / CHECKPOINT, folder / RESULT, folder / "model.json", journal_path(folder))
+    if any(other.exists() for other in others):
         raise UserError(
             f"expected a new folder, or one of a training with the same settings, but {folder} holds "
             f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"

@@ -12,14 +12,14 @@ from cli.handover import ModelCard, export_winner, load_model, write_model
 from cli.output import ProgressBar, say
 from cli.planning import FINAL_SHARE, ITERATIONS_WITHOUT_END
 from cli.request import Request
-from cli.run_report import FinalScores, final_scores, winner_folder
+from cli.run_report import FinalScores, final_scores
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.individual import Finalist, Individual, Winner
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.protocols import TrainingFailed
-from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path
+from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path, winner_folder
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.workers import WorkerDiedError
 

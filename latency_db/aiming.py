@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from latency_db.reader import StoredProfile
 from latency_db.rough_cost import RoughCost
-from latency_db.store import StoredProfile
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,10 @@ from cli.arguments import (
     JsonOption,
     ThreadsOption,
 )
+
+if TYPE_CHECKING:
+    from tvnsearch.devices.device import Device
+    from tvnsearch.devices.diagnosis import Noise
 
 EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
@@ -41,67 +46,40 @@ def doctor(
     """Tell what this machine is, how noisy it is right now, what is installed, and what to change."""
     import msgspec
 
-    from cli.latency import database_path, require_database
-    from cli.output import ProgressBar, out, print_json, print_table
-    from latency_db.store import LatencyStore
+    from cli.output import print_json
     from tvnsearch.devices.backends import backends_of
     from tvnsearch.devices.device import devices_here, open_device
-    from tvnsearch.devices.diagnosis import advice, measure_noise
+    from tvnsearch.devices.diagnosis import advice
     from tvnsearch.devices.meter import Meter
-    from tvnsearch.errors import UserError
+
+    opened = open_device(device, threads, backend, dtype, batch)
+    noise = _noise(opened, seconds)
+    with Meter(opened) as meter:
+        fingerprint, digest = meter.fingerprint, meter.digest
+    report: dict[str, Any] = {
+        "device": digest,
+        "fingerprint": fingerprint,
+        "noise_floor_percent": noise.noise_floor_percent,
+        "noise": msgspec.to_builtins(noise),
+        "backends": backends_of(devices_here()),
+        "extras": _installed(),
+        "advice": advice(fingerprint, noise) + _missing_latencies(db, device, digest),
+    }
+    if as_json:
+        print_json(report)
+        return
+    _print_report(report)
+
+
+def _noise(device: Device, seconds: float) -> Noise:
+    from cli.output import ProgressBar
+    from tvnsearch.devices.diagnosis import measure_noise
     from tvnsearch.genome.scaling import scaled
     from tvnsearch.genome.zoo import load_zoo
 
-    opened = open_device(device, threads, backend, dtype, batch)
     network = scaled(load_zoo(TRIAL_NETWORK), resolution=TRIAL_RESOLUTION)
     with ProgressBar("measure noise") as bar:
-        noise = measure_noise(opened, network, seconds, bar.update)
-    sentences: list[str] = []
-    with Meter(opened) as meter:
-        fingerprint, digest = meter.fingerprint, meter.digest
-        try:
-            require_database(path := database_path(db), device)
-            with LatencyStore(path) as store:
-                store.device(digest)
-        except UserError as error:
-            sentences.append(f"latencies cannot be predicted yet: {error}")
-    sentences = advice(fingerprint, noise) + sentences
-    backends, installed = backends_of(devices_here()), _installed()
-    if as_json:
-        print_json(
-            {
-                "device": digest,
-                "fingerprint": fingerprint,
-                "noise_floor_percent": noise.noise_floor_percent,
-                "noise": msgspec.to_builtins(noise),
-                "backends": backends,
-                "extras": installed,
-                "advice": sentences,
-            }
-        )
-        return
-    print_table(f"Device {digest}", ["what", "here"], list(fingerprint.items()))
-    print_table(
-        f"Noise, right now: {TRIAL_NETWORK} at half its resolution, {noise.measurements} times",
-        ["what", "here"],
-        [
-            ["latency", f"{noise.latency_ms:.2f} ms"],
-            ["measured again, differs by (median)", f"{noise.noise_floor_percent:.2f} %"],
-            ["disturbed passes", f"{100 * noise.disturbed_share:.0f} %"],
-            ["trusted measurements", f"{noise.trusted} of {noise.measurements}"],
-            ["with the allocator as the system has it", f"{noise.unpinned_latency_ms:.2f} ms"],
-        ],
-    )
-    print_table(
-        "Installed",
-        ["what", "here"],
-        [
-            ["backends", ", ".join(backends)],
-            *([f"extra {name}", "yes" if there else "no"] for name, there in installed.items()),
-        ],
-    )
-    for sentence in sentences or ["nothing to change"]:
-        out.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
+        return measure_noise(device, network, seconds, bar.update)
 
 
 def _installed() -> dict[str, bool]:
@@ -110,3 +88,47 @@ def _installed() -> dict[str, bool]:
     return {
         name: all(find_spec(module) is not None for module in modules) for name, modules in EXTRAS.items()
     }
+
+
+def _missing_latencies(db: Path | None, device: str, digest: str) -> list[str]:
+    """A sentence where this user's latency database cannot tell how fast networks are here."""
+    from cli.latency import database_path, require_database
+    from latency_db.store import LatencyStore
+    from tvnsearch.errors import UserError
+
+    path = database_path(db)
+    try:
+        require_database(path, device)
+        with LatencyStore(path) as store:
+            store.device(digest)
+    except UserError as error:
+        return [f"latencies cannot be predicted yet: {error}"]
+    return []
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    from cli.output import out, print_table
+
+    noise = report["noise"]
+    print_table(f"Device {report['device']}", ["what", "here"], list(report["fingerprint"].items()))
+    print_table(
+        f"Noise, right now: {TRIAL_NETWORK} at half its resolution, {noise['measurements']} times",
+        ["what", "here"],
+        [
+            ["latency", f"{noise['latency_ms']:.2f} ms"],
+            ["measured again, differs by (median)", f"{noise['noise_floor_percent']:.2f} %"],
+            ["disturbed passes", f"{100 * noise['disturbed_share']:.0f} %"],
+            ["trusted measurements", f"{noise['trusted']} of {noise['measurements']}"],
+            ["with the allocator as the system has it", f"{noise['unpinned_latency_ms']:.2f} ms"],
+        ],
+    )
+    print_table(
+        "Installed",
+        ["what", "here"],
+        [
+            ["backends", ", ".join(report["backends"])],
+            *([f"extra {name}", "yes" if there else "no"] for name, there in report["extras"].items()),
+        ],
+    )
+    for sentence in report["advice"] or ["nothing to change"]:
+        out.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ from cli.arguments import (
     parse_count,
     parse_max_ms,
 )
+
+if TYPE_CHECKING:
+    from cli.request import Request
 
 
 def evolve(
@@ -82,7 +85,7 @@ def evolve(
     """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.request import Request, check_same_request, draft
+    from cli.request import Request
     from tvnsearch.search.executors import Workforce
 
     here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, device)
@@ -113,14 +116,25 @@ def evolve(
         db=None if db is None else str(db),
         workforce=Workforce(workers, executor, address),
     )
-    if run is None or not check_same_request(request, run):
-        draft(request)  # mistakes are told before anything heavy is loaded
-
-    from cli.planning import start
-    from cli.search import carry_out
-
-    report = carry_out(start(request, run), request.workforce)
+    _refuse_mistakes(request, run)
+    report = _carried_out(request, run)
     if as_json:
         print_json(report)
         return
     print_summary(report)
+
+
+def _refuse_mistakes(request: Request, run: Path | None) -> None:
+    """Tell before anything heavy is loaded if a request cannot be carried out, or is not that of ``run``."""
+    from cli.request import check_same_request, draft
+
+    if run is None or not check_same_request(request, run):
+        draft(request)
+
+
+def _carried_out(request: Request, run: Path | None) -> dict[str, Any]:
+    """Search as asked for, in a new run or the one that was begun so; the run's report."""
+    from cli.planning import start
+    from cli.search import carry_out
+
+    return carry_out(start(request, run), request.workforce)

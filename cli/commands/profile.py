@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,11 @@ from cli.arguments import (
 
 if TYPE_CHECKING:
     from latency_db.profiler import ProfileProgress
-    from predictors.evaluation import HeldOutReport
+    from latency_db.store import LatencyStore
+    from predictors.predictor import LatencyPredictor
+    from predictors.transfer import Origin
+    from tvnsearch.devices.meter import Meter
+    from tvnsearch.genome.space import SearchSpace
 
 
 def profile(
@@ -47,15 +51,9 @@ def profile(
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
     from cli.latency import database_path, open_origin
     from cli.output import print_json, say
-    from cli.profile_view import ProfileView
-    from cli.reports import adaptation_line
     from latency_db.profiler import has_levelled_off
-    from latency_db.profiler import profile as run_profiler
     from latency_db.store import LatencyStore
-    from predictors.fit import fit_from_store
-    from predictors.learner import learn_halves
     from predictors.predictor import predictor_path
-    from predictors.stored import stored_predictor
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space
@@ -68,55 +66,81 @@ def profile(
         held_minutes = store.minutes(meter.digest)
         say(f"{path} holds {held_minutes:.1f} of {minutes:g} minutes for this device ({meter.digest})")
         if held_minutes < minutes and not has_levelled_off(store, meter.digest, search_space, max_ms):
-            processor = meter.fingerprint.get("processor", device)
-            _say_plan(f"{processor}, {threads} thread(s), {backend}", space, max_ms)
-        with ProfileView() as view:
-            learn = partial(learn_halves, seed=seed)
-            state = run_profiler(store, meter, search_space, minutes, max_ms, seed, learn, view.update)
-        if state.levelled_off:
-            say("twice as many networks made predictions hardly better: profiling ends here")
-        if lent:
-            say(f"training the latency predictor, from {origin} and from nothing")
-            predictor = fit_from_store(store, meter.digest, seed, lent)
-            predictor.save(predictor_path(path, meter.digest))
-        else:
-            predictor = stored_predictor(store, meter.digest, say, seed=seed)
+            _say_plan(meter, space, max_ms)
+        state = _profiled(store, meter, search_space, minutes, max_ms, seed)
+        predictor = _learnt(store, meter.digest, lent, seed)
     if as_json:
-        print_json(
-            {
-                "rows": state.rows,
-                "genomes": state.genomes,
-                "minutes": state.minutes,
-                "levelled_off": state.levelled_off,
-                "noise_floor_percent": state.noise_floor_percent,
-                "heldout": predictor.heldout,
-                "adapted_from": predictor.adapted_from,
-            }
-        )
+        print_json(_as_plain(state, predictor))
         return
-    _print_summary(state, predictor.heldout)
-    if lent:
-        say(adaptation_line(predictor, lent.digest))
+    _print_summary(state, predictor, lent)
     say(f"tables: {path}; predictor: {predictor_path(path, meter.digest)}")
 
 
-def _say_plan(device: str, space: str, max_ms: float) -> None:
+def _say_plan(meter: Meter, space: str, max_ms: float) -> None:
     from cli.output import say
     from latency_db.aiming import HIGHEST_OVER_BUDGET
 
+    device = meter.device
+    processor = meter.fingerprint.get("processor", device.name)
     say(
-        f"profiling {device}: whole networks of the space '{space}' are run and every layer call in them is "
-        f"stamped; half of them random, up to {HIGHEST_OVER_BUDGET * max_ms:g} ms, half near {max_ms:g} ms "
-        f"with the layer calls that the predictor is least sure of; ends earlier if predictions no longer "
-        f"get better"
+        f"profiling {processor}, {device.threads} thread(s), {device.backend}: whole networks of the space "
+        f"'{space}' are run and every layer call in them is stamped; half of them random, up to "
+        f"{HIGHEST_OVER_BUDGET * max_ms:g} ms, half near {max_ms:g} ms with the layer calls that the "
+        f"predictor is least sure of; ends earlier if predictions no longer get better"
     )
 
 
-def _print_summary(state: ProfileProgress, heldout: HeldOutReport) -> None:
+def _profiled(
+    store: LatencyStore, meter: Meter, space: SearchSpace, minutes: float, max_ms: float, seed: int
+) -> ProfileProgress:
+    """Profile in view of the user, from where the store stands; where it stands then."""
     from cli.output import say
-    from cli.reports import heldout_line
+    from cli.profile_view import ProfileView
+    from latency_db.profiler import profile as run_profiler
+    from predictors.learner import learn_halves
+
+    with ProfileView() as view:
+        learn = partial(learn_halves, seed=seed)
+        state = run_profiler(store, meter, space, minutes, max_ms, seed, learn, view.update)
+    if state.levelled_off:
+        say("twice as many networks made predictions hardly better: profiling ends here")
+    return state
+
+
+def _learnt(store: LatencyStore, digest: str, lent: Origin | None, seed: int) -> LatencyPredictor:
+    """The predictor of all that the store holds of the device, kept beside it."""
+    from cli.output import say
+    from predictors.fit import fit_from_store
+    from predictors.predictor import predictor_path
+    from predictors.stored import stored_predictor
+
+    if lent is None:
+        return stored_predictor(store, digest, say, seed=seed)
+    say(f"training the latency predictor, from {lent.digest} and from nothing")
+    predictor = fit_from_store(store, digest, seed, lent)
+    predictor.save(predictor_path(store.path, digest))
+    return predictor
+
+
+def _as_plain(state: ProfileProgress, predictor: LatencyPredictor) -> dict[str, Any]:
+    return {
+        "rows": state.rows,
+        "genomes": state.genomes,
+        "minutes": state.minutes,
+        "levelled_off": state.levelled_off,
+        "noise_floor_percent": state.noise_floor_percent,
+        "heldout": predictor.heldout,
+        "adapted_from": predictor.adapted_from,
+    }
+
+
+def _print_summary(state: ProfileProgress, predictor: LatencyPredictor, lent: Origin | None) -> None:
+    from cli.output import say
+    from cli.reports import adaptation_line, heldout_line
 
     floor = "unknown" if state.noise_floor_percent is None else f"{state.noise_floor_percent:.1f} %"
     say(f"{state.genomes} networks, {state.rows} layer rows in {state.minutes:.1f} minutes")
-    say(heldout_line(heldout))
+    say(heldout_line(predictor.heldout))
     say(f"noise floor: the same network measured again differs by {floor} (median)")
+    if lent is not None:
+        say(adaptation_line(predictor, lent.digest))

@@ -10,8 +10,9 @@ import numpy as np
 from msgspec import Meta
 
 from latency_db.lut.blocks import inverted_residuals
+from latency_db.reader import StoredProfile
 from latency_db.records import CALL_COLUMNS, call_columns
-from latency_db.store import LatencyStore, StoredProfile
+from latency_db.store import LatencyStore
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.trace import trace

@@ -13,9 +13,9 @@ import torch
 
 from cli import winning
 from cli.compose import TrainedFitness
-from cli.run_report import final_scores, winner_folder
+from cli.run_report import final_scores
 from cli.winning import hand_over
-from tests.cli.test_planning import REQUEST
+from tests.cli.requests import REQUEST
 from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
@@ -24,6 +24,7 @@ from tvnsearch.genome.space import load_space
 from tvnsearch.network.build import build_network
 from tvnsearch.search import Journal, Winner, weights_path
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource

@@ -12,6 +12,7 @@ import pytest
 
 from cli import planning
 from cli.request import Request
+from tests.cli.requests import REQUEST
 from tests.search.fakes import FakeLatency, NoProcess, make_plan, true_ms
 from tvnsearch.genome import Genome
 from tvnsearch.search import Budget
@@ -19,23 +20,6 @@ from tvnsearch.search.executors import Executor, SerialExecutor, Workforce
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
-
-REQUEST = Request(
-    max_ms=0.5,
-    max_params=None,
-    data=None,
-    minutes=None,
-    population=12,
-    tournament=4,
-    trainings=60,
-    iterations=100,
-    space="digits",
-    device="cpu",
-    threads=1,
-    backend="eager",
-    seed=3,
-    db=None,
-)
 
 
 def test_fast_and_slow_networks_are_timed_and_scoring_is_not(

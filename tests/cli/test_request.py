@@ -9,7 +9,7 @@ import pytest
 
 from cli.request import Request, check_same_request
 from cli.search_clips import requested_clips
-from tests.cli.test_planning import REQUEST
+from tests.cli.requests import REQUEST
 from tests.search.fakes import make_plan
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError

@@ -13,7 +13,7 @@ import pytest
 from cli import search
 from cli.bench import Bench
 from cli.search import carry_out
-from tests.cli.test_planning import REQUEST
+from tests.cli.requests import REQUEST
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan, measurement
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.devices.measurement import Measurement

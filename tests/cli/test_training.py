@@ -47,6 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     generate(path / "clips", ClipsPerClass(6, 3, 3), digits=[0, 1])
     (path / "genome.json").write_text(genome_to_json(GENOME))
     (path / "recipe.toml").write_text("iterations = 12\nbatch_size = 8\n")
+    (path / "searched").mkdir()
+    (path / "searched" / "journal.sqlite").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(path / "cache"))
         patch.chdir(path)
@@ -109,6 +111,7 @@ def test_what_was_trained_classifies_exports_and_is_a_genome(folder: Folder, tra
         (("train", "genome.json"), "expected --data"),
         (("train", "genome.json", "--resume"), "expected the folder of a training"),
         ((*TRAIN, "--head", "mean", "--out", "net"), "another --out"),
+        ((*TRAIN, "--out", "searched"), "another --out"),
         ((*TRAIN, "--head", "last"), "mean or per_frame"),
         ((*TRAIN[:4], "--recipe", "slow"), "expected a recipe"),
         (("eval", "net", "--split", "all"), "test, validation, train"),

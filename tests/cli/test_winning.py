@@ -11,37 +11,24 @@ import pytest
 
 from cli import winning
 from cli.compose import TrainedFitness
-from cli.request import Request
-from cli.run_report import final_scores, winner_folder
+from cli.genomes import resolve_genome
+from cli.handover import load_model
+from cli.run_report import final_scores
 from cli.winning import hand_over
-from tests.search.fakes import STEPS, FakeFitness, FakeLatency, NoProcess, in_process, make_plan
+from tests.cli.requests import REQUEST
+from tests.search.fakes import STEPS, FakeFitness, FakeLatency, Moved, NoProcess, in_process, make_plan
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
+from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
 from tvnsearch.search.executors import SerialExecutor
-from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
 
-REQUEST = Request(
-    max_ms=2.0,
-    max_params=100_000,
-    data=None,
-    minutes=None,
-    population=12,
-    tournament=4,
-    trainings=15,
-    iterations=10,
-    space="digits",
-    device="cpu",
-    threads=1,
-    backend="eager",
-    seed=0,
-    db=None,
-)
 DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
 
 
@@ -111,13 +98,15 @@ def test_a_winner_that_is_trained_longer_goes_on_where_that_was_cut_off(tmp_path
     assert not list(run.glob("winner-checkpoints/*"))
 
 
-def finals(run: Path, count: int) -> Finalist:
+def finals(
+    run: Path, count: int, latency: FakeLatency | None = None, fitness: FakeFitness | None = None
+) -> Finalist:
     """The best after finals that were killed before it was handed over."""
     with Journal.open(run) as journal:
         best = run_finalists(
             journal,
-            FakeLatency(fails=False),
-            FakeFitness(fails=False),
+            latency or FakeLatency(fails=False),
+            fitness or FakeFitness(fails=False),
             in_process(),
             count,
             lambda line: None,
@@ -149,3 +138,28 @@ def test_a_finalist_is_handed_over_by_who_goes_on_after_interrupted_finals(
     weights.write_bytes(b"kept")
     hand(run)
     assert weights.read_bytes() == b"kept"
+
+
+def test_a_winner_that_is_over_the_budget_now_is_called_so_no_more(tmp_path: Path) -> None:
+    """From that measurement on; its weights, trained longer than any others of it, are kept elsewhere."""
+    run = tmp_path / "run"
+    searched(run)
+    number = hand(run, minutes=1.0)
+    handed_over = load_model(run).genome
+
+    def stop(step: str, genome: Genome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finals(run, 2, Moved({genome_id(handed_over)}), FakeFitness(stop))
+    assert summarise(run).winner is None
+    with pytest.raises(UserError, match="expected a run with a winner"):
+        resolve_genome(str(run))
+    with pytest.raises(UserError, match="expected a trained network or a run with a winner"):
+        load_model(run)
+    assert hand(run) != number
+    said, former = summarise(run).winner, load_model(run / "winner-withdrawn-1")
+    assert said is not None
+    assert load_model(run).genome == said.genome
+    assert former.genome == handed_over
+    assert former.weights.read_bytes() == b"trained longer"

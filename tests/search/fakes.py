@@ -91,6 +91,18 @@ class FakeLatency:
         return measurement(true_ms(genome))
 
 
+class Moved(FakeLatency):
+    """Some networks, by their identity, have become slower since the search."""
+
+    def __init__(self, slower: set[str]) -> None:
+        super().__init__(fails=False)
+        self._slower = slower
+
+    def measure(self, genome: Genome) -> Measurement:
+        measured = super().measure(genome)
+        return measurement(99.0) if genome_id(genome) in self._slower else measured
+
+
 class FakeFitness:
     """Likes layers of many kinds and has no patience with some networks; writes a file where weights go."""
 

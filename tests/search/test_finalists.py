@@ -14,15 +14,15 @@ from tests.search.fakes import (
     STEPS,
     FakeFitness,
     FakeLatency,
+    Moved,
     NoProcess,
     SteppingFitness,
     in_process,
     make_plan,
     measurement,
 )
-from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome, genome_id
+from tvnsearch.genome import Genome, genome_id, genome_to_json, load_genome
 from tvnsearch.search import (
     Budget,
     Finalist,
@@ -38,7 +38,7 @@ from tvnsearch.search import (
 )
 from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
-from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +70,6 @@ class Reversed(FakeFitness):
     ) -> Fitness:
         fitness = super().__call__(worker, request, on_progress)
         return msgspec.structs.replace(fitness, value=-fitness.value)
-
-
-class Moved(FakeLatency):
-    """Some networks have become slower since the search."""
-
-    def __init__(self, slower: set[str]) -> None:
-        super().__init__(fails=False)
-        self._slower = slower
-
-    def measure(self, genome: Genome) -> Measurement:
-        measured = super().measure(genome)
-        return measurement(99.0) if genome_id(genome) in self._slower else measured
 
 
 def hold(
@@ -160,6 +148,45 @@ def test_a_winner_that_is_measured_over_the_budget_wins_no_more(run: Path) -> No
     said = summarise(run).winner
     assert said is not None
     assert winner.individual.number not in (said.number, pick(run, Budget(2.0)).picked.number)
+
+
+def hand_over(run: Path, individual: Individual) -> None:
+    winner_folder(run).mkdir()
+    (winner_folder(run) / "genome.json").write_text(genome_to_json(individual.genome))
+
+
+def withdrawn(run: Path) -> list[Genome]:
+    return [load_genome(folder / "genome.json") for folder in sorted(run.glob("winner-withdrawn-*"))]
+
+
+def test_files_that_were_handed_over_are_moved_aside_when_another_finalist_wins(run: Path) -> None:
+    best = fittest(run)[0]
+    hand_over(run, best)
+    finalists, said = hold(run, 4)
+    assert finalists[0].individual != best
+    assert str(run / "winner-withdrawn-1") in said[-1]
+    assert withdrawn(run) == [best.genome]
+    assert not winner_folder(run).exists()
+    hand_over(run, finalists[0].individual)
+    hold(run, 4)
+    assert winner_folder(run).exists()
+
+
+def test_files_of_a_winner_that_is_over_the_budget_are_moved_aside_by_whoever_goes_on(run: Path) -> None:
+    first = fittest(run)[0]
+    hand_over(run, first)
+    with Journal.open(run) as journal:
+        journal.record_winner(Winner(first, measurement(1.1)), 0.0)
+        journal.record_final_measurement(first.number, measurement(99.0))  # and killed
+    with Journal.open(run) as journal:
+        again = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+        assert str(run / "winner-withdrawn-1") in journal.lines()[-1]
+    assert again is not None
+    assert not winner_folder(run).exists()
+    hand_over(run, again.individual)
+    hold(run, 2, Moved({individual.genome_id for individual in fittest(run)}))
+    assert not winner_folder(run).exists()
+    assert withdrawn(run) == [first.genome, again.individual.genome]
 
 
 def test_of_the_measurements_of_a_finalist_the_latest_counts(run: Path) -> None:

@@ -33,7 +33,7 @@ from tvnsearch.search.protocols import (
 from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
-from tvnsearch.search.winner import choose_winner
+from tvnsearch.search.winner import choose_winner, withdraw_former
 from tvnsearch.workers import WorkerDiedError
 
 READY = 1
@@ -54,8 +54,9 @@ def run_search(
 
     ``executor`` trains, as many networks at once as it has workers; the caller shuts it down. ``on_event``
     hears one event at a time, from several threads. Returns None when nothing was trained, or nothing trained
-    keeps the budget in a fresh measurement. ``clock`` counts seconds. What was judged or trained before an
-    exception, KeyboardInterrupt included, is in the journal.
+    keeps the budget in a fresh measurement. Files of a former winner that were handed over are moved aside.
+    ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
+    in the journal.
 
     Raises:
         UserError: nothing in the search space keeps the budget.
@@ -126,6 +127,7 @@ class _Search:
             winner = self._choose_winner()
             if winner is not None:
                 self._standing.record_winner(winner)
+        withdraw_former(self._journal, self._standing.note)
         self._standing.emit("finished", "", winner.individual.number if winner else None)
         return winner
 

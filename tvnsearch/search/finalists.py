@@ -19,6 +19,7 @@ from tvnsearch.search.protocols import (
     TrainingRequest,
 )
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
+from tvnsearch.search.winner import withdraw_former
 from tvnsearch.workers import WorkerDiedError
 
 WAIT_SECONDS = 1.0
@@ -38,8 +39,9 @@ def run_finalists(
 ) -> list[Finalist]:
     """Measure the fittest individuals until ``count`` keep the budget, and train those; the best comes first.
 
-    The best is recorded as the run's winner. Every measurement and training is in the journal when it has
-    ended, and is not done again; ``say`` gets a sentence on each individual that drops out.
+    The best is recorded as the run's winner; where files were handed over of one that is so no more, they are
+    moved aside. Every measurement and training is in the journal when it has ended, and is not done again;
+    ``say`` gets a sentence on each individual that drops out.
     """
     finals = _Finals(journal, latency, fitness, executor, say, on_progress)
     finals.train(finals.measure(count))
@@ -49,6 +51,7 @@ def run_finalists(
         winner = Winner(keeping[0].individual, keeping[0].measurement)
         if journal.winner() != winner:
             journal.record_winner(winner, journal.elapsed_seconds)
+    withdraw_former(journal, say)
     return keeping
 
 
@@ -86,6 +89,7 @@ class _Finals:
                     f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to "
                     f"{measurement.ci_high_ms:.3g}), over {max_ms:g} ms"
                 )
+                withdraw_former(self._journal, self._say)
         return keeping
 
     def train(self, individuals: list[Individual]) -> None:

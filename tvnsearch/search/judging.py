@@ -23,7 +23,8 @@ from tvnsearch.search.executors import Executor
 from tvnsearch.search.feasibility import check_reachable
 from tvnsearch.search.gate import BudgetGate, Screening
 from tvnsearch.search.individual import Candidate
-from tvnsearch.search.journal import Journal, Streak
+from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal_reader import Streak
 from tvnsearch.search.protocols import LatencyModel, MeasuredGenome
 from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import AskTell, Proposal

@@ -1,4 +1,4 @@
-"""The folder of a run: its journal file, its lock, its weights."""
+"""The folder of a run: its journal file, its lock, its weights, its winner."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from tvnsearch.errors import UserError
@@ -100,6 +101,17 @@ def finalist_checkpoints_path(run: Path, number: int) -> Path:
 def control_path(run: Path, number: int) -> Path:
     """The folder of a training from scratch of an individual that began with inherited weights."""
     return run / "controls" / str(number)
+
+
+def winner_folder(run: Path) -> Path:
+    """Where the winner's files are handed over."""
+    return run / "winner"
+
+
+def new_withdrawn_folder(run: Path) -> Path:
+    """Where files go that were handed over, of a network that is the winner no more; nothing is there yet."""
+    folders = (run / f"winner-withdrawn-{number}" for number in count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def keep_weights(run: Path, numbers: Iterable[int]) -> None:
