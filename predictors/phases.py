@@ -87,4 +87,5 @@ def _slopes(
         return np.zeros(len(amounts))
     common = max(float(told.sum() / amounts.sum()), 0.0)
     pull = PULL * amounts.sum()
-    return np.maximum((told + pull * common) / (amounts + pull), 0.0)
+    slopes: FloatArray = np.maximum((told + pull * common) / (amounts + pull), 0.0)
+    return slopes

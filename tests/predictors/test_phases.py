@@ -67,7 +67,7 @@ def in_phases(known: Sequence[StoredProfile], slower: float) -> list[StoredProfi
 
 
 def test_predictions_are_of_the_fast_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = in_phases(profiles(200, seed=1), slower=1.15)
+    stored = in_phases(profiles(200, seed=1), slower=1.3)
     genomes = random_genomes(100, seed=2)
     truths_ms = np.array([network_ms(genome) for genome in genomes])
 
@@ -76,6 +76,6 @@ def test_predictions_are_of_the_fast_phases(monkeypatch: pytest.MonkeyPatch) -> 
         predicted_ms = [estimate.latency_ms for estimate in predictor.estimate(genomes, CLASSES)]
         return float(np.median(np.log(predicted_ms / truths_ms)))
 
-    assert abs(bias()) < 0.02
+    assert abs(bias()) < 0.04
     monkeypatch.setattr(fitting, "FEWEST_NETWORKS", len(stored) + 1)
-    assert bias() > 0.04
+    assert bias() > 0.1

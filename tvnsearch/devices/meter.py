@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -23,9 +22,6 @@ TASK = "tvnsearch.devices.task"
 SPREAD_SECONDS = 1.0
 """Samples are spread over at least this long: slow phases of a machine last seconds."""
 
-_FINGERPRINTS: dict[tuple[Device, bool, str | None], dict[str, str]] = {}
-"""What workers of this process have told already, by all that makes workers differ: asking takes seconds."""
-
 
 class Meter:
     """A worker that times networks with a head of ``classes`` outputs on ``device``; a context manager.
@@ -44,10 +40,7 @@ class Meter:
     @cached_property
     def fingerprint(self) -> dict[str, str]:
         """What the device is made of, as the worker process has it."""
-        asked = (self.device, self._pin_allocator, os.environ.get("LD_PRELOAD"))
-        if asked not in _FINGERPRINTS:
-            _FINGERPRINTS[asked] = msgspec.convert(self._call("fingerprint", [], {}), dict[str, str])
-        return dict(_FINGERPRINTS[asked])
+        return msgspec.convert(self._call("fingerprint", [], {}), dict[str, str])
 
     @property
     def digest(self) -> str:
