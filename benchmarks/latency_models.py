@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from latency_db import StoredProfile
 from predictors.booster import PARAMETERS, ROUNDS
 from predictors.call_table import TYPES
-from predictors.features import CATEGORICAL, FEATURE_NAMES, call_features, in_context
+from predictors.features import CATEGORICAL, FEATURE_NAMES, call_features, in_context, table_of
 from predictors.fit import fit_predictor
 from predictors.prior import fit_prior
 from tvnsearch.genome import Genome, trace
@@ -52,7 +52,7 @@ def plain_rows(profiles: Sequence[StoredProfile], classes: int) -> Predict:
     ]
     targets = np.log(np.maximum(_rows_ms(profiles), 1e-4))
     data = lightgbm.Dataset(
-        call_features(contexts),
+        call_features(contexts, table_of(contexts)),
         targets,
         feature_name=list(FEATURE_NAMES),
         categorical_feature=list(CATEGORICAL),
@@ -60,7 +60,8 @@ def plain_rows(profiles: Sequence[StoredProfile], classes: int) -> Predict:
     booster = lightgbm.train({**PARAMETERS, "seed": 0}, data, ROUNDS)
 
     def network_ms(genome: Genome) -> float:
-        features = call_features(in_context(trace(genome, classes)))
+        calls = in_context(trace(genome, classes))
+        features = call_features(calls, table_of(calls))
         return float(np.exp(booster.predict(features, num_threads=1)).sum())
 
     return lambda genomes: np.array([network_ms(genome) for genome in genomes])

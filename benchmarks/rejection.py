@@ -6,7 +6,7 @@ FILE is a database that `tvnsearch profile` filled on this machine. For each bud
 evolution (the paper's: 200 members, 50 compared) judges --judged children of at most 12 M parameters as a
 search does: those whose lower bound is over the budget are rejected, the others would be measured. Fitness is
 the logarithm of multiply-adds, which drives evolution against the budget; a child joins if it is predicted to
-keep it. Every 50th child that joins is measured and counts in predictions from then on, as in a search.
+keep it. Every 20th child that joins is measured and counts in predictions from then on; searches measure all.
 
 Truth is a stratified sample of the judged children, dense around the budget, each measured for real; what a
 stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
@@ -38,7 +38,7 @@ from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
 from tvnsearch.search.protocols import LatencyEstimate
 
 POPULATION, TOURNAMENT = 200, 50
-LEARN_EVERY = 50
+LEARN_EVERY = 20
 MEASURE_SECONDS = 1.5
 TOGETHER = 10
 MAX_PARAMS = 12_000_000

@@ -10,11 +10,11 @@ import numpy as np
 from predictors.call_table import FloatArray
 from tvnsearch.errors import UserError
 
-ROUNDS = 400
+ROUNDS = 200
 PARAMETERS = {
     "objective": "huber",
     "alpha": 0.3,
-    "learning_rate": 0.06,
+    "learning_rate": 0.1,
     "num_leaves": 63,
     "min_data_in_leaf": 5,
     "min_data_per_group": 20,

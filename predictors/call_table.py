@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -76,6 +77,7 @@ class CallTable:
         ]
         columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 19).T)
         self.type, self.mode, self.activation = columns[:3]
+        self._type_codes = self.type.astype(np.intp)
         self.in_frames, self.in_height, self.in_width, self.in_channels = columns[3:7]
         self.out_frames, self.out_height, self.out_width, self.out_channels = columns[7:11]
         self.kernel, self.stride, self.kernel_frames, self.stride_frames = columns[11:15]
@@ -108,7 +110,8 @@ class CallTable:
 
     def is_type(self, *names: str) -> BoolArray:
         """Which calls are of one of these types."""
-        return np.asarray(np.isin(self.type, [_TYPE_CODE[name] for name in names]))
+        found: BoolArray = _mask(names)[self._type_codes]
+        return found
 
     @property
     def hswish_values(self) -> FloatArray:
@@ -116,23 +119,23 @@ class CallTable:
         is_hswish = self.activation == _ACTIVATION_CODE["hswish"]
         return np.where(is_hswish, self.out_values, 0.0)
 
-    @property
+    @cached_property
     def padded_macs(self) -> FloatArray:
         """MACs with the output channels of convolutions rounded up to vectors of 16."""
         once_a_clip = self.is_type("head", "context_gate", "squeeze_excite")
         return np.asarray(self.macs * np.where(once_a_clip, 1.0, 1 + waste(self.out_channels, 16)))
 
-    @property
+    @cached_property
     def attention_macs(self) -> FloatArray:
         """MACs of the two products of a non-local block."""
         return np.asarray(2 * self.out_positions * self.hidden**2)
 
-    @property
+    @cached_property
     def weight_stream_bytes(self) -> FloatArray:
         """Bytes of weights that are read where each row of outputs reads all of them."""
         return np.asarray(self.out_frames * self.out_height * self.param_bytes)
 
-    @property
+    @cached_property
     def window_reads(self) -> FloatArray:
         """Values that the windows of pooling and depthwise convolutions look at."""
         in_two_passes = self.is_type("spatial_pool") & (self.kernel >= SEPARABLE_POOL_KERNEL)
@@ -154,20 +157,20 @@ class CallTable:
             default=0.0,
         )
 
-    @property
+    @cached_property
     def pads_explicitly(self) -> BoolArray:
         """Where a kernel cannot pad by itself, for there is more padding after the map than before it."""
         out_of_symmetric = (self._size + 2 * self._before - self.kernel) // self.stride + 1
         return np.asarray((out_of_symmetric != self._out_size) & (self._over_time | self._over_space))
 
-    @property
+    @cached_property
     def explicit_padding_bytes(self) -> FloatArray:
         """Bytes of the maps that are copied into padded ones first."""
         growth = (self._size + self._before + np.maximum(self._after, 0)) / self._size
         padded_bytes = self.in_values * BYTES_PER_VALUE * np.where(self._over_time, growth, growth**2)
         return np.where(self.pads_explicitly, padded_bytes, 0.0)
 
-    @property
+    @cached_property
     def real_tap_share(self) -> FloatArray:
         """The share of a kernel's taps, over all outputs, that fall on the map; runtimes may skip the others.
 
@@ -205,6 +208,12 @@ class PreviousTable:
         ]
         columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 5).T)
         self.type, self.working_set_bytes, self.out_bytes, self.macs, self.kernel = columns
+
+
+@lru_cache(maxsize=64)
+def _mask(names: tuple[str, ...]) -> BoolArray:
+    """For each type code whether it is one of those types."""
+    return np.isin(np.arange(len(TYPES)), [_TYPE_CODE[name] for name in names])
 
 
 def waste(channels: FloatArray, multiple: int) -> FloatArray:

@@ -135,9 +135,13 @@ def pass_traffic(network: Trace) -> int:
     return round(TRAFFIC_STEPS * math.log2(network.bytes_moved))
 
 
-def call_features(calls: Sequence[CallInContext]) -> FloatArray:
-    """One row for each call, columns as :data:`FEATURE_NAMES`."""
-    table = CallTable([context.call for context in calls])
+def table_of(calls: Sequence[CallInContext]) -> CallTable:
+    """The calls by themselves, as arrays."""
+    return CallTable([context.call for context in calls])
+
+
+def call_features(calls: Sequence[CallInContext], table: CallTable) -> FloatArray:
+    """One row for each call, columns as :data:`FEATURE_NAMES`; ``table`` is :func:`table_of` them."""
     previous = PreviousTable([context.previous for context in calls])
     pass_traffic = np.array([context.pass_traffic for context in calls], dtype=np.float64)
     real_tap_share = table.real_tap_share
@@ -192,18 +196,19 @@ def call_features(calls: Sequence[CallInContext]) -> FloatArray:
     return np.column_stack(columns)
 
 
-def model_row(calls: Sequence[CallInContext], prior_ms: FloatArray, prior_shares: FloatArray) -> FloatArray:
+def model_row(
+    calls: Sequence[CallInContext], table: CallTable, prior_ms: FloatArray, prior_shares: FloatArray
+) -> FloatArray:
     """A row of :data:`MODEL_COLUMNS` for each call, from what a prior says of it."""
-    return np.column_stack([call_features(calls), np.log(prior_ms), prior_shares])
+    return np.column_stack([call_features(calls, table), np.log(prior_ms), prior_shares])
 
 
-def call_work(calls: Sequence[LayerCall]) -> FloatArray:
+def call_work(table: CallTable) -> FloatArray:
     """One row of amounts that latency grows with for each call, columns as :data:`WORK_NAMES`."""
-    table = CallTable(calls)
     padded_macs = table.padded_macs
     real_macs = padded_macs * table.real_tap_share
     columns = (
-        np.ones(len(calls)),
+        np.ones(len(padded_macs)),
         real_macs,
         padded_macs - real_macs,
         table.bytes_moved - table.param_bytes,

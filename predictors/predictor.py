@@ -16,7 +16,14 @@ from msgspec import Struct
 from predictors.calibration import DEFAULT_LEVEL, Calibration
 from predictors.call_table import FloatArray
 from predictors.evaluation import HeldOutReport
-from predictors.features import MODEL_COLUMNS, WORK_NAMES, CallInContext, in_context, model_row
+from predictors.features import (
+    MODEL_COLUMNS,
+    WORK_NAMES,
+    CallInContext,
+    in_context,
+    model_row,
+    table_of,
+)
 from predictors.memo import LatencyMemo
 from predictors.prior import RooflinePrior
 from predictors.recalibration import Recalibration
@@ -244,8 +251,9 @@ def model_columns(
     prior: RooflinePrior | TransferredPrior, calls: Sequence[CallInContext]
 ) -> tuple[FloatArray, FloatArray]:
     """The prior in ms for each call, and a row of :data:`MODEL_COLUMNS` for each."""
-    prior_ms, prior_shares = prior.in_context(calls)
-    return prior_ms, model_row(calls, prior_ms, prior_shares)
+    table = table_of(calls)
+    prior_ms, prior_shares = prior.in_context(calls, table)
+    return prior_ms, model_row(calls, table, prior_ms, prior_shares)
 
 
 def text_digest(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from predictors.call_table import CUT_TYPES, FloatArray
+from predictors.call_table import CUT_TYPES, CallTable, FloatArray
 from predictors.features import WORK_NAMES, CallInContext, call_work
 from tvnsearch.genome.calls import LayerCall
 
@@ -45,17 +45,20 @@ class RooflinePrior(Struct, frozen=True, tag="roofline"):
 
     def predict(self, calls: Sequence[LayerCall]) -> FloatArray:
         """Milliseconds for each call, all of them positive."""
-        return self.predict_shares(calls)[0]
+        return self._predict_shares(calls, CallTable(calls))[0]
 
-    def in_context(self, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
-        """As :meth:`predict_shares`; what ran before a call makes no difference to it."""
-        return self.predict_shares([context.call for context in calls])
+    def in_context(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
+        """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``.
 
-    def predict_shares(self, calls: Sequence[LayerCall]) -> tuple[FloatArray, FloatArray]:
-        """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``."""
+        ``table`` is the :func:`~predictors.features.table_of` of them; what ran before a call makes no
+        difference to this prior.
+        """
+        return self._predict_shares([context.call for context in calls], table)
+
+    def _predict_shares(self, calls: Sequence[LayerCall], table: CallTable) -> tuple[FloatArray, FloatArray]:
         pooled = self.rates_ms[POOLED]
         rates_ms = np.array([self.rates_ms.get(call_kind(call), pooled) for call in calls], dtype=np.float64)
-        parts_ms = call_work(calls) * rates_ms.reshape(-1, len(WORK_NAMES))
+        parts_ms = call_work(table) * rates_ms.reshape(-1, len(WORK_NAMES))
         latencies_ms = np.maximum(parts_ms.sum(axis=1), self.floor_ms)
         return latencies_ms, parts_ms / latencies_ms[:, None]
 
@@ -78,7 +81,7 @@ def call_kind(call: LayerCall) -> str:
 def fit_prior(calls: Sequence[LayerCall], latencies_ms: FloatArray) -> RooflinePrior:
     """Fit rates to measured calls by non-negative least squares of relative errors, robust to outliers."""
     # Each row is divided by its latency: the perfect prediction is 1 everywhere.
-    relative_work = call_work(calls) / latencies_ms[:, None]
+    relative_work = call_work(CallTable(calls)) / latencies_ms[:, None]
     scale = np.sqrt((relative_work**2).mean(axis=0))
     scale[scale == 0] = 1.0
     pooled = _robust_rates(relative_work / scale, pull_to=np.zeros(len(WORK_NAMES)))

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from predictors.calibration import Calibration
+from predictors.calibration import Calibration, conformal_quantile
 from predictors.call_table import FloatArray
 
 WATCHED = 40
@@ -33,9 +33,10 @@ class Recalibration:
 
     Networks of one search resemble each other, and so do a predictor's errors on them: predictions move by
     the median of the latest errors. Measured networks join the held-out ones in the bounds, by what their
-    errors are beside that. Evolution walks away from the distribution that the held-out ones were drawn from;
-    once the latest measurements miss their bounds too often for chance, those are forgotten and the measured
-    ones alone tell how wide bounds must be.
+    errors are beside that; once a share of the held-out networks' widths is enough for them, bounds are that
+    share. Evolution walks away from the distribution that the held-out ones were drawn from; once the latest
+    measurements miss their bounds too often for chance, those are forgotten and the measured ones alone tell
+    how wide bounds must be.
     """
 
     def __init__(self, held_out: Calibration, level: float) -> None:
@@ -45,6 +46,7 @@ class Recalibration:
         self._missed: deque[bool] = deque(maxlen=WATCHED)
         self._has_drifted = False
         self._shift = 0.0
+        self._narrowing = 1.0
         self._band_widths = self._held_out_widths = held_out.band_widths(level)
 
     def moved(self, predicted_ms: FloatArray) -> FloatArray:
@@ -53,6 +55,8 @@ class Recalibration:
 
     def half_widths(self, predicted_ms: FloatArray) -> FloatArray:
         """For each moved prediction the half-width of its interval, in log milliseconds."""
+        if self._narrowing < 1:
+            return self._narrowing * self._held_out_widths.at(predicted_ms)
         return self._band_widths.at(predicted_ms)
 
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
@@ -70,6 +74,7 @@ class Recalibration:
         by_chance = _probability_of_so_many(misses, len(self._missed), 1 - self._level)
         drifts_now = not self._has_drifted and misses > 1 and by_chance < UNLIKELY
         self._has_drifted |= drifts_now
+        self._narrowing = 1.0 if self._has_drifted else self._narrowed()
         self._band_widths = self._of_all().band_widths(self._level)
         if not drifts_now:
             return None
@@ -78,6 +83,12 @@ class Recalibration:
             f"{100 * self._level:g} % bounds: the search has left what was profiled; from now on bounds rest "
             f"on its own measurements alone; `tvnsearch profile` with this --space and --max-ms narrows them"
         )
+
+    def _narrowed(self) -> float:
+        """The share of the held-out networks' widths within which the measured ones are, at the level."""
+        raw_ms, raw_errors = (np.array(values) for values in zip(*self._measured, strict=True))
+        widths = self._held_out_widths.at(self.moved(raw_ms))
+        return min(conformal_quantile(np.abs(raw_errors - self._shift) / widths, self._level), 1.0)
 
     def _of_all(self) -> Calibration:
         raw_ms, raw_errors = zip(*self._measured, strict=True)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from predictors.call_table import FloatArray
-from predictors.features import MODEL_COLUMNS, CallInContext, model_row
+from predictors.call_table import CallTable, FloatArray
+from predictors.features import MODEL_COLUMNS, CallInContext, model_row, table_of
 from predictors.prior import POOLED, RooflinePrior, call_kind
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Origin(Struct, frozen=True):
     model: str
     model_digest: str
 
-    def predict(self, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
+    def predict(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
         """Milliseconds of each call there, and the shares that the prior there gives of them."""
-        prior_ms, shares = self.prior.in_context(calls)
-        log_ratios = _booster(self.model).predict(model_row(calls, prior_ms, shares))
+        prior_ms, shares = self.prior.in_context(calls, table)
+        log_ratios = _booster(self.model).predict(model_row(calls, table, prior_ms, shares))
         return prior_ms * np.exp(log_ratios), shares
 
 
@@ -50,9 +50,9 @@ class TransferredPrior(Struct, frozen=True, tag="transferred"):
         """The kinds of calls that were measured on either device."""
         return self.origin.prior.kinds | frozenset(self.ratios) - {POOLED}
 
-    def in_context(self, calls: Sequence[CallInContext]) -> tuple[FloatArray, FloatArray]:
+    def in_context(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
         """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``."""
-        there_ms, shares = self.origin.predict(calls)
+        there_ms, shares = self.origin.predict(calls, table)
         pooled = self.ratios[POOLED]
         ratios = np.array([self.ratios.get(call_kind(context.call), pooled) for context in calls])
         return there_ms * ratios, shares
@@ -62,7 +62,7 @@ def fit_transfer(
     origin: Origin, calls: Sequence[CallInContext], latencies_ms: FloatArray
 ) -> TransferredPrior:
     """Fit ratios to calls that were measured here: medians, drawn to that of all calls where rows are few."""
-    log_ratios = np.log(latencies_ms / origin.predict(calls)[0])
+    log_ratios = np.log(latencies_ms / origin.predict(calls, table_of(calls))[0])
     pooled = float(np.median(log_ratios))
     kinds = np.array([call_kind(context.call) for context in calls])
     ratios = {POOLED: float(np.exp(pooled))}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from predictors import call_table
 from predictors.call_table import CallTable
-from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context
+from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context, table_of
 from tests.predictors.synthetic_device import random_genomes
 from tvnsearch.genome import Block, Genome, InputSpec
 from tvnsearch.genome.calls import LayerCall, Shape, layer_call
@@ -76,7 +76,7 @@ def test_every_call_of_random_genomes_has_finite_rows() -> None:
     for space in ("paper", "digits"):
         for genome in random_genomes(40, seed=3, space=space):
             calls = in_context(trace(genome))
-            features, work = call_features(calls), call_work([context.call for context in calls])
+            features, work = call_features(calls, table_of(calls)), call_work(table_of(calls))
             assert features.shape == (len(calls), len(FEATURE_NAMES))
             assert work.shape == (len(calls), len(WORK_NAMES))
             assert np.isfinite(features).all()
@@ -86,15 +86,16 @@ def test_every_call_of_random_genomes_has_finite_rows() -> None:
 
 def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
     calls = [context for genome in random_genomes(10, seed=4) for context in in_context(trace(genome))]
-    together = call_features(calls)
+    together = call_features(calls, table_of(calls))
     assert all(
-        (call_features([context])[0] == row).all() for context, row in zip(calls, together, strict=True)
+        (call_features([context], table_of([context]))[0] == row).all()
+        for context, row in zip(calls, together, strict=True)
     )
 
 
 def test_no_rows_for_no_calls() -> None:
-    assert call_features([]).shape == (0, len(FEATURE_NAMES))
-    assert call_work([]).shape == (0, len(WORK_NAMES))
+    assert call_features([], table_of([])).shape == (0, len(FEATURE_NAMES))
+    assert call_work(table_of([])).shape == (0, len(WORK_NAMES))
 
 
 def test_importing_predictors_loads_nothing_heavy() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from predictors.call_table import CallTable
 from predictors.features import WORK_NAMES, call_work
 from predictors.prior import POOLED, RooflinePrior, fit_prior
 from tests.predictors.synthetic_device import random_genomes
@@ -18,14 +19,14 @@ def calls_of(count: int, seed: int, space: str = "digits") -> list[LayerCall]:
 def test_recovers_a_device_that_is_a_roofline() -> None:
     rates = np.random.default_rng(0).uniform(0.5, 2.0, len(WORK_NAMES))
     learnt, new = calls_of(150, seed=1), calls_of(30, seed=2)
-    rates /= call_work(learnt).mean(axis=0).clip(1)
-    prior = fit_prior(learnt, call_work(learnt) @ rates)
-    assert prior.predict(new) == pytest.approx(call_work(new) @ rates, rel=0.1)
+    rates /= call_work(CallTable(learnt)).mean(axis=0).clip(1)
+    prior = fit_prior(learnt, call_work(CallTable(learnt)) @ rates)
+    assert prior.predict(new) == pytest.approx(call_work(CallTable(new)) @ rates, rel=0.1)
 
 
 def test_outliers_do_not_bend_it() -> None:
     calls = calls_of(100, seed=1)
-    clean_ms = 0.01 + call_work(calls)[:, WORK_NAMES.index("activation_bytes")] / 1e7
+    clean_ms = 0.01 + call_work(CallTable(calls))[:, WORK_NAMES.index("activation_bytes")] / 1e7
     disturbed_ms = clean_ms * np.where(np.arange(len(calls)) % 10 == 0, 3.0, 1.0)
     ratios = fit_prior(calls, disturbed_ms).predict(calls) / clean_ms
     assert np.median(ratios) == pytest.approx(1.0, abs=0.08)
@@ -33,7 +34,7 @@ def test_outliers_do_not_bend_it() -> None:
 
 def test_is_positive_and_grows_far_beyond_what_was_measured() -> None:
     learnt = calls_of(60, seed=1)
-    latencies_ms = 0.01 + call_work(learnt)[:, WORK_NAMES.index("real_macs")] / 1e8
+    latencies_ms = 0.01 + call_work(CallTable(learnt))[:, WORK_NAMES.index("real_macs")] / 1e8
     prior = fit_prior(learnt, latencies_ms)
     conv = SpatialConv(filters=64, kernel=3)
     calls = [layer_call(conv, Shape(8, size, size, 64)) for size in (1, 8, 64, 256, 1024)]

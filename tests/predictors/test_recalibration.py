@@ -79,3 +79,13 @@ def test_one_wrong_measurement_among_many_moves_nothing() -> None:
     for measured_ms in (49.0, 50.0, 500.0, 51.0, 50.0):
         bounds.observe(50.0, measured_ms)
     assert bounds.moved(np.array([50.0]))[0] == 50.0
+
+
+def test_networks_that_are_predicted_better_have_narrower_bounds_that_hold() -> None:
+    bounds = Recalibration(held_out(spread=0.05), LEVEL)
+    before = bounds.half_widths(np.array([50.0]))[0]
+    misses_over(bounds, 100, 0.05, 0.02, seed=1)
+    assert bounds.half_widths(np.array([50.0]))[0] < 0.6 * before
+    misses, said = misses_over(bounds, 300, 0.05, 0.02, seed=2)
+    assert said == []
+    assert misses <= 0.1 * 300
