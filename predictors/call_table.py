@@ -193,21 +193,24 @@ class PreviousTable:
     """The little that matters of the calls before; no call at all has the type ``len(TYPES)`` and zeros."""
 
     def __init__(self, calls: Sequence[LayerCall | None]) -> None:
-        first = (len(TYPES), 0, 0, 0, 0)
+        first = (len(TYPES), *(0,) * 11)
         rows = [
             first
             if call is None
             else (
                 _TYPE_CODE[call.type],
-                (call.in_shape.values + call.out_shape.values + call.params) * BYTES_PER_VALUE,
-                call.out_shape.values * BYTES_PER_VALUE,
+                *call.in_shape,
+                *call.out_shape,
+                call.params,
                 call.macs,
                 call.kernel,
             )
             for call in calls
         ]
-        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 5).T)
-        self.type, self.working_set_bytes, self.out_bytes, self.macs, self.kernel = columns
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 12).T)
+        self.type, self.macs, self.kernel = columns[0], columns[10], columns[11]
+        self.out_bytes = columns[5:9].prod(axis=0) * BYTES_PER_VALUE
+        self.working_set_bytes = (columns[1:5].prod(axis=0) + columns[9]) * BYTES_PER_VALUE + self.out_bytes
 
 
 @lru_cache(maxsize=64)

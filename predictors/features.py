@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from predictors.call_table import CallTable, FloatArray, PreviousTable, waste
 from tvnsearch.genome.calls import LayerCall
@@ -92,7 +92,7 @@ TRAFFIC_STEPS = 4
 """Steps of ``pass_traffic`` in a doubling: coarse enough for a mutated network to mostly keep its own."""
 
 
-class CallInContext(NamedTuple):
+class CallInContext(Struct, frozen=True, gc=False, cache_hash=True):
     """A layer call at its place in a network: what its latency depends on.
 
     ``previous`` ran just before it, None for the first call; its output may still be in cache.
