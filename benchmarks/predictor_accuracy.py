@@ -34,6 +34,7 @@ from latency_db import LatencyStore, StoredProfile, profile
 from latency_db.profiler import ProfileProgress
 from predictors.call_table import TYPES
 from predictors.evaluation import held_out_report
+from predictors.fit import fit_predictor
 from predictors.learner import learn_halves
 from tvnsearch.devices import Meter, measure_in_processes, open_device
 from tvnsearch.errors import UserError
@@ -51,6 +52,7 @@ PROFILE_MAX_MS = 67.0
 CURVE_MINUTES = (2, 5, 10, 20, 30)
 MEASURE_SECONDS = 2.5
 TOGETHER = 10
+OBSERVED = 40
 FAMILY_NETWORKS = 8
 """Families with fewer profiled networks are left out of the leave-one-out comparison."""
 
@@ -107,6 +109,7 @@ def main() -> None:
         for name, values_ms in predicted_ms.items():
             known = belongs & ~np.isnan(values_ms)
             figures |= _compared(f"{group}_{name}", values_ms[known], truths_ms[known])
+    figures |= _after_measuring(profiles, [one for one in tested if one.group == "evolved"])
     figures |= _learning_curve(profiles, state.minutes, tested)
     if arguments.families:
         figures |= _families(profiles)
@@ -215,6 +218,19 @@ def _compared(name: str, predicted_ms: FloatArray, truths_ms: FloatArray) -> dic
         f"{name}_kendall": report.kendall,
         f"{name}_networks": report.networks,
     }
+
+
+def _after_measuring(profiles: Sequence[StoredProfile], evolved: Sequence[Tested]) -> dict[str, float]:
+    """The full model on networks of an evolution, once it was told of some of them, as searches tell it."""
+    predictor = fit_predictor(profiles, {"device": "benchmark"})
+    for one in evolved[:OBSERVED]:
+        assert one.first_ms is not None
+        predictor.observe(one.genome, one.first_ms, CLASSES)
+    others = evolved[OBSERVED:]
+    estimates = predictor.estimate([one.genome for one in others], CLASSES)
+    predicted_ms = np.array([estimate.latency_ms for estimate in estimates])
+    truths_ms = np.array([one.first_ms for one in others])
+    return _compared(f"evolved_after_{OBSERVED}_measured", predicted_ms, truths_ms)
 
 
 def _learning_curve(
