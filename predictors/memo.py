@@ -82,7 +82,6 @@ class LatencyMemo:
         if len(self._calls_ms) > MEMO_CALLS:
             self._calls_ms.clear()
         known_ms = [self._calls_ms.get(call) for call in calls]
-        # Hashing a call is most of what looking it up costs, so new calls are numbered on the way.
         numbers: dict[CallInContext, int] = {}
         places = [
             (place, numbers.setdefault(calls[place], len(numbers)))

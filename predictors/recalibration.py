@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from predictors.calibration import Calibration, conformal_quantile
+from predictors.calibration import Calibration, conformal_quantile, networks_needed
 from predictors.call_table import FloatArray
 
 WATCHED = 40
@@ -85,7 +85,12 @@ class Recalibration:
         )
 
     def _narrowed(self) -> float:
-        """The share of the held-out networks' widths within which the measured ones are, at the level."""
+        """The share of the held-out networks' widths within which the measured ones are, at the level.
+
+        All of them while too few were measured to tell: a lucky few would narrow bounds to nothing.
+        """
+        if len(self._measured) < networks_needed(self._level):
+            return 1.0
         raw_ms, raw_errors = (np.array(values) for values in zip(*self._measured, strict=True))
         widths = self._held_out_widths.at(self.moved(raw_ms))
         return min(conformal_quantile(np.abs(raw_errors - self._shift) / widths, self._level), 1.0)

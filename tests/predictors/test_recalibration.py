@@ -89,3 +89,11 @@ def test_networks_that_are_predicted_better_have_narrower_bounds_that_hold() -> 
     misses, said = misses_over(bounds, 300, 0.05, 0.02, seed=2)
     assert said == []
     assert misses <= 0.1 * 300
+
+
+def test_a_few_lucky_measurements_narrow_nothing() -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    before = bounds.half_widths(np.array([50.0]))[0]
+    for _ in range(10):
+        bounds.observe(50.0, 50.0)
+        assert bounds.half_widths(np.array([50.0]))[0] > 0.5 * before
