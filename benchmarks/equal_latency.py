@@ -19,6 +19,10 @@ class EqualLatency:
         """A millisecond for each."""
         return [LatencyEstimate(1.0, 1.0, 1.0)] * len(genomes)
 
+    def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
+        """Nothing is over a budget."""
+        return [None] * len(genomes)
+
     def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """A millisecond there as well."""
         return self.estimate(genomes)

@@ -81,7 +81,7 @@ def _fresh(space: SearchSpace, count: int, rng: random.Random) -> list[Genome]:
 
 
 def _judge(predictor: LatencyPredictor, genomes: Sequence[Genome]) -> list[bool]:
-    return [estimate.lower_ms > BUDGET_MS for estimate in predictor.estimate(genomes)]
+    return [estimate is not None for estimate in predictor.estimate_over(genomes, BUDGET_MS)]
 
 
 def _by_row(prior: RooflinePrior, booster: Booster, genomes: Sequence[Genome]) -> list[float]:

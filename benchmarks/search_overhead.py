@@ -67,6 +67,12 @@ class SleepingLatency:
         latencies_ms = [traced.macs / 40e6 + traced.bytes_moved / 10e6 for traced in traces]
         return [LatencyEstimate(ms, 0.9 * ms, 1.1 * ms) for ms in latencies_ms]
 
+    def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
+        """As a predictor does, or by the formula."""
+        if self._predictor is not None:
+            return self._predictor.estimate_over(genomes, max_ms, CLASSES)
+        return [known if known.lower_ms > max_ms else None for known in self.estimate(genomes)]
+
     def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """No budget here is of another device."""
         raise NotImplementedError(device)

@@ -92,6 +92,10 @@ class DeviceLatency:
         """Predict latencies, in milliseconds."""
         return self._predictor.estimate(genomes, self._meter.classes)
 
+    def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
+        """Estimates of those that are over ``max_ms``, as far as even their lower bounds tell."""
+        return self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
+
     def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies on another device, in milliseconds."""
         return self._elsewhere[device].estimate(genomes, self._meter.classes)

@@ -5,8 +5,9 @@ Fitting is in :mod:`predictors.fit`, which loads LightGBM, scikit-learn and SciP
 
 from predictors.calibration import DEFAULT_LEVEL, Calibration
 from predictors.evaluation import HeldOutReport
-from predictors.predictor import LatencyPredictor, LayerLatency, PredictorRecord, predictor_path
+from predictors.predictor import LatencyPredictor, LayerLatency
 from predictors.prior import RooflinePrior
+from predictors.record import PredictorRecord, predictor_path
 
 __all__ = [
     "DEFAULT_LEVEL",

@@ -19,17 +19,9 @@ from predictors.call_table import FloatArray
 from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
 from predictors.phases import FEWEST_NETWORKS, slowdown
-from predictors.predictor import (
-    FORMAT,
-    SHORTEST_MS,
-    LatencyPredictor,
-    PredictorRecord,
-    SumCorrection,
-    model_columns,
-    rows_digest,
-    text_digest,
-)
+from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.prior import RooflinePrior, call_kind, fit_prior
+from predictors.record import FORMAT, PredictorRecord, SumCorrection, rows_digest, text_digest
 from predictors.transfer import Origin, TransferredPrior, fit_transfer
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
@@ -112,10 +104,9 @@ def fit_predictor(
             heldout=held_out_report(held_out.predicted_ms, networks_ms),
             heldout_prior=held_out_report(held_out.prior_ms, networks_ms),
             correction=held_out.correction,
-            calibration=Calibration(
-                predicted_ms=tuple(held_out.predicted_ms.tolist()),
-                log_errors=tuple(np.log(networks_ms / held_out.predicted_ms).tolist()),
-            ),
+            prior_correction=held_out.prior_correction,
+            calibration=_calibration(held_out.predicted_ms, networks_ms),
+            prior_calibration=_calibration(held_out.prior_ms, networks_ms),
             prior=prior,
             model_digest=text_digest(model),
             model=model,
@@ -163,6 +154,7 @@ class _HeldOut(Struct, frozen=True):
 
     prior_ms: FloatArray
     predicted_ms: FloatArray
+    prior_correction: SumCorrection
     correction: SumCorrection
 
 
@@ -211,7 +203,12 @@ def _predict_held_out(
         known, new = np.unique(rows.networks[learnt]), np.unique(rows.networks[tested])
         for raw_ms, corrected_ms in ((prior_sums_ms, prior_networks_ms), (sums_ms, predicted_ms)):
             corrected_ms[new] = _fit_correction(raw_ms[known], networks_ms[known]).apply(raw_ms[new])
-    return _HeldOut(prior_networks_ms, predicted_ms, _fit_correction(sums_ms, networks_ms))
+    return _HeldOut(
+        prior_networks_ms,
+        predicted_ms,
+        _fit_correction(prior_sums_ms, networks_ms),
+        _fit_correction(sums_ms, networks_ms),
+    )
 
 
 def _held_out_rows(
@@ -227,6 +224,11 @@ def _held_out_rows(
         rows_prior_ms[tested] = prior_ms
         rows_ms[tested] = prior_ms * np.exp(Booster(model, len(MODEL_COLUMNS)).predict(columns))
     return folds, rows_prior_ms, rows_ms
+
+
+def _calibration(predicted_ms: FloatArray, networks_ms: FloatArray) -> Calibration:
+    log_errors = np.log(networks_ms / predicted_ms)
+    return Calibration(tuple(predicted_ms.tolist()), tuple(log_errors.tolist()))
 
 
 def _fit_correction(sums_ms: FloatArray, networks_ms: FloatArray) -> SumCorrection:

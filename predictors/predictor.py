@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 
-from predictors.calibration import DEFAULT_LEVEL, Calibration
+from predictors.calibration import DEFAULT_LEVEL
 from predictors.call_table import FloatArray
 from predictors.evaluation import HeldOutReport
 from predictors.features import (
-    MODEL_COLUMNS,
-    WORK_NAMES,
     CallInContext,
     in_context,
     model_row,
@@ -27,25 +22,24 @@ from predictors.features import (
 from predictors.memo import LatencyMemo
 from predictors.prior import RooflinePrior
 from predictors.recalibration import Recalibration
+from predictors.record import PredictorRecord, read_record, write_record
+from predictors.rough import RoughLatency
 from predictors.transfer import Origin, TransferredPrior
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, trace
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, Trace, trace
 from tvnsearch.search.protocols import LatencyEstimate
 
 if TYPE_CHECKING:
     from predictors.booster import Booster
 
-FORMAT = 4
+
+SURER = 10
+"""Rough bounds fail so many times more seldom than bounds: verdicts by them add little to what fails."""
 
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
-
-
-def predictor_path(store_path: Path, digest: str) -> Path:
-    """Where the predictor of a device is kept: beside the store that it was fitted from."""
-    return store_path.with_name(f"{store_path.stem}.{digest}.predictor.json")
 
 
 class LayerLatency(Struct, frozen=True):
@@ -53,41 +47,6 @@ class LayerLatency(Struct, frozen=True):
 
     name: str
     latency_ms: float
-
-
-class SumCorrection(Struct, frozen=True):
-    """From the sum of a network's layer latencies to the network's: ``exp(intercept) * sum_ms ** slope``."""
-
-    intercept: float
-    slope: float
-
-    def apply(self, sums_ms: FloatArray) -> FloatArray:
-        """Network latencies in ms."""
-        corrected: FloatArray = np.exp(self.intercept + self.slope * np.log(sums_ms))
-        return corrected
-
-
-class PredictorRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that a predictor is, as it is written to its file.
-
-    ``heldout`` is its accuracy on networks that it did not learn from, ``heldout_prior`` that of the prior
-    alone on the same ones. ``rows_digest`` names the training rows.
-    """
-
-    format: int
-    columns: tuple[str, ...]
-    fingerprint: dict[str, str]
-    versions: dict[str, str]
-    seed: int
-    rows: int
-    rows_digest: str
-    heldout: HeldOutReport
-    heldout_prior: HeldOutReport
-    correction: SumCorrection
-    calibration: Calibration
-    prior: RooflinePrior | TransferredPrior
-    model_digest: str
-    model: str
 
 
 class LatencyPredictor:
@@ -101,6 +60,9 @@ class LatencyPredictor:
         self.level = level
         self._bounds = Recalibration(record.calibration, level)
         self._memo = LatencyMemo(self._predict_calls)
+        self._rough_bounds = Recalibration(record.prior_calibration, 1 - (1 - level) / SURER)
+        # Where the prior itself is another device's predictor, it is not quicker.
+        self._rough = RoughLatency(record.prior) if isinstance(record.prior, RooflinePrior) else None
 
     @classmethod
     def load(cls, path: Path, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
@@ -109,23 +71,7 @@ class LatencyPredictor:
         Raises:
             UserError: there is none, the file is damaged, or it comes from a release with other features.
         """
-        try:
-            record = msgspec.json.decode(path.read_bytes(), type=PredictorRecord)
-        except FileNotFoundError:
-            raise UserError(
-                f"expected a latency predictor at {path}, but there is none; run `tvnsearch profile` first"
-            ) from None
-        except OSError as error:
-            raise UserError(
-                f"expected a latency predictor at {path}, but it cannot be read ({error.strerror})"
-            ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"expected a latency predictor at {path}, but it is not one ({error}); "
-                f"run `tvnsearch fit` to write it anew"
-            ) from None
-        _require_sound(record, path)
-        return cls(record, level)
+        return cls(read_record(path), level)
 
     def save(self, path: Path) -> None:
         """Write one JSON file, whole or not at all.
@@ -133,16 +79,7 @@ class LatencyPredictor:
         Raises:
             UserError: it cannot be written.
         """
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(self.record), indent=1))
-            unfinished.replace(path)
-        except OSError as error:
-            raise UserError(
-                f"expected to write the latency predictor {path}, but that failed ({error.strerror}); "
-                f"make room for it, or choose another file with --db"
-            ) from None
+        write_record(path, self.record)
 
     @property
     def adapted_from(self) -> str | None:
@@ -195,24 +132,38 @@ class LatencyPredictor:
         """Predict each genome's latency and its bounds, in the order given."""
         if not genomes:
             return []
-        predicted_ms = self._bounds.moved(self._unmoved_ms(genomes, classes))
-        stretch = np.exp(self._bounds.half_widths(predicted_ms))
-        return [
-            LatencyEstimate(latency_ms, lower_ms, upper_ms)
-            for latency_ms, lower_ms, upper_ms in zip(
-                predicted_ms.tolist(),
-                (predicted_ms / stretch).tolist(),
-                (predicted_ms * stretch).tolist(),
-                strict=True,
-            )
-        ]
+        return self._bounds.estimates(self._unmoved_ms([trace(genome, classes) for genome in genomes]))
+
+    def estimate_over(
+        self, genomes: Sequence[Genome], max_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES
+    ) -> list[LatencyEstimate | None]:
+        """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
+
+        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest.
+        """
+        traces = [trace(genome, classes) for genome in genomes]
+        estimates: list[LatencyEstimate | None] = [None] * len(traces)
+        unsettled = list(range(len(traces)))
+        if self._rough and traces:
+            rough = self._rough_bounds.estimates(self._rough_unmoved_ms(self._rough, traces))
+            estimates = [*rough]
+            unsettled = [
+                place for place, known in enumerate(rough) if known.lower_ms <= max_ms < known.upper_ms
+            ]
+        if unsettled:
+            unmoved_ms = self._unmoved_ms([traces[place] for place in unsettled])
+            for place, estimate in zip(unsettled, self._bounds.estimates(unmoved_ms), strict=True):
+                estimates[place] = estimate
+        return [known if known and known.lower_ms > max_ms else None for known in estimates]
 
     def observe(
         self, genome: Genome, latency_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES
     ) -> str | None:
         """Let a measurement count from now on; a sentence the first time that predictions have drifted."""
-        [predicted_ms] = self._unmoved_ms([genome], classes).tolist()
-        return self._bounds.observe(predicted_ms, latency_ms)
+        traces = [trace(genome, classes)]
+        if self._rough:
+            self._rough_bounds.observe(float(self._rough_unmoved_ms(self._rough, traces)[0]), latency_ms)
+        return self._bounds.observe(float(self._unmoved_ms(traces)[0]), latency_ms)
 
     def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:
         """Predict each layer call, in the order of execution; they add up to the genome's estimate."""
@@ -230,10 +181,13 @@ class LatencyPredictor:
         profiled = {kind.partition(":")[0] for kind in self.record.prior.kinds}
         return sorted({call.type for call in trace(genome).calls} - profiled)
 
-    def _unmoved_ms(self, genomes: Sequence[Genome], classes: int) -> FloatArray:
-        """Each genome's latency as the profile alone predicts it, whatever was measured since."""
-        sums_ms = self._memo.networks_ms([trace(genome, classes) for genome in genomes])
-        return self.record.correction.apply(sums_ms)
+    def _unmoved_ms(self, networks: Sequence[Trace]) -> FloatArray:
+        """Each network's latency as the profile alone predicts it, whatever was measured since."""
+        return self.record.correction.apply(self._memo.networks_ms(networks))
+
+    def _rough_unmoved_ms(self, rough: RoughLatency, networks: Sequence[Trace]) -> FloatArray:
+        """The same by the prior alone."""
+        return self.record.prior_correction.apply(rough.networks_ms(networks))
 
     def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
         prior_ms, columns = model_columns(self.record.prior, calls)
@@ -254,36 +208,3 @@ def model_columns(
     table = table_of(calls)
     prior_ms, prior_shares = prior.in_context(calls, table)
     return prior_ms, model_row(calls, table, prior_ms, prior_shares)
-
-
-def text_digest(text: str) -> str:
-    """Sixteen hex digits that change with the text."""
-    return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def rows_digest(measured: Iterable[tuple[int, float]]) -> str:
-    """Sixteen hex digits that name training rows, by row number and latency in ms of each of their networks.
-
-    No other network gets that number in a store, and its rows never change.
-    """
-    return blake2b(msgspec.json.encode(list(measured)), digest_size=8).hexdigest()
-
-
-def _require_sound(record: PredictorRecord, path: Path) -> None:
-    if record.format != FORMAT or record.columns != MODEL_COLUMNS:
-        raise UserError(
-            f"expected a latency predictor of this release at {path}, but tvnsearch "
-            f"{record.versions.get('tvnsearch', 'unknown')} fitted it with other features; "
-            f"run `tvnsearch fit` to write it anew"
-        )
-    origin = record.prior.origin if isinstance(record.prior, TransferredPrior) else None
-    roofline = origin.prior if origin else record.prior
-    assert isinstance(roofline, RooflinePrior)
-    complete = all(len(rates) == len(WORK_NAMES) for rates in roofline.rates_ms.values())
-    complete &= origin is None or text_digest(origin.model) == origin.model_digest
-    calibrated = len(record.calibration.predicted_ms) == len(record.calibration.log_errors) > 0
-    if text_digest(record.model) != record.model_digest or not (complete and calibrated):
-        raise UserError(
-            f"expected a latency predictor at {path}, but it was damaged or edited after it was written; "
-            f"run `tvnsearch fit` to write it anew"
-        )

@@ -10,6 +10,7 @@ import numpy as np
 
 from predictors.calibration import Calibration, conformal_quantile, networks_needed
 from predictors.call_table import FloatArray
+from tvnsearch.search.protocols import LatencyEstimate
 
 WATCHED = 40
 """The latest measurements, whose misses are counted."""
@@ -58,6 +59,13 @@ class Recalibration:
         if self._narrowing < 1:
             return self._narrowing * self._held_out_widths.at(predicted_ms)
         return self._band_widths.at(predicted_ms)
+
+    def estimates(self, unmoved_ms: FloatArray) -> list[LatencyEstimate]:
+        """Predictions, moved, with their bounds."""
+        predicted_ms = self.moved(unmoved_ms)
+        stretch = np.exp(self.half_widths(predicted_ms))
+        columns = (predicted_ms, predicted_ms / stretch, predicted_ms * stretch)
+        return list(map(LatencyEstimate, *[column.tolist() for column in columns]))
 
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
         """Take a measurement into account; a sentence the first time that drift is noticed.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from latency_db.store import LatencyStore
 from predictors.calibration import DEFAULT_LEVEL
-from predictors.predictor import LatencyPredictor, predictor_path, rows_digest
+from predictors.predictor import LatencyPredictor
+from predictors.record import predictor_path, rows_digest
 from predictors.transfer import TransferredPrior
 from tvnsearch.errors import UserError
 

@@ -53,7 +53,7 @@ def profile(
     from cli.output import print_json, say
     from latency_db.profiler import has_levelled_off
     from latency_db.store import LatencyStore
-    from predictors.predictor import predictor_path
+    from predictors.record import predictor_path
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space
@@ -111,7 +111,7 @@ def _learnt(store: LatencyStore, digest: str, lent: Origin | None, seed: int) ->
     """The predictor of all that the store holds of the device, kept beside it."""
     from cli.output import say
     from predictors.fit import fit_from_store
-    from predictors.predictor import predictor_path
+    from predictors.record import predictor_path
     from predictors.stored import stored_predictor
 
     if lent is None:

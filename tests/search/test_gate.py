@@ -72,7 +72,11 @@ def test_many_genomes_are_predicted_in_one_call_and_only_those_small_enough() ->
     screenings = BudgetGate(Budget(5.0, 50_000), CLASSES, latency).screen(genomes)
     small = [trace(genome, CLASSES).params <= 50_000 for genome in genomes]
     assert latency.calls == [sum(small)]
-    assert [screening.estimate is not None for screening in screenings] == small
+    predicted = [screening.rejection != "rejected_params" for screening in screenings]
+    assert predicted == small
+    rejecting = [screening.rejection == "rejected_predicted" for screening in screenings]
+    assert [screening.estimate is not None for screening in screenings] == rejecting
+    assert any(rejecting)
     assert [screening.params for screening in screenings] == [
         trace(genome, CLASSES).params for genome in genomes
     ]

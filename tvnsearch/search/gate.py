@@ -15,7 +15,10 @@ from tvnsearch.search.protocols import LatencyEstimate, LatencyModel, Measuremen
 
 
 class Screening(Struct, frozen=True, gc=False):
-    """What counting and predicting tell of a genome; it rejects those over the budget on paper."""
+    """What counting and predicting tell of a genome; it rejects those over the budget on paper.
+
+    ``estimate`` is that of a genome which it rejects, as exact as that takes.
+    """
 
     params: int
     macs: int
@@ -62,7 +65,9 @@ class BudgetGate:
         return screenings
 
     def confirm(self, genome: Genome, screening: Screening) -> Verdict:
-        """Measure a genome that its screening let through."""
+        """Measure a genome that its screening let through; what was expected of it is kept beside that."""
+        [estimate] = self._latency.estimate([genome])
+        screening = replace(screening, estimate=estimate)
         measured_over = screening.verdict("rejected_measured")
         try:
             measurement = self._latency.measure(genome)
@@ -75,10 +80,12 @@ class BudgetGate:
     def _predict(self, genomes: Sequence[Genome], screenings: list[Screening]) -> None:
         """Screen what is left by its prediction for the device that is measured."""
         places = [place for place, screening in enumerate(screenings) if screening.rejection is None]
-        estimates = self._latency.estimate([genomes[place] for place in places])
-        for place, estimate in zip(places, estimates, strict=True):
-            rejection: VerdictKind | None = "rejected_predicted" if estimate.lower_ms > self._max_ms else None
-            screenings[place] = replace(screenings[place], estimate=estimate, rejection=rejection)
+        over = self._latency.estimate_over([genomes[place] for place in places], self._max_ms)
+        for place, estimate in zip(places, over, strict=True):
+            if estimate is not None:
+                screenings[place] = replace(
+                    screenings[place], estimate=estimate, rejection="rejected_predicted"
+                )
 
     def _predict_elsewhere(
         self, device: str, max_ms: float, genomes: Sequence[Genome], screenings: list[Screening]

@@ -1,0 +1,62 @@
+"""Rough latencies: by the prior alone, without what runs around a call. They settle most verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from predictors.call_table import FloatArray
+from predictors.prior import RooflinePrior
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.trace import BlockTrace, Trace
+
+REMEMBERED_BLOCKS = 2**17
+"""Once more blocks than these are remembered, all are forgotten."""
+
+
+class RoughLatency:
+    """Sums of a prior's layer latencies; of what it saw before it remembers blocks."""
+
+    def __init__(self, prior: RooflinePrior) -> None:
+        self._prior = prior
+        # A block is kept beside its milliseconds, so that no other object can have its identity.
+        self._blocks: dict[int, tuple[BlockTrace, float]] = {}
+
+    def networks_ms(self, networks: Sequence[Trace]) -> FloatArray:
+        """The layer calls' milliseconds by the prior, summed over each network."""
+        if len(self._blocks) > REMEMBERED_BLOCKS:
+            self._blocks.clear()
+        blocks = self._blocks
+        new = {
+            id(block): block for network in networks for block in network.blocks if id(block) not in blocks
+        }
+        heads_ms = self._look_at(list(new.values()), [network.head for network in networks])
+        return np.array(
+            [
+                head_ms + sum([blocks[id(block)][1] for block in network.blocks])
+                for network, head_ms in zip(networks, heads_ms, strict=True)
+            ]
+        )
+
+    def _look_at(self, new: Sequence[BlockTrace], heads: Sequence[LayerCall]) -> list[float]:
+        """Remember what ``new`` blocks take; the milliseconds of ``heads``."""
+        calls: list[LayerCall] = []
+        parts: list[tuple[int, int, int]] = []
+        for number, block in enumerate(new):
+            for _, alike in groupby(block.repeats, key=id):
+                repeats = list(alike)
+                parts.append((number, len(calls), len(repeats)))
+                calls += repeats[0].calls
+        calls_ms = self._prior.predict([*calls, *heads])
+        if new:
+            numbers, starts, counts = np.array(parts).T
+            # An empty repeat has no calls to sum, and reduceat would give it its neighbour's.
+            sums_ms = np.add.reduceat(np.append(calls_ms[: len(calls)], 0.0), starts)
+            sums_ms[np.diff(np.append(starts, len(calls))) == 0] = 0.0
+            blocks_ms = np.bincount(numbers, sums_ms * counts, minlength=len(new)).tolist()
+            self._blocks.update(
+                (id(block), (block, block_ms)) for block, block_ms in zip(new, blocks_ms, strict=True)
+            )
+        return list(calls_ms[len(calls) :].tolist())
