@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -35,10 +34,24 @@ from tvnsearch.genome.layers import (
 )
 from tvnsearch.genome.lowering import LOWERINGS
 
-_encode_lines = msgspec.json.Encoder().encode_lines
-
 COUNTS_END = 2**64
 """Counts beyond 64 bits cannot be written down."""
+
+TAKES_ACTIVATION = frozenset(
+    {
+        "spatial_conv",
+        "depthwise_conv",
+        "temporal_conv",
+        "temporal_depthwise_conv",
+        "conv3d",
+        "depthwise_conv3d",
+        "dense",
+    }
+)
+"""Layer calls that can end with an activation."""
+
+BLOCKS_REMEMBERED = 16384
+"""Blocks that were walked last are not walked again."""
 
 MOMENTS_IN_TIME_CLASSES = 339
 """The number of classes that the paper's networks were counted with."""
@@ -57,12 +70,8 @@ class Parallel(Struct, frozen=True, gc=False, array_like=True):
 Node: TypeAlias = LayerCall | Parallel
 
 
-class RepeatTrace(Struct, frozen=True, gc=False):
-    """What one repeat of a block executes: its nodes, and all their calls in the order of execution.
-
-    ``key`` is the work as bytes, one line a call: equal keys on equal input are equal work, in every process
-    and for ever.
-    """
+class RepeatTrace(Struct, frozen=True, gc=False, eq=False):
+    """What one repeat of a block executes: its nodes, and all their calls in the order of execution."""
 
     nodes: tuple[Node, ...]
     calls: tuple[LayerCall, ...]
@@ -71,11 +80,13 @@ class RepeatTrace(Struct, frozen=True, gc=False):
     params: int
     macs: int
     bytes_moved: int
-    key: bytes
 
 
-class BlockTrace(Struct, frozen=True, gc=False):
-    """What a block executes on one input shape, and the sums over it."""
+class BlockTrace(Struct, frozen=True, gc=False, eq=False):
+    """What a block executes on one input shape, and the sums over it.
+
+    Equal is what is the same object: :func:`~tvnsearch.genome.identity.block_work` compares what is executed.
+    """
 
     repeats: tuple[RepeatTrace, ...]
     out_shape: Shape
@@ -83,7 +94,6 @@ class BlockTrace(Struct, frozen=True, gc=False):
     params: int
     macs: int
     bytes_moved: int
-    key: bytes
 
 
 class Trace(Struct, frozen=True, gc=False):
@@ -146,11 +156,11 @@ def _in_shape(genome: Genome) -> Shape:
     return Shape(genome.input.frames, resolution, resolution, 3)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=BLOCKS_REMEMBERED)
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
     last = _trace_repeat(block, in_shape, non_negative, strided=True)
-    repeats, key = [last], last.key
+    repeats = [last]
     params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
     before = (in_shape, non_negative)
     while (left := block.repeats - len(repeats)) > 0:
@@ -160,12 +170,11 @@ def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace
         following = last if is_steady else _trace_repeat(block, *after, strided=False)
         alike = left if is_steady else 1
         repeats += [following] * alike
-        key += following.key * alike
         params += following.params * alike
         macs += following.macs * alike
         bytes_moved += following.bytes_moved * alike
         last, before = following, after
-    return BlockTrace(tuple(repeats), last.out_shape, last.non_negative, params, macs, bytes_moved, key)
+    return BlockTrace(tuple(repeats), last.out_shape, last.non_negative, params, macs, bytes_moved)
 
 
 def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bool) -> RepeatTrace:
@@ -186,39 +195,7 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         raise UserError(
             "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
-    key = _encode_lines(_work(nodes))
-    return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved, key)
-
-
-def _work(nodes: Iterable[Node]) -> list[object]:
-    """What tells the work of ``nodes`` on a known input from other work.
-
-    An activation counts by itself, whether a call ends with it or it comes alone behind the end of a block.
-    """
-    work: list[object] = []
-    for node in nodes:
-        if isinstance(node, Parallel):
-            work.append([_work(branch) for branch in node.branches])
-            node = node.join  # noqa: PLW2901 - what is left of the node
-        kind, activation = node.type, node.activation
-        if kind != "activation":
-            inner = "" if kind in _ENDS_WITH_ACTIVATION else activation
-            work.append(
-                (
-                    kind,
-                    node.kernel,
-                    node.stride,
-                    node.kernel_frames,
-                    node.stride_frames,
-                    node.hidden,
-                    node.mode,
-                    node.out_shape[3],
-                    inner,
-                )
-            )
-        if kind in _ENDS_WITH_ACTIVATION and activation != "none":
-            work.append(activation)
-    return work
+    return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved)
 
 
 class _Walk:
@@ -258,7 +235,7 @@ class _Walk:
         if function == "none" or (function == "relu" and self.non_negative):
             return
         last = self.nodes[-1] if self.nodes else None
-        if isinstance(last, LayerCall) and last.activation == "none" and last.type in _TAKES_ACTIVATION:
+        if isinstance(last, LayerCall) and last.activation == "none" and last.type in TAKES_ACTIVATION:
             self.nodes[-1] = replace(last, activation=function)
         elif isinstance(last, Parallel) and last.join.activation == "none" and last.join.type == "add":
             self.nodes[-1] = replace(last, join=replace(last.join, activation=function))
@@ -293,19 +270,7 @@ class _Walk:
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
-_TAKES_ACTIVATION = frozenset(
-    {
-        "spatial_conv",
-        "depthwise_conv",
-        "temporal_conv",
-        "temporal_depthwise_conv",
-        "conv3d",
-        "depthwise_conv3d",
-        "dense",
-    }
-)
-_ENDS_WITH_ACTIVATION = _TAKES_ACTIVATION | {"add", "activation"}
-_SETS_SIGN = _TAKES_ACTIVATION | {"non_local"}
+_SETS_SIGN = TAKES_ACTIVATION | {"non_local"}
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
 
