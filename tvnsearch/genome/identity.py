@@ -10,9 +10,16 @@ import msgspec
 
 from tvnsearch.genome.calls import head_call
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import BLOCKS_REMEMBERED, TAKES_ACTIVATION, BlockTrace, Node, Parallel, trace_blocks
+from tvnsearch.genome.trace import (
+    BLOCKS_REMEMBERED,
+    CAN_END_WITH_ACTIVATION,
+    BlockTrace,
+    Node,
+    Parallel,
+    trace_blocks,
+)
 
-_ENDS_WITH_ACTIVATION = TAKES_ACTIVATION | {"add", "activation"}
+_ENDS_WITH_ACTIVATION = CAN_END_WITH_ACTIVATION | {"activation"}
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 

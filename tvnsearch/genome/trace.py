@@ -37,7 +37,7 @@ from tvnsearch.genome.lowering import LOWERINGS
 COUNTS_END = 2**64
 """Counts beyond 64 bits cannot be written down."""
 
-TAKES_ACTIVATION = frozenset(
+CAN_END_WITH_ACTIVATION = frozenset(
     {
         "spatial_conv",
         "depthwise_conv",
@@ -46,9 +46,10 @@ TAKES_ACTIVATION = frozenset(
         "conv3d",
         "depthwise_conv3d",
         "dense",
+        "add",
     }
 )
-"""Layer calls that can end with an activation."""
+"""Layer calls that an activation behind them becomes a part of."""
 
 BLOCKS_REMEMBERED = 16384
 """Blocks that were walked last are not walked again."""
@@ -184,10 +185,8 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         walk.add(_shortcut(block, walk, in_shape, non_negative))
     if block.activation != "none":
         walk.activate(block.activation)
-    nodes = tuple(walk.nodes)
-    calls = tuple(_calls(nodes))
     params = macs = bytes_moved = 0
-    for call in calls:
+    for call in walk.calls:
         params += call.params
         macs += call.macs
         bytes_moved += call.bytes_moved
@@ -195,16 +194,18 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         raise UserError(
             "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
+    nodes, calls = tuple(walk.nodes), tuple(walk.calls)
     return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved)
 
 
 class _Walk:
-    """The nodes of a walk so far, and what comes out of the last of them."""
+    """The nodes of a walk so far, all their calls in order, and what comes out of the last of them."""
 
-    __slots__ = ("nodes", "non_negative", "shape")
+    __slots__ = ("calls", "nodes", "non_negative", "shape")
 
     def __init__(self, shape: Shape, non_negative: bool) -> None:
         self.nodes: list[Node] = []
+        self.calls: list[LayerCall] = []
         self.shape = shape
         self.non_negative = non_negative
 
@@ -215,10 +216,11 @@ class _Walk:
             lower = LOWERINGS.get(kind)
             if lower is not None and (simpler := lower(layer, self.shape)) is not None:
                 self.along(simpler, strided)
-            elif kind in CALLS:
-                call = CALLS[kind](layer, self.shape, strided)
+            elif (make_call := CALLS.get(kind)) is not None:
+                call = make_call(layer, self.shape, strided)
                 if call is not None:
                     self.nodes.append(call)
+                    self.calls.append(call)
                     self.shape = call.out_shape
                     if call.type in _SETS_SIGN:
                         self.non_negative = call.activation in _NON_NEGATIVE
@@ -234,13 +236,16 @@ class _Walk:
         """Apply an activation, at the end of the last call if that has none."""
         if function == "none" or (function == "relu" and self.non_negative):
             return
-        last = self.nodes[-1] if self.nodes else None
-        if isinstance(last, LayerCall) and last.activation == "none" and last.type in TAKES_ACTIVATION:
-            self.nodes[-1] = replace(last, activation=function)
-        elif isinstance(last, Parallel) and last.join.activation == "none" and last.join.type == "add":
-            self.nodes[-1] = replace(last, join=replace(last.join, activation=function))
+        last = self.calls[-1] if self.calls else None
+        if last is not None and last.activation == "none" and last.type in CAN_END_WITH_ACTIVATION:
+            ended = replace(last, activation=function)
+            node = self.nodes[-1]
+            self.nodes[-1] = Parallel(node.branches, ended) if isinstance(node, Parallel) else ended
+            self.calls[-1] = ended
         else:
-            self.nodes.append(activation_call(function, self.shape))
+            call = activation_call(function, self.shape)
+            self.nodes.append(call)
+            self.calls.append(call)
         self.non_negative = function in _NON_NEGATIVE
 
     def join(self, how: str, ends: Sequence[_Walk]) -> None:
@@ -253,10 +258,14 @@ class _Walk:
             joined = [end for end in ends if end.shape[:3] == first.shape[:3]]
         if len(joined) == 1:
             self.nodes += first.nodes
+            self.calls += first.calls
             self.shape, self.non_negative = first.shape, first.non_negative
             return
         call = concat_call(first.shape._replace(channels=sum(end.shape.channels for end in joined)))
         self.nodes.append(Parallel(tuple(tuple(end.nodes) for end in joined), call))
+        for end in joined:
+            self.calls += end.calls
+        self.calls.append(call)
         self.shape = call.out_shape
         self.non_negative = all(end.non_negative for end in joined)
 
@@ -264,13 +273,15 @@ class _Walk:
         """Add what comes out of ``other``, which began where this walk began, if the shapes allow it."""
         if self.shape != other.shape or not (self.nodes or other.nodes):
             return
+        call = add_call(self.shape)
         branches = (tuple(self.nodes), tuple(other.nodes))
-        self.nodes = [Parallel(branches if self.nodes else branches[::-1], add_call(self.shape))]
+        self.nodes = [Parallel(branches if self.nodes else branches[::-1], call)]
+        self.calls += (*other.calls, call)
         self.non_negative = self.non_negative and other.non_negative
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
-_SETS_SIGN = TAKES_ACTIVATION | {"non_local"}
+_SETS_SIGN = CAN_END_WITH_ACTIVATION | {"non_local"}
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
 
@@ -290,15 +301,3 @@ def _spatial_stride(nodes: Iterable[Node]) -> int:
         elif node.type not in _STRIDED_OVER_TIME:
             stride *= node.stride
     return stride
-
-
-def _calls(nodes: Iterable[Node]) -> list[LayerCall]:
-    calls: list[LayerCall] = []
-    for node in nodes:
-        if isinstance(node, Parallel):
-            for branch in node.branches:
-                calls += _calls(branch)
-            calls.append(node.join)
-        else:
-            calls.append(node)
-    return calls
