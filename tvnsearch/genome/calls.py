@@ -105,16 +105,18 @@ def moved(in_values: int, out_values: int, params: int = 0) -> int:
 
 def head_call(shape: Shape, classes: int, head: Head = "mean") -> LayerCall:
     """The head: average pooling, dropout, one linear layer; on a single frame both kinds are the same."""
-    params = shape.channels * classes + classes
-    per_frame = head == "per_frame" and shape.frames > 1
-    frame_logits = shape.frames * classes if per_frame else 0
+    frames, _, _, channels = shape
+    weights = channels * classes
+    params = weights + classes
+    per_frame = head == "per_frame" and frames > 1
+    frame_logits = frames * classes if per_frame else 0
     return LayerCall(
         "head",
         shape,
-        Shape(1, 1, 1, classes),
+        _make_tuple(Shape, (1, 1, 1, classes)),
         mode="per_frame" if per_frame else "",
         params=params,
-        macs=shape.channels * classes * (shape.frames if per_frame else 1),
+        macs=weights * (frames if per_frame else 1),
         bytes_moved=moved(shape.values + frame_logits, frame_logits + classes, params),
     )
 
@@ -128,7 +130,8 @@ def activation_call(function: str, shape: Shape) -> LayerCall:
 
 def add_call(shape: Shape) -> LayerCall:
     """The sum of two branches."""
-    return LayerCall("add", shape, shape, bytes_moved=moved(2 * shape.values, shape.values))
+    values = shape.values
+    return LayerCall("add", shape, shape, bytes_moved=moved(2 * values, values))
 
 
 def concat_call(shape: Shape) -> LayerCall:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast, get_args
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -34,25 +35,10 @@ from tvnsearch.genome.layers import (
 )
 from tvnsearch.genome.lowering import LOWERINGS
 
+_encode_lines = msgspec.json.Encoder().encode_lines
+
 COUNTS_END = 2**64
 """Counts beyond 64 bits cannot be written down."""
-
-CAN_END_WITH_ACTIVATION = frozenset(
-    {
-        "spatial_conv",
-        "depthwise_conv",
-        "temporal_conv",
-        "temporal_depthwise_conv",
-        "conv3d",
-        "depthwise_conv3d",
-        "dense",
-        "add",
-    }
-)
-"""Layer calls that an activation behind them becomes a part of."""
-
-BLOCKS_REMEMBERED = 16384
-"""Blocks that were walked last are not walked again."""
 
 MOMENTS_IN_TIME_CLASSES = 339
 """The number of classes that the paper's networks were counted with."""
@@ -71,7 +57,7 @@ class Parallel(Struct, frozen=True, gc=False, array_like=True):
 Node: TypeAlias = LayerCall | Parallel
 
 
-class RepeatTrace(Struct, frozen=True, gc=False, eq=False):
+class RepeatTrace(Struct, gc=False, eq=False):
     """What one repeat of a block executes: its nodes, and all their calls in the order of execution."""
 
     nodes: tuple[Node, ...]
@@ -81,13 +67,18 @@ class RepeatTrace(Struct, frozen=True, gc=False, eq=False):
     params: int
     macs: int
     bytes_moved: int
+    _key: bytes = b""
+
+    @property
+    def key(self) -> bytes:
+        """The work as bytes, one line a call; put together when it is first asked for."""
+        if not self._key:
+            self._key = _encode_lines(_work(self.nodes))
+        return self._key
 
 
-class BlockTrace(Struct, frozen=True, gc=False, eq=False):
-    """What a block executes on one input shape, and the sums over it.
-
-    Equal is what is the same object: :func:`~tvnsearch.genome.identity.block_work` compares what is executed.
-    """
+class BlockTrace(Struct, gc=False, eq=False):
+    """What a block executes on one input shape, and the sums over it."""
 
     repeats: tuple[RepeatTrace, ...]
     out_shape: Shape
@@ -95,6 +86,14 @@ class BlockTrace(Struct, frozen=True, gc=False, eq=False):
     params: int
     macs: int
     bytes_moved: int
+    _key: bytes = b""
+
+    @property
+    def key(self) -> bytes:
+        """The work as bytes: equal keys on equal input are equal work, in every process and for ever."""
+        if not self._key:
+            self._key = b"".join([repeat.key for repeat in self.repeats])
+        return self._key
 
 
 class Trace(Struct, frozen=True, gc=False):
@@ -157,7 +156,7 @@ def _in_shape(genome: Genome) -> Shape:
     return Shape(genome.input.frames, resolution, resolution, 3)
 
 
-@lru_cache(maxsize=BLOCKS_REMEMBERED)
+@lru_cache(maxsize=16384)
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
     last = _trace_repeat(block, in_shape, non_negative, strided=True)
@@ -190,12 +189,45 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         params += call.params
         macs += call.macs
         bytes_moved += call.bytes_moved
-    if max(macs, bytes_moved) >= COUNTS_END:
+    if macs >= COUNTS_END or bytes_moved >= COUNTS_END:
         raise UserError(
             "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
-    nodes, calls = tuple(walk.nodes), tuple(walk.calls)
+    nodes = tuple(walk.nodes)
+    has_forks = len(walk.calls) > len(nodes)
+    calls = tuple(walk.calls) if has_forks else cast(tuple[LayerCall, ...], nodes)
     return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved)
+
+
+def _work(nodes: Iterable[Node]) -> list[object]:
+    """What tells the work of ``nodes`` on a known input from other work.
+
+    An activation counts by itself, whether a call ends with it or it comes alone behind the end of a block.
+    """
+    work: list[object] = []
+    for node in nodes:
+        if isinstance(node, Parallel):
+            work.append([_work(branch) for branch in node.branches])
+            node = node.join  # noqa: PLW2901 - what is left of the node
+        kind, activation = node.type, node.activation
+        if kind != "activation":
+            inner = "" if kind in _COUNTS_ACTIVATION_APART else activation
+            work.append(
+                (
+                    kind,
+                    node.kernel,
+                    node.stride,
+                    node.kernel_frames,
+                    node.stride_frames,
+                    node.hidden,
+                    node.mode,
+                    node.out_shape[3],
+                    inner,
+                )
+            )
+        if kind in _COUNTS_ACTIVATION_APART and activation != "none":
+            work.append(activation)
+    return work
 
 
 class _Walk:
@@ -212,17 +244,16 @@ class _Walk:
     def along(self, layers: Iterable[Layer], strided: bool) -> None:
         """Go on through ``layers``."""
         for layer in layers:
-            kind = type(layer)
-            lower = LOWERINGS.get(kind)
+            lower, make_call, sets_sign = _RULES[type(layer)]
             if lower is not None and (simpler := lower(layer, self.shape)) is not None:
                 self.along(simpler, strided)
-            elif (make_call := CALLS.get(kind)) is not None:
+            elif make_call is not None:
                 call = make_call(layer, self.shape, strided)
                 if call is not None:
                     self.nodes.append(call)
                     self.calls.append(call)
                     self.shape = call.out_shape
-                    if call.type in _SETS_SIGN:
+                    if sets_sign:
                         self.non_negative = call.activation in _NON_NEGATIVE
             elif isinstance(layer, Branches):
                 ends = [_Walk(self.shape, self.non_negative) for _ in layer.branches]
@@ -237,7 +268,7 @@ class _Walk:
         if function == "none" or (function == "relu" and self.non_negative):
             return
         last = self.calls[-1] if self.calls else None
-        if last is not None and last.activation == "none" and last.type in CAN_END_WITH_ACTIVATION:
+        if last is not None and last.activation == "none" and last.type in _CAN_END_WITH_ACTIVATION:
             ended = replace(last, activation=function)
             node = self.nodes[-1]
             self.nodes[-1] = Parallel(node.branches, ended) if isinstance(node, Parallel) else ended
@@ -281,7 +312,26 @@ class _Walk:
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
-_SETS_SIGN = CAN_END_WITH_ACTIVATION | {"non_local"}
+_CAN_END_WITH_ACTIVATION = frozenset(
+    {
+        "spatial_conv",
+        "depthwise_conv",
+        "temporal_conv",
+        "temporal_depthwise_conv",
+        "conv3d",
+        "depthwise_conv3d",
+        "dense",
+        "add",
+    }
+)
+_COUNTS_ACTIVATION_APART = _CAN_END_WITH_ACTIVATION | {"activation"}
+_SETS_SIGN = _CAN_END_WITH_ACTIVATION | {"non_local"}
+_RULES = {
+    kind: (LOWERINGS.get(kind), CALLS.get(kind), kind.__struct_config__.tag in _SETS_SIGN)
+    for kind in get_args(Layer)
+}
+"""How a layer of each type is lowered, what it calls, and whether that decides the sign of what comes out."""
+
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
 

@@ -14,7 +14,6 @@ from tvnsearch.genome.drawing.parts import MARK, PADDING_X, ActivationMark, Clip
 from tvnsearch.genome.drawing.picture import PARAMETER_SIZE, Picture, Text, text_width
 from tvnsearch.genome.drawing.words import block_lines
 from tvnsearch.genome.genome import Block, Genome
-from tvnsearch.genome.identity import block_work
 from tvnsearch.genome.layers import Activate, Branches, Layer
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, Trace, trace, trace_block
 
@@ -64,7 +63,7 @@ def _steps(genome: Genome, network: Trace, classes: int) -> Iterator[tuple[Lead,
             f"block {number}",
             _flow(block.layers, shape, non_negative, limit),
             block.residual,
-            block_work(without_residual) == block_work(walked),
+            without_residual.key == walked.key,
             block.activation,
             block.repeats,
         )
@@ -115,11 +114,11 @@ def _flow(
 def _used(layer: Branches, shape: Shape, non_negative: bool) -> Iterator[bool]:
     """For each branch whether it is executed: one that cannot be joined to the first is not."""
     first, *others = layer.branches
-    alone = block_work(trace_block(Block(first), shape, non_negative))
+    alone = trace_block(Block(first), shape, non_negative)
     yield True
     for other in others:
         pair = (replace(layer, branches=(first, other)),) if first or other else ()
-        yield not pair or block_work(trace_block(Block(pair), shape, non_negative)) != alone
+        yield not pair or trace_block(Block(pair), shape, non_negative).key != alone.key
 
 
 def _in_a_row(parts: Sequence[Part]) -> list[tuple[Lead, Part]]:
