@@ -7,6 +7,7 @@ on a single frame.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -65,7 +66,7 @@ class Shape(NamedTuple):
     @property
     def values(self) -> int:
         """Numbers held, all channels counted."""
-        return self.frames * self.height * self.width * self.channels
+        return prod(self)
 
 
 class LayerCall(Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
@@ -123,9 +124,8 @@ def head_call(shape: Shape, classes: int, head: Head = "mean") -> LayerCall:
 
 def activation_call(function: str, shape: Shape) -> LayerCall:
     """An activation that no call before it can end with."""
-    return LayerCall(
-        "activation", shape, shape, activation=function, bytes_moved=moved(shape.values, shape.values)
-    )
+    values = shape.values
+    return LayerCall("activation", shape, shape, activation=function, bytes_moved=moved(values, values))
 
 
 def add_call(shape: Shape) -> LayerCall:
@@ -136,7 +136,8 @@ def add_call(shape: Shape) -> LayerCall:
 
 def concat_call(shape: Shape) -> LayerCall:
     """Branches side by side in the channels of ``shape``."""
-    return LayerCall("concat", shape, shape, bytes_moved=moved(shape.values, shape.values))
+    values = shape.values
+    return LayerCall("concat", shape, shape, bytes_moved=moved(values, values))
 
 
 def _effective_stride(stride: int, size: int, strided: bool) -> int:
@@ -189,12 +190,10 @@ def _with_norm(
         stride,
         kernel_frames,
         stride_frames,
-        0,
-        "",
-        activation,
-        params,
-        weights * positions,
-        (values + params) * BYTES_PER_VALUE,
+        activation=activation,
+        params=params,
+        macs=weights * positions,
+        bytes_moved=(values + params) * BYTES_PER_VALUE,
     )
 
 
@@ -217,14 +216,16 @@ def _depthwise_conv(layer: DepthwiseConv, shape: Shape, strided: bool) -> LayerC
 
 
 def _temporal_conv(layer: TemporalConv, shape: Shape, strided: bool) -> LayerCall | None:
-    if shape.frames == 1:
+    frames, _, _, channels = shape
+    if frames == 1:
         return None
-    stride = _effective_stride(layer.stride, shape.frames, strided)
-    if layer.kernel == 1 and stride == 1:
-        return layer_call(SpatialConv(layer.filters, activation=layer.activation), shape)
-    out = _over_time(shape, stride, layer.filters)
-    weights = layer.kernel * shape.channels * layer.filters
-    return _with_norm("temporal_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+    filters, kernel = layer.filters, layer.kernel
+    stride = _effective_stride(layer.stride, frames, strided)
+    if kernel == 1 and stride == 1:
+        return layer_call(SpatialConv(filters, activation=layer.activation), shape)
+    out = _over_time(shape, stride, filters)
+    weights = kernel * channels * filters
+    return _with_norm("temporal_conv", shape, out, weights, layer.activation, kernel, stride)
 
 
 def _temporal_depthwise(layer: TemporalDepthwiseConv, shape: Shape, strided: bool) -> LayerCall | None:
@@ -284,16 +285,20 @@ def _dense(layer: Dense, shape: Shape, strided: bool) -> LayerCall:
 
 def _spatial_pool(layer: SpatialPool, shape: Shape, strided: bool) -> LayerCall | None:
     _, height, _, channels = shape
+    if height == 1:
+        return None
     stride = _effective_stride(layer.stride, height, strided)
-    if height == 1 or (layer.kernel == 1 and stride == 1):
+    if layer.kernel == 1 and stride == 1:
         return None
     return _pool(layer, "spatial_pool", shape, _over_space(shape, stride, channels), height, stride)
 
 
 def _temporal_pool(layer: TemporalPool, shape: Shape, strided: bool) -> LayerCall | None:
     frames, _, _, channels = shape
+    if frames == 1:
+        return None
     stride = _effective_stride(layer.stride, frames, strided)
-    if frames == 1 or (layer.kernel == 1 and stride == 1):
+    if layer.kernel == 1 and stride == 1:
         return None
     return _pool(layer, "temporal_pool", shape, _over_time(shape, stride, channels), frames, stride)
 
@@ -302,14 +307,15 @@ def _pool(
     layer: SpatialPool | TemporalPool, kind: str, shape: Shape, out: Shape, size: int, stride: int
 ) -> LayerCall:
     # A single window that covers the whole map is the global pool, however far it reaches beyond.
-    covers_all = stride == size and layer.kernel >= size
+    kernel = layer.kernel
+    covers_all = stride == size and kernel >= size
     return LayerCall(
         kind,
         shape,
         out,
-        size if covers_all else layer.kernel,
+        size if covers_all else kernel,
         stride,
-        mode="max" if layer.kernel == 1 else layer.mode,
+        mode="max" if kernel == 1 else layer.mode,
         bytes_moved=moved(shape.values, out.values),
     )
 
@@ -341,8 +347,7 @@ def _non_local(layer: NonLocal, shape: Shape, strided: bool) -> LayerCall:
 
 
 def _context_gate(layer: ContextGate, shape: Shape, strided: bool) -> LayerCall:
-    frames, height, width, channels = shape
-    values = frames * height * width * channels
+    channels, values = shape.channels, shape.values
     weights = channels * channels
     params = weights + channels
     return LayerCall(
@@ -357,8 +362,8 @@ def _context_gate(layer: ContextGate, shape: Shape, strided: bool) -> LayerCall:
 
 
 def _squeeze_excite(layer: SqueezeExcite, shape: Shape, strided: bool) -> LayerCall:
-    frames, height, width, channels = shape
-    values = frames * height * width * channels
+    frames, _, _, channels = shape
+    values = shape.values
     hidden = max(int(channels * layer.ratio), MIN_SQUEEZE_WIDTH)
     over = layer.over if frames > 1 else "clip"
     gates = frames if over == "frame" else 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias, cast, get_args
+from typing import TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -160,21 +160,21 @@ def _in_shape(genome: Genome) -> Shape:
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
     last = _trace_repeat(block, in_shape, non_negative, strided=True)
-    repeats = [last]
+    repeats: tuple[RepeatTrace, ...] = (last,)
     params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
-    before = (in_shape, non_negative)
     while (left := block.repeats - len(repeats)) > 0:
-        after = (last.out_shape, last.non_negative)
-        # What comes out as it went in was not strided either: the next repeat does the same once more.
-        is_steady = after == before
-        following = last if is_steady else _trace_repeat(block, *after, strided=False)
-        alike = left if is_steady else 1
-        repeats += [following] * alike
-        params += following.params * alike
-        macs += following.macs * alike
-        bytes_moved += following.bytes_moved * alike
-        last, before = following, after
-    return BlockTrace(tuple(repeats), last.out_shape, last.non_negative, params, macs, bytes_moved)
+        alike = 1
+        if last.out_shape == in_shape and last.non_negative == non_negative:
+            # What comes out as it went in was not strided either: the next repeat does the same once more.
+            alike = left
+        else:
+            in_shape, non_negative = last.out_shape, last.non_negative
+            last = _trace_repeat(block, in_shape, non_negative, strided=False)
+        repeats += (last,) * alike
+        params += last.params * alike
+        macs += last.macs * alike
+        bytes_moved += last.bytes_moved * alike
+    return BlockTrace(repeats, last.out_shape, last.non_negative, params, macs, bytes_moved)
 
 
 def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bool) -> RepeatTrace:
@@ -193,9 +193,7 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         raise UserError(
             "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
-    nodes = tuple(walk.nodes)
-    has_forks = len(walk.calls) > len(nodes)
-    calls = tuple(walk.calls) if has_forks else cast(tuple[LayerCall, ...], nodes)
+    nodes, calls = tuple(walk.nodes), tuple(walk.calls)
     return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved)
 
 
