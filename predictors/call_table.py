@@ -122,8 +122,8 @@ class CallTable:
     @cached_property
     def padded_macs(self) -> FloatArray:
         """MACs with the output channels of convolutions rounded up to vectors of 16."""
-        once_a_clip = self.is_type("head", "context_gate", "squeeze_excite")
-        return np.asarray(self.macs * np.where(once_a_clip, 1.0, 1 + waste(self.out_channels, 16)))
+        is_product = self.is_type("head", "context_gate", "squeeze_excite", "non_local")
+        return np.asarray(self.macs * np.where(is_product, 1.0, 1 + waste(self.out_channels, 16)))
 
     @cached_property
     def attention_macs(self) -> FloatArray:

@@ -77,6 +77,7 @@ WORK_NAMES = (
     "out_rows",
     "in_channels",
     "attention_macs",
+    "hidden_matrix_values",
     "weight_stream_bytes",
     "far_weight_stream_bytes",
 )
@@ -219,6 +220,7 @@ def call_work(table: CallTable) -> FloatArray:
         table.out_frames * table.out_height,
         table.in_channels,
         table.attention_macs,
+        table.hidden**2,
         table.weight_stream_bytes,
         np.where(table.param_bytes > FAR_WEIGHTS_BYTES, table.weight_stream_bytes, 0.0),
     )

@@ -73,8 +73,11 @@ def call_kind(call: LayerCall) -> str:
             return f"{call.type}:few_channels"
         size = call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
         return f"{call.type}:pointwise" if call.kernel == 1 or size == 1 else call.type
-    if call.type in _POOLS and call.kernel == 1:
-        return f"{call.type}:strided"
+    if call.type in _POOLS:
+        if call.kernel == 1:
+            return f"{call.type}:strided"
+        if call.in_shape.channels < FEW_CHANNELS:
+            return f"{call.type}:few_channels"
     return f"{call.type}:{call.mode}" if call.mode else call.type
 
 

@@ -25,15 +25,19 @@ OVERHEAD = 0.98
 
 
 def call_ms(call: LayerCall) -> float:
-    """A launch, then the slower of compute and memory; few channels and small maps are computed slowly."""
+    """A launch, then the slower of compute and memory; few channels and small maps are computed slowly.
+
+    The many matrix products of non-local blocks are slow, and alike for all channels.
+    """
     channels = call.out_shape.channels
-    rounded = math.ceil(channels / 16) * 16 / channels
-    slowness = {"depthwise_conv": 4.0, "temporal_conv": 1.5}.get(call.type, 1.0)
+    slowness = {"depthwise_conv": 4.0, "temporal_conv": 1.5, "non_local": 4.0}.get(call.type, 1.0)
+    if call.type != "non_local":
+        slowness *= math.ceil(channels / 16) * 16 / channels
+        slowness *= (1 + 12 / call.in_shape.channels) * (1 + 6 / call.out_shape.height)
     swish = 1.1 if call.activation == "hswish" else 1.0
-    idle = (1 + 12 / call.in_shape.channels) * (1 + 6 / call.out_shape.height)
     run = _run_share(call)
     bytes_moved = call.bytes_moved - (1 - run) * 4 * call.params
-    return 0.01 + swish * max(slowness * rounded * idle * run * call.macs / 5e7, bytes_moved / 1e7)
+    return 0.01 + swish * max(slowness * run * call.macs / 5e7, bytes_moved / 1e7)
 
 
 def _run_share(call: LayerCall) -> float:

@@ -67,7 +67,7 @@ def in_phases(known: Sequence[StoredProfile], slower: float) -> list[StoredProfi
 
 
 def test_predictions_are_of_the_fast_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = in_phases(profiles(200, seed=1), slower=1.3)
+    stored = in_phases(profiles(400, seed=1), slower=1.3)
     genomes = random_genomes(100, seed=2)
     truths_ms = np.array([network_ms(genome) for genome in genomes])
 
