@@ -11,6 +11,7 @@ from tests.genome.strategies import DIGITS, genomes
 from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
 from tvnsearch.genome.layers import Activate, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.mutation import mutate
+from tvnsearch.genome.zoo import load_zoo
 
 CONV = SpatialConv(16, 3, 2, "relu")
 INPUT = InputSpec(32, 4)
@@ -67,6 +68,23 @@ def test_the_head_counts_where_frames_reach_it() -> None:
 def test_frame_stride_counts_with_several_frames() -> None:
     genome = _genome(Block((CONV,)))
     assert genome_id(genome) != genome_id(replace(genome, input=InputSpec(32, 4, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("tvn-1", "c6d346c083b2c686"),
+        ("tvn-2", "683b315ea26d242e"),
+        ("tvn-3", "08eebb7c9d181cb7"),
+        ("tvn-4", "ac87e49380757b76"),
+        ("tvn-m-1", "1b7a95de75da5c4c"),
+        ("tvn-m-2", "c90046ab603a8390"),
+        ("i3d", "7f02c00b7d4a38da"),
+        ("movinet-a0", "2df3e8f76b8f3608"),
+    ],
+)
+def test_ids_in_journals_and_databases_stay_right(name: str, identity: str) -> None:
+    assert genome_id(load_zoo(name)) == identity
 
 
 @given(genomes(), st.integers(0, 2**32))

@@ -7,6 +7,7 @@ on a single frame.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -65,7 +66,7 @@ class Shape(NamedTuple):
     @property
     def values(self) -> int:
         """Numbers held, all channels counted."""
-        return self.frames * self.height * self.width * self.channels
+        return prod(self)
 
 
 class LayerCall(Struct, frozen=True, gc=False, array_like=True, cache_hash=True):
@@ -105,40 +106,45 @@ def moved(in_values: int, out_values: int, params: int = 0) -> int:
 
 def head_call(shape: Shape, classes: int, head: Head = "mean") -> LayerCall:
     """The head: average pooling, dropout, one linear layer; on a single frame both kinds are the same."""
-    params = shape.channels * classes + classes
-    per_frame = head == "per_frame" and shape.frames > 1
-    frame_logits = shape.frames * classes if per_frame else 0
+    frames, _, _, channels = shape
+    weights = channels * classes
+    params = weights + classes
+    per_frame = head == "per_frame" and frames > 1
+    frame_logits = frames * classes if per_frame else 0
     return LayerCall(
         "head",
         shape,
-        Shape(1, 1, 1, classes),
+        _make_tuple(Shape, (1, 1, 1, classes)),
         mode="per_frame" if per_frame else "",
         params=params,
-        macs=shape.channels * classes * (shape.frames if per_frame else 1),
+        macs=weights * (frames if per_frame else 1),
         bytes_moved=moved(shape.values + frame_logits, frame_logits + classes, params),
     )
 
 
 def activation_call(function: str, shape: Shape) -> LayerCall:
     """An activation that no call before it can end with."""
-    return LayerCall(
-        "activation", shape, shape, activation=function, bytes_moved=moved(shape.values, shape.values)
-    )
+    values = shape.values
+    return LayerCall("activation", shape, shape, activation=function, bytes_moved=moved(values, values))
 
 
 def add_call(shape: Shape) -> LayerCall:
     """The sum of two branches."""
-    return LayerCall("add", shape, shape, bytes_moved=moved(2 * shape.values, shape.values))
+    values = shape.values
+    return LayerCall("add", shape, shape, bytes_moved=moved(2 * values, values))
 
 
 def concat_call(shape: Shape) -> LayerCall:
     """Branches side by side in the channels of ``shape``."""
-    return LayerCall("concat", shape, shape, bytes_moved=moved(shape.values, shape.values))
+    values = shape.values
+    return LayerCall("concat", shape, shape, bytes_moved=moved(values, values))
 
 
 def _effective_stride(stride: int, size: int, strided: bool) -> int:
     """Strides beyond the map all pick the one first output."""
-    return min(stride, size) if strided else 1
+    if not strided or stride == 1:
+        return 1
+    return stride if stride < size else size
 
 
 def _over_space(shape: Shape, stride: int, channels: int) -> Shape:
@@ -192,28 +198,34 @@ def _with_norm(
 
 
 def _spatial_conv(layer: SpatialConv, shape: Shape, strided: bool) -> LayerCall:
-    stride = _effective_stride(layer.stride, shape.height, strided)
-    out = _over_space(shape, stride, layer.filters)
-    weights = layer.kernel**2 * shape.channels * layer.filters
-    return _with_norm("spatial_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+    _, height, _, channels = shape
+    filters, kernel = layer.filters, layer.kernel
+    stride = _effective_stride(layer.stride, height, strided)
+    out = _over_space(shape, stride, filters)
+    weights = kernel * kernel * channels * filters
+    return _with_norm("spatial_conv", shape, out, weights, layer.activation, kernel, stride)
 
 
 def _depthwise_conv(layer: DepthwiseConv, shape: Shape, strided: bool) -> LayerCall:
-    stride = _effective_stride(layer.stride, shape.height, strided)
-    out = _over_space(shape, stride, shape.channels)
-    weights = layer.kernel**2 * shape.channels
-    return _with_norm("depthwise_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+    _, height, _, channels = shape
+    kernel = layer.kernel
+    stride = _effective_stride(layer.stride, height, strided)
+    out = _over_space(shape, stride, channels)
+    weights = kernel * kernel * channels
+    return _with_norm("depthwise_conv", shape, out, weights, layer.activation, kernel, stride)
 
 
 def _temporal_conv(layer: TemporalConv, shape: Shape, strided: bool) -> LayerCall | None:
-    if shape.frames == 1:
+    frames, _, _, channels = shape
+    if frames == 1:
         return None
-    stride = _effective_stride(layer.stride, shape.frames, strided)
-    if layer.kernel == 1 and stride == 1:
-        return layer_call(SpatialConv(layer.filters, activation=layer.activation), shape)
-    out = _over_time(shape, stride, layer.filters)
-    weights = layer.kernel * shape.channels * layer.filters
-    return _with_norm("temporal_conv", shape, out, weights, layer.activation, layer.kernel, stride)
+    filters, kernel = layer.filters, layer.kernel
+    stride = _effective_stride(layer.stride, frames, strided)
+    if kernel == 1 and stride == 1:
+        return layer_call(SpatialConv(filters, activation=layer.activation), shape)
+    out = _over_time(shape, stride, filters)
+    weights = kernel * channels * filters
+    return _with_norm("temporal_conv", shape, out, weights, layer.activation, kernel, stride)
 
 
 def _temporal_depthwise(layer: TemporalDepthwiseConv, shape: Shape, strided: bool) -> LayerCall | None:
@@ -272,29 +284,38 @@ def _dense(layer: Dense, shape: Shape, strided: bool) -> LayerCall:
 
 
 def _spatial_pool(layer: SpatialPool, shape: Shape, strided: bool) -> LayerCall | None:
-    stride = _effective_stride(layer.stride, shape.height, strided)
-    if shape.height == 1 or (layer.kernel == 1 and stride == 1):
+    _, height, _, channels = shape
+    if height == 1:
         return None
-    return _pool(layer, shape, _over_space(shape, stride, shape.channels), shape.height, stride)
+    stride = _effective_stride(layer.stride, height, strided)
+    if layer.kernel == 1 and stride == 1:
+        return None
+    return _pool(layer, "spatial_pool", shape, _over_space(shape, stride, channels), height, stride)
 
 
 def _temporal_pool(layer: TemporalPool, shape: Shape, strided: bool) -> LayerCall | None:
-    stride = _effective_stride(layer.stride, shape.frames, strided)
-    if shape.frames == 1 or (layer.kernel == 1 and stride == 1):
+    frames, _, _, channels = shape
+    if frames == 1:
         return None
-    return _pool(layer, shape, _over_time(shape, stride, shape.channels), shape.frames, stride)
+    stride = _effective_stride(layer.stride, frames, strided)
+    if layer.kernel == 1 and stride == 1:
+        return None
+    return _pool(layer, "temporal_pool", shape, _over_time(shape, stride, channels), frames, stride)
 
 
-def _pool(layer: SpatialPool | TemporalPool, shape: Shape, out: Shape, size: int, stride: int) -> LayerCall:
+def _pool(
+    layer: SpatialPool | TemporalPool, kind: str, shape: Shape, out: Shape, size: int, stride: int
+) -> LayerCall:
     # A single window that covers the whole map is the global pool, however far it reaches beyond.
-    covers_all = stride == size and layer.kernel >= size
+    kernel = layer.kernel
+    covers_all = stride == size and kernel >= size
     return LayerCall(
-        layer.__struct_config__.tag,  # type: ignore[arg-type]
+        kind,
         shape,
         out,
-        kernel=size if covers_all else layer.kernel,
-        stride=stride,
-        mode="max" if layer.kernel == 1 else layer.mode,
+        size if covers_all else kernel,
+        stride,
+        mode="max" if kernel == 1 else layer.mode,
         bytes_moved=moved(shape.values, out.values),
     )
 
@@ -309,38 +330,45 @@ def _temporal_shift(layer: TemporalShift, shape: Shape, strided: bool) -> LayerC
 
 
 def _non_local(layer: NonLocal, shape: Shape, strided: bool) -> LayerCall:
-    inner, channels, positions = layer.bottleneck, shape.channels, shape.positions
-    params = 4 * channels * inner + 2 * channels
-    inner_values = 5 * positions * inner
+    frames, height, width, channels = shape
+    positions, inner = frames * height * width, layer.bottleneck
+    weights = 4 * channels * inner
+    params = weights + 2 * channels
+    values, inner_values = positions * channels, 5 * positions * inner
     return LayerCall(
         "non_local",
         shape,
         shape,
         hidden=inner,
         params=params,
-        macs=positions * (4 * channels * inner + 2 * inner * inner),
-        bytes_moved=moved(4 * shape.values + inner_values, shape.values + inner_values, params),
+        macs=positions * (weights + 2 * inner * inner),
+        bytes_moved=moved(4 * values + inner_values, values + inner_values, params),
     )
 
 
 def _context_gate(layer: ContextGate, shape: Shape, strided: bool) -> LayerCall:
-    params = shape.channels * shape.channels + shape.channels
+    channels, values = shape.channels, shape.values
+    weights = channels * channels
+    params = weights + channels
     return LayerCall(
         "context_gate",
         shape,
         shape,
         mode="clip_sigmoid",
         params=params,
-        macs=shape.channels * shape.channels,
-        bytes_moved=moved(2 * shape.values, shape.values, params),
+        macs=weights,
+        bytes_moved=moved(2 * values, values, params),
     )
 
 
 def _squeeze_excite(layer: SqueezeExcite, shape: Shape, strided: bool) -> LayerCall:
-    hidden = max(int(shape.channels * layer.ratio), MIN_SQUEEZE_WIDTH)
-    over = layer.over if shape.frames > 1 else "clip"
-    gates = shape.frames if over == "frame" else 1
-    params = 2 * shape.channels * hidden + hidden + shape.channels
+    frames, _, _, channels = shape
+    values = shape.values
+    hidden = max(int(channels * layer.ratio), MIN_SQUEEZE_WIDTH)
+    over = layer.over if frames > 1 else "clip"
+    gates = frames if over == "frame" else 1
+    weights = 2 * channels * hidden
+    params = weights + hidden + channels
     return LayerCall(
         "squeeze_excite",
         shape,
@@ -349,8 +377,8 @@ def _squeeze_excite(layer: SqueezeExcite, shape: Shape, strided: bool) -> LayerC
         mode=f"{over}_{layer.gate}",
         activation=layer.inner,
         params=params,
-        macs=2 * shape.channels * hidden * gates,
-        bytes_moved=moved(2 * shape.values, shape.values, params),
+        macs=weights * gates,
+        bytes_moved=moved(2 * values, values, params),
     )
 
 

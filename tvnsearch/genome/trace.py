@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -57,12 +57,8 @@ class Parallel(Struct, frozen=True, gc=False, array_like=True):
 Node: TypeAlias = LayerCall | Parallel
 
 
-class RepeatTrace(Struct, frozen=True, gc=False):
-    """What one repeat of a block executes: its nodes, and all their calls in the order of execution.
-
-    ``key`` is the work as bytes, one line a call: equal keys on equal input are equal work, in every process
-    and for ever.
-    """
+class RepeatTrace(Struct, gc=False, eq=False):
+    """What one repeat of a block executes: its nodes, and all their calls in the order of execution."""
 
     nodes: tuple[Node, ...]
     calls: tuple[LayerCall, ...]
@@ -71,10 +67,17 @@ class RepeatTrace(Struct, frozen=True, gc=False):
     params: int
     macs: int
     bytes_moved: int
-    key: bytes
+    _key: bytes = b""
+
+    @property
+    def key(self) -> bytes:
+        """The work as bytes, one line a call; put together when it is first asked for."""
+        if not self._key:
+            self._key = _encode_lines(_work(self.nodes))
+        return self._key
 
 
-class BlockTrace(Struct, frozen=True, gc=False):
+class BlockTrace(Struct, gc=False, eq=False):
     """What a block executes on one input shape, and the sums over it."""
 
     repeats: tuple[RepeatTrace, ...]
@@ -83,7 +86,14 @@ class BlockTrace(Struct, frozen=True, gc=False):
     params: int
     macs: int
     bytes_moved: int
-    key: bytes
+    _key: bytes = b""
+
+    @property
+    def key(self) -> bytes:
+        """The work as bytes: equal keys on equal input are equal work, in every process and for ever."""
+        if not self._key:
+            self._key = b"".join([repeat.key for repeat in self.repeats])
+        return self._key
 
 
 class Trace(Struct, frozen=True, gc=False):
@@ -150,22 +160,21 @@ def _in_shape(genome: Genome) -> Shape:
 def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace:
     """Walk one block from ``in_shape``; ``non_negative`` tells whether its input is known to be >= 0."""
     last = _trace_repeat(block, in_shape, non_negative, strided=True)
-    repeats, key = [last], last.key
+    repeats: tuple[RepeatTrace, ...] = (last,)
     params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
-    before = (in_shape, non_negative)
     while (left := block.repeats - len(repeats)) > 0:
-        after = (last.out_shape, last.non_negative)
-        # What comes out as it went in was not strided either: the next repeat does the same once more.
-        is_steady = after == before
-        following = last if is_steady else _trace_repeat(block, *after, strided=False)
-        alike = left if is_steady else 1
-        repeats += [following] * alike
-        key += following.key * alike
-        params += following.params * alike
-        macs += following.macs * alike
-        bytes_moved += following.bytes_moved * alike
-        last, before = following, after
-    return BlockTrace(tuple(repeats), last.out_shape, last.non_negative, params, macs, bytes_moved, key)
+        alike = 1
+        if last.out_shape == in_shape and last.non_negative == non_negative:
+            # What comes out as it went in was not strided either: the next repeat does the same once more.
+            alike = left
+        else:
+            in_shape, non_negative = last.out_shape, last.non_negative
+            last = _trace_repeat(block, in_shape, non_negative, strided=False)
+        repeats += (last,) * alike
+        params += last.params * alike
+        macs += last.macs * alike
+        bytes_moved += last.bytes_moved * alike
+    return BlockTrace(repeats, last.out_shape, last.non_negative, params, macs, bytes_moved)
 
 
 def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bool) -> RepeatTrace:
@@ -175,19 +184,17 @@ def _trace_repeat(block: Block, in_shape: Shape, non_negative: bool, strided: bo
         walk.add(_shortcut(block, walk, in_shape, non_negative))
     if block.activation != "none":
         walk.activate(block.activation)
-    nodes = tuple(walk.nodes)
-    calls = tuple(_calls(nodes))
     params = macs = bytes_moved = 0
-    for call in calls:
+    for call in walk.calls:
         params += call.params
         macs += call.macs
         bytes_moved += call.bytes_moved
-    if max(macs, bytes_moved) >= COUNTS_END:
+    if macs >= COUNTS_END or bytes_moved >= COUNTS_END:
         raise UserError(
             "expected blocks of fewer than 2^64 MACs and bytes each, but this network has larger ones"
         )
-    key = _encode_lines(_work(nodes))
-    return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved, key)
+    nodes, calls = tuple(walk.nodes), tuple(walk.calls)
+    return RepeatTrace(nodes, calls, walk.shape, walk.non_negative, params, macs, bytes_moved)
 
 
 def _work(nodes: Iterable[Node]) -> list[object]:
@@ -202,7 +209,7 @@ def _work(nodes: Iterable[Node]) -> list[object]:
             node = node.join  # noqa: PLW2901 - what is left of the node
         kind, activation = node.type, node.activation
         if kind != "activation":
-            inner = "" if kind in _ENDS_WITH_ACTIVATION else activation
+            inner = "" if kind in _COUNTS_ACTIVATION_APART else activation
             work.append(
                 (
                     kind,
@@ -216,34 +223,35 @@ def _work(nodes: Iterable[Node]) -> list[object]:
                     inner,
                 )
             )
-        if kind in _ENDS_WITH_ACTIVATION and activation != "none":
+        if kind in _COUNTS_ACTIVATION_APART and activation != "none":
             work.append(activation)
     return work
 
 
 class _Walk:
-    """The nodes of a walk so far, and what comes out of the last of them."""
+    """The nodes of a walk so far, all their calls in order, and what comes out of the last of them."""
 
-    __slots__ = ("nodes", "non_negative", "shape")
+    __slots__ = ("calls", "nodes", "non_negative", "shape")
 
     def __init__(self, shape: Shape, non_negative: bool) -> None:
         self.nodes: list[Node] = []
+        self.calls: list[LayerCall] = []
         self.shape = shape
         self.non_negative = non_negative
 
     def along(self, layers: Iterable[Layer], strided: bool) -> None:
         """Go on through ``layers``."""
         for layer in layers:
-            kind = type(layer)
-            lower = LOWERINGS.get(kind)
+            lower, make_call, sets_sign = _RULES[type(layer)]
             if lower is not None and (simpler := lower(layer, self.shape)) is not None:
                 self.along(simpler, strided)
-            elif kind in CALLS:
-                call = CALLS[kind](layer, self.shape, strided)
+            elif make_call is not None:
+                call = make_call(layer, self.shape, strided)
                 if call is not None:
                     self.nodes.append(call)
+                    self.calls.append(call)
                     self.shape = call.out_shape
-                    if call.type in _SETS_SIGN:
+                    if sets_sign:
                         self.non_negative = call.activation in _NON_NEGATIVE
             elif isinstance(layer, Branches):
                 ends = [_Walk(self.shape, self.non_negative) for _ in layer.branches]
@@ -257,13 +265,16 @@ class _Walk:
         """Apply an activation, at the end of the last call if that has none."""
         if function == "none" or (function == "relu" and self.non_negative):
             return
-        last = self.nodes[-1] if self.nodes else None
-        if isinstance(last, LayerCall) and last.activation == "none" and last.type in _TAKES_ACTIVATION:
-            self.nodes[-1] = replace(last, activation=function)
-        elif isinstance(last, Parallel) and last.join.activation == "none" and last.join.type == "add":
-            self.nodes[-1] = replace(last, join=replace(last.join, activation=function))
+        last = self.calls[-1] if self.calls else None
+        if last is not None and last.activation == "none" and last.type in _CAN_END_WITH_ACTIVATION:
+            ended = replace(last, activation=function)
+            node = self.nodes[-1]
+            self.nodes[-1] = Parallel(node.branches, ended) if isinstance(node, Parallel) else ended
+            self.calls[-1] = ended
         else:
-            self.nodes.append(activation_call(function, self.shape))
+            call = activation_call(function, self.shape)
+            self.nodes.append(call)
+            self.calls.append(call)
         self.non_negative = function in _NON_NEGATIVE
 
     def join(self, how: str, ends: Sequence[_Walk]) -> None:
@@ -276,10 +287,14 @@ class _Walk:
             joined = [end for end in ends if end.shape[:3] == first.shape[:3]]
         if len(joined) == 1:
             self.nodes += first.nodes
+            self.calls += first.calls
             self.shape, self.non_negative = first.shape, first.non_negative
             return
         call = concat_call(first.shape._replace(channels=sum(end.shape.channels for end in joined)))
         self.nodes.append(Parallel(tuple(tuple(end.nodes) for end in joined), call))
+        for end in joined:
+            self.calls += end.calls
+        self.calls.append(call)
         self.shape = call.out_shape
         self.non_negative = all(end.non_negative for end in joined)
 
@@ -287,13 +302,15 @@ class _Walk:
         """Add what comes out of ``other``, which began where this walk began, if the shapes allow it."""
         if self.shape != other.shape or not (self.nodes or other.nodes):
             return
+        call = add_call(self.shape)
         branches = (tuple(self.nodes), tuple(other.nodes))
-        self.nodes = [Parallel(branches if self.nodes else branches[::-1], add_call(self.shape))]
+        self.nodes = [Parallel(branches if self.nodes else branches[::-1], call)]
+        self.calls += (*other.calls, call)
         self.non_negative = self.non_negative and other.non_negative
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
-_TAKES_ACTIVATION = frozenset(
+_CAN_END_WITH_ACTIVATION = frozenset(
     {
         "spatial_conv",
         "depthwise_conv",
@@ -302,10 +319,17 @@ _TAKES_ACTIVATION = frozenset(
         "conv3d",
         "depthwise_conv3d",
         "dense",
+        "add",
     }
 )
-_ENDS_WITH_ACTIVATION = _TAKES_ACTIVATION | {"add", "activation"}
-_SETS_SIGN = _TAKES_ACTIVATION | {"non_local"}
+_COUNTS_ACTIVATION_APART = _CAN_END_WITH_ACTIVATION | {"activation"}
+_SETS_SIGN = _CAN_END_WITH_ACTIVATION | {"non_local"}
+_RULES = {
+    kind: (LOWERINGS.get(kind), CALLS.get(kind), kind.__struct_config__.tag in _SETS_SIGN)
+    for kind in get_args(Layer)
+}
+"""How a layer of each type is lowered, what it calls, and whether that decides the sign of what comes out."""
+
 _STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
 
 
@@ -325,15 +349,3 @@ def _spatial_stride(nodes: Iterable[Node]) -> int:
         elif node.type not in _STRIDED_OVER_TIME:
             stride *= node.stride
     return stride
-
-
-def _calls(nodes: Iterable[Node]) -> list[LayerCall]:
-    calls: list[LayerCall] = []
-    for node in nodes:
-        if isinstance(node, Parallel):
-            for branch in node.branches:
-                calls += _calls(branch)
-            calls.append(node.join)
-        else:
-            calls.append(node)
-    return calls
