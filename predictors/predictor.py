@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from predictors.booster import Booster
 
 
-SURER = 10
+SURER = 2
 """Rough bounds fail so many times more seldom than bounds: verdicts by them add little to what fails."""
 
 SHORTEST_MS = 1e-4

@@ -56,9 +56,10 @@ class RooflinePrior(Struct, frozen=True, tag="roofline"):
         return self._predict_shares([context.call for context in calls], table)
 
     def _predict_shares(self, calls: Sequence[LayerCall], table: CallTable) -> tuple[FloatArray, FloatArray]:
-        pooled = self.rates_ms[POOLED]
-        rates_ms = np.array([self.rates_ms.get(call_kind(call), pooled) for call in calls], dtype=np.float64)
-        parts_ms = call_work(table) * rates_ms.reshape(-1, len(WORK_NAMES))
+        kinds = {kind: place for place, kind in enumerate(self.rates_ms)}
+        rates_ms = np.array(list(self.rates_ms.values()), dtype=np.float64)
+        places = [kinds.get(call_kind(call), kinds[POOLED]) for call in calls]
+        parts_ms = call_work(table) * rates_ms[np.array(places, dtype=np.intp)]
         latencies_ms = np.maximum(parts_ms.sum(axis=1), self.floor_ms)
         return latencies_ms, parts_ms / latencies_ms[:, None]
 
