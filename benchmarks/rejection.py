@@ -5,12 +5,14 @@
 FILE is a database that `tvnsearch profile` filled on this machine. For each budget in ms a tournament
 evolution (the paper's: 200 members, 50 compared) judges --judged children of at most 12 M parameters as a
 search does: those whose lower bound is over the budget are rejected, the others would be measured. Fitness is
-the logarithm of multiply-adds, which drives evolution against the budget; a child joins if it is predicted to
-keep it. Every 20th child that joins is measured and counts in predictions from then on; searches measure all.
+the logarithm of multiply-adds, which drives evolution against the budget. To save time, of those only the
+ones that are predicted to keep the budget join, and are measured when they are first to become a parent:
+one that is over it has no children. The first members are measured at once. All that is measured counts in
+predictions from then on.
 
 Truth is a stratified sample of the judged children, dense around the budget, each measured for real; what a
 stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
-effective sample size. Needs a machine that does nothing else; five minutes a budget.
+effective sample size. Needs a machine that does nothing else; fifteen minutes a budget.
 """
 
 from __future__ import annotations
@@ -35,10 +37,9 @@ from tvnsearch.genome.mutation import mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace, load_space
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
-from tvnsearch.search.protocols import LatencyEstimate
 
 POPULATION, TOURNAMENT = 200, 50
-LEARN_EVERY = 20
+MEMBER_SECONDS = 0.5
 MEASURE_SECONDS = 1.5
 TOGETHER = 10
 MAX_PARAMS = 12_000_000
@@ -53,10 +54,11 @@ FAR_SHARE = 0.25
 
 
 class Judged(Struct, frozen=True):
-    """A child, and what was expected of it when it was judged."""
+    """A child, and what was made of it when it was judged."""
 
     genome: Genome
-    estimate: LatencyEstimate
+    predicted_ms: float
+    is_rejected: bool
 
 
 def main() -> None:
@@ -75,56 +77,79 @@ def main() -> None:
             max_ms = float(text)
             rng = random.Random(f"{arguments.seed}/{text}")
             predictor = load_predictor(arguments.db, meter)
-            judged = _evolve(space, predictor, meter, max_ms, arguments.judged, rng)
+            evolution = Evolution(space, predictor, meter, max_ms, rng)
+            judged = [evolution.judge_child() for _ in range(arguments.judged)]
+            print(f"{text} ms: {evolution.measured} members measured, {evolution.over} over it", flush=True)
             chosen, weights = _sample(judged, max_ms, arguments.sampled, rng)
             measured_ms = _measured(meter, [child.genome for child in chosen])
             found = _count(chosen, weights, measured_ms, max_ms)
-            rejected = [child.estimate.lower_ms > max_ms for child in judged]
-            found["rejected_percent"] = 100 * float(np.mean(rejected))
+            found["rejected_percent"] = 100 * float(np.mean([child.is_rejected for child in judged]))
+            found["members_measured"] = evolution.measured
+            found["members_over"] = evolution.over
             _say(max_ms, found)
             figures |= {f"at_{text}_ms_{name}": value for name, value in found.items()}
     print(json.dumps(figures))
 
 
-def _evolve(
-    space: SearchSpace,
-    predictor: LatencyPredictor,
-    meter: Meter,
-    max_ms: float,
-    wanted: int,
-    rng: random.Random,
-) -> list[Judged]:
-    """All children that were judged, in their order."""
-    population: list[Genome] = []
-    while len(population) < POPULATION:
-        genome = sample_genome(space, rng)
-        if trace(genome).params <= MAX_PARAMS and predictor.estimate([genome])[0].latency_ms <= max_ms:
-            population.append(genome)
-    fitness = {genome_id(genome): math.log(trace(genome).macs) for genome in population}
+class Evolution:
+    """A population under ``max_ms``; its members are measured before they have children."""
 
-    def fitness_of(genome: Genome) -> float:
-        return fitness[genome_id(genome)]
+    def __init__(
+        self, space: SearchSpace, predictor: LatencyPredictor, meter: Meter, max_ms: float, rng: random.Random
+    ) -> None:
+        self.measured = self.over = 0
+        self._space, self._predictor, self._meter = space, predictor, meter
+        self._max_ms, self._rng = max_ms, rng
+        self._keeping: set[str] = set()
+        self._fitness: dict[str, float] = {}
+        self._population: list[Genome] = []
+        while len(self._population) < POPULATION:
+            genome = sample_genome(space, rng)
+            if trace(genome).params <= MAX_PARAMS and not self._is_rejected(genome) and self._keeps(genome):
+                self._join(genome)
 
-    judged: list[Judged] = []
-    joined = 0
-    while len(judged) < wanted:
-        contest = rng.sample(population, TOURNAMENT)
-        child = mutate(max(contest, key=fitness_of), space, rng)
-        if genome_id(child) in fitness or trace(child).params > MAX_PARAMS:
-            continue
-        [estimate] = predictor.estimate([child])
-        judged.append(Judged(child, estimate))
-        if estimate.latency_ms > max_ms:
-            continue
-        fitness[genome_id(child)] = math.log(trace(child).macs)
-        population.remove(min(contest, key=fitness_of))
-        population.append(child)
-        joined += 1
-        if joined % LEARN_EVERY == 0:
-            [measured_ms] = _measured(meter, [child])
-            if not math.isnan(measured_ms) and (said := predictor.observe(child, measured_ms)):
-                print(f"  {said}")
-    return judged
+    def judge_child(self) -> Judged:
+        """The next child that was never seen before and is small enough; it joins if it is expected to keep."""
+        while True:
+            contest = self._rng.sample(self._population, min(TOURNAMENT, len(self._population)))
+            parent = max(contest, key=self._fitness_of)
+            if not self._keeps(parent):
+                self._population.remove(parent)
+                continue
+            child = mutate(parent, self._space, self._rng)
+            if genome_id(child) not in self._fitness and trace(child).params <= MAX_PARAMS:
+                break
+        [estimate] = self._predictor.estimate([child])
+        is_rejected = self._is_rejected(child)
+        if estimate.latency_ms <= self._max_ms:
+            if len(self._population) >= POPULATION:
+                self._population.remove(min(contest, key=self._fitness_of))
+            self._join(child)
+        return Judged(child, estimate.latency_ms, is_rejected)
+
+    def _is_rejected(self, genome: Genome) -> bool:
+        return self._predictor.estimate_over([genome], self._max_ms)[0] is not None
+
+    def _keeps(self, genome: Genome) -> bool:
+        """Whether it keeps the budget, measured unless that is known."""
+        if genome_id(genome) in self._keeping:
+            return True
+        [measured_ms] = _measured(self._meter, [genome], MEMBER_SECONDS)
+        if not math.isnan(measured_ms) and (said := self._predictor.observe(genome, measured_ms)):
+            print(f"  {said}", flush=True)
+        self.measured += 1
+        if measured_ms <= self._max_ms:
+            self._keeping.add(genome_id(genome))
+            return True
+        self.over += 1
+        return False
+
+    def _join(self, genome: Genome) -> None:
+        self._population.append(genome)
+        self._fitness[genome_id(genome)] = math.log(trace(genome).macs)
+
+    def _fitness_of(self, genome: Genome) -> float:
+        return self._fitness[genome_id(genome)]
 
 
 def _sample(
@@ -133,7 +158,7 @@ def _sample(
     """Children of every stratum, and how many each of them stands for."""
     strata: list[list[Judged]] = [[] for _ in range(len(EDGES) + 1)]
     for child in judged:
-        strata[int(np.searchsorted(EDGES, child.estimate.latency_ms / max_ms))].append(child)
+        strata[int(np.searchsorted(EDGES, child.predicted_ms / max_ms))].append(child)
     near = [0.7 <= edge <= 1.5 for edge in EDGES]
     priorities = [
         1.0 if (place < len(EDGES) and near[place]) or (place > 0 and near[place - 1]) else FAR_SHARE
@@ -150,13 +175,13 @@ def _sample(
     return chosen, weights
 
 
-def _measured(meter: Meter, genomes: Sequence[Genome]) -> list[float]:
+def _measured(meter: Meter, genomes: Sequence[Genome], seconds: float = MEASURE_SECONDS) -> list[float]:
     """Milliseconds, interleaved; NaN for what does not run or was never undisturbed."""
     found: list[float] = []
     for start in range(0, len(genomes), TOGETHER):
         few = genomes[start : start + TOGETHER]
         try:
-            measured = meter.measure(few, MEASURE_SECONDS)
+            measured = meter.measure(few, seconds)
         except UserError as error:
             print(f"  left out: {error}")
             found += [math.nan] * len(few)
@@ -171,7 +196,7 @@ def _count(
     known = ~np.isnan(measured_ms)
     weight = np.array(weights)[known]
     latency_ms = np.array(measured_ms)[known]
-    rejected = np.array([child.estimate.lower_ms > max_ms for child in chosen])[known]
+    rejected = np.array([child.is_rejected for child in chosen])[known]
     feasible, hopeless = latency_ms <= max_ms, latency_ms > HOPELESS * max_ms
     sent_percent = 100 * float(weight[~rejected].sum() / weight.sum())
     feasible_percent = 100 * float(weight[feasible].sum() / weight.sum())
