@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from predictors.call_table import CallTable, FloatArray, PreviousTable, waste
-from tvnsearch.genome.calls import LayerCall
+from predictors.call_table import TYPES, CallTable, FloatArray, waste
+from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall
 from tvnsearch.genome.trace import BlockTrace, Trace
 
 CATEGORICAL = ("type", "mode", "activation", "previous_type")
@@ -136,82 +138,134 @@ def pass_traffic(network: Trace) -> int:
     return round(TRAFFIC_STEPS * math.log2(network.bytes_moved))
 
 
-def table_of(calls: Sequence[CallInContext]) -> CallTable:
-    """The calls by themselves, as arrays."""
-    return CallTable([context.call for context in calls])
+class ContextTable(NamedTuple):
+    """Layer calls at their places, as arrays; a call that runs at many places is held once.
+
+    ``calls`` are the different ones, those that only ran before others among them, and ``distinct`` is their
+    table. ``rows`` is the row there of the call at each place, ``previous_rows`` that of the call before it,
+    -1 for none.
+    """
+
+    calls: list[LayerCall]
+    distinct: CallTable
+    rows: NDArray[np.intp]
+    previous_rows: NDArray[np.intp]
 
 
-def call_features(calls: Sequence[CallInContext], table: CallTable) -> FloatArray:
-    """One row for each call, columns as :data:`FEATURE_NAMES`; ``table`` is :func:`table_of` them."""
-    previous = PreviousTable([context.previous for context in calls])
-    pass_traffic = np.array([context.pass_traffic for context in calls], dtype=np.float64)
-    real_tap_share = table.real_tap_share
-    columns = (
-        table.type,
-        table.mode,
-        table.activation,
-        previous.type,
-        table.kernel,
-        table.stride,
-        table.kernel_frames,
-        table.in_frames,
-        table.in_height,
-        table.in_channels,
-        table.out_frames,
-        table.out_height,
-        table.out_channels,
-        table.hidden,
-        _log2(table.in_values),
-        _log2(table.out_values),
-        _log2(table.macs),
-        _log2(table.bytes_moved),
-        _log2(table.param_bytes),
-        _log2(table.working_set_bytes),
-        _log2(table.macs) - _log2(table.bytes_moved),
-        _log2(table.macs / table.out_positions),
-        _log2(table.macs * real_tap_share),
-        real_tap_share,
-        waste(table.in_channels, 8),
-        waste(table.in_channels, 16),
-        waste(table.in_channels, 32),
-        waste(table.out_channels, 16),
-        waste(table.out_channels, 32),
-        table.border_share,
-        _log2(table.window_reads),
-        _log2(table.explicit_padding_bytes),
-        _log2(table.in_height * table.in_width),
-        _log2(previous.working_set_bytes),
-        _log2(previous.out_bytes),
-        _log2(previous.macs),
-        previous.kernel,
-        pass_traffic / TRAFFIC_STEPS,
-        _log2(table.weight_stream_bytes),
-        _log2(table.padded_macs / table.out_width),
-        _log2(table.in_positions),
-        _log2(table.in_positions * table.hidden),
-        _log2(table.attention_macs),
-        waste(table.hidden, 8),
-        waste(table.hidden, 16),
-        np.array([context.runs_again for context in calls], dtype=np.float64),
+def table_of(contexts: Sequence[CallInContext]) -> ContextTable:
+    """The calls as arrays."""
+    numbers: dict[LayerCall, int] = {}
+    rows = [numbers.setdefault(context.call, len(numbers)) for context in contexts]
+    previous_rows = [
+        -1 if context.previous is None else numbers.setdefault(context.previous, len(numbers))
+        for context in contexts
+    ]
+    calls = list(numbers)
+    return ContextTable(
+        calls, CallTable(calls), np.array(rows, dtype=np.intp), np.array(previous_rows, dtype=np.intp)
     )
-    return np.column_stack(columns)
+
+
+def call_features(contexts: Sequence[CallInContext], table: ContextTable) -> FloatArray:
+    """One row for each call, columns as :data:`FEATURE_NAMES`; ``table`` is :func:`table_of` them."""
+    distinct = _distinct_features(table.distinct)
+    features = distinct[table.rows]
+    previous = distinct[:, _PREVIOUS][table.previous_rows]
+    previous[table.previous_rows < 0] = _NOTHING_BEFORE
+    features[:, _PREVIOUS] = previous
+    features[:, _NETWORK_BYTES] = [context.pass_traffic / TRAFFIC_STEPS for context in contexts]
+    features[:, _RUNS_AGAIN] = [context.runs_again for context in contexts]
+    return features
+
+
+def _distinct_features(table: CallTable) -> FloatArray:
+    """What calls tell by themselves, columns as :data:`FEATURE_NAMES`; zeros where only their place tells.
+
+    In the columns ``previous_...`` stands what a call tells of the one after it.
+    """
+    nothing = np.zeros(len(table))
+    amounts = {
+        "type": table.type,
+        "mode": table.mode,
+        "activation": table.activation,
+        "kernel": table.kernel,
+        "stride": table.stride,
+        "kernel_frames": table.kernel_frames,
+        "in_frames": table.in_frames,
+        "in_height_pixels": table.in_height,
+        "in_channels": table.in_channels,
+        "out_frames": table.out_frames,
+        "out_height_pixels": table.out_height,
+        "out_channels": table.out_channels,
+        "hidden_channels": table.hidden,
+        "in_log2_values": table.in_values,
+        "out_log2_values": table.out_values,
+        "log2_macs": table.macs,
+        "log2_bytes_moved": table.bytes_moved,
+        "log2_param_bytes": table.param_bytes,
+        "log2_working_set_bytes": table.working_set_bytes,
+        "log2_macs_per_byte": nothing,
+        "log2_macs_per_position": table.macs / table.out_positions,
+        "log2_real_macs": table.macs * table.real_tap_share,
+        "real_tap_share": table.real_tap_share,
+        "in_channels_waste_8": table.in_channels,
+        "in_channels_waste_16": table.in_channels,
+        "in_channels_waste_32": table.in_channels,
+        "out_channels_waste_16": table.out_channels,
+        "out_channels_waste_32": table.out_channels,
+        "border_share": table.border_share,
+        "log2_window_reads": table.window_reads,
+        "log2_explicit_padding_bytes": table.explicit_padding_bytes,
+        "log2_pixels_per_frame": table.in_height * table.in_width,
+        "previous_type": table.type,
+        "previous_log2_working_set_bytes": table.traced_working_set_bytes,
+        "previous_log2_out_bytes": table.out_values * BYTES_PER_VALUE,
+        "previous_log2_macs": table.traced_macs,
+        "previous_kernel": table.traced_kernel,
+        "network_log2_bytes_moved": nothing,
+        "log2_weight_stream_bytes": table.weight_stream_bytes,
+        "log2_macs_per_column": table.padded_macs / table.out_width,
+        "log2_positions": table.in_positions,
+        "log2_hidden_values": table.in_positions * table.hidden,
+        "log2_attention_macs": table.attention_macs,
+        "hidden_waste_8": table.hidden,
+        "hidden_waste_16": table.hidden,
+        "runs_again": nothing,
+    }
+    columns = _stacked([amounts[name] for name in FEATURE_NAMES])
+    columns[_LOGARITHMS] = np.log2(1 + columns[_LOGARITHMS])
+    columns[_MACS_PER_BYTE] = columns[_MACS] - columns[_BYTES_MOVED]
+    columns[_WASTES] = waste(columns[_WASTES], _WASTE_MULTIPLES)
+    return np.ascontiguousarray(columns.T)
+
+
+_PREVIOUS = [place for place, name in enumerate(FEATURE_NAMES) if name.startswith("previous_")]
+_NOTHING_BEFORE = [len(TYPES) if FEATURE_NAMES[place] == "previous_type" else 0 for place in _PREVIOUS]
+_NETWORK_BYTES = FEATURE_NAMES.index("network_log2_bytes_moved")
+_RUNS_AGAIN = FEATURE_NAMES.index("runs_again")
+_LOGARITHMS = [place for place, name in enumerate(FEATURE_NAMES) if "log2_" in name]
+_MACS_PER_BYTE = FEATURE_NAMES.index("log2_macs_per_byte")
+_MACS = FEATURE_NAMES.index("log2_macs")
+_BYTES_MOVED = FEATURE_NAMES.index("log2_bytes_moved")
+_WASTES = [place for place, name in enumerate(FEATURE_NAMES) if "_waste_" in name]
+_WASTE_MULTIPLES = np.array([[int(FEATURE_NAMES[place].rpartition("_")[2])] for place in _WASTES])
+"""Places of features that are worked out together."""
 
 
 def model_row(
-    calls: Sequence[CallInContext], table: CallTable, prior_ms: FloatArray, prior_shares: FloatArray
+    contexts: Sequence[CallInContext], table: ContextTable, prior_ms: FloatArray, prior_shares: FloatArray
 ) -> FloatArray:
     """A row of :data:`MODEL_COLUMNS` for each call, from what a prior says of it."""
-    return np.column_stack([call_features(calls, table), np.log(prior_ms), prior_shares])
+    return np.concatenate([call_features(contexts, table), np.log(prior_ms)[:, None], prior_shares], axis=1)
 
 
 def call_work(table: CallTable) -> FloatArray:
     """One row of amounts that latency grows with for each call, columns as :data:`WORK_NAMES`."""
-    padded_macs = table.padded_macs
-    real_macs = padded_macs * table.real_tap_share
-    columns = (
-        np.ones(len(padded_macs)),
+    real_macs = table.padded_macs * table.real_tap_share
+    columns = [
+        np.ones(len(table)),
         real_macs,
-        padded_macs - real_macs,
+        table.padded_macs - real_macs,
         table.bytes_moved - table.param_bytes,
         table.param_bytes,
         table.window_reads,
@@ -223,9 +277,10 @@ def call_work(table: CallTable) -> FloatArray:
         table.hidden**2,
         table.weight_stream_bytes,
         np.where(table.param_bytes > FAR_WEIGHTS_BYTES, table.weight_stream_bytes, 0.0),
-    )
-    return np.column_stack(columns)
+    ]
+    return np.ascontiguousarray(_stacked(columns).T)
 
 
-def _log2(amounts: FloatArray) -> FloatArray:
-    return np.asarray(np.log2(1 + amounts))
+def _stacked(columns: Sequence[FloatArray]) -> FloatArray:
+    """The columns as the rows of one array: much quicker than numpy's own stacking where they are short."""
+    return np.concatenate(columns).reshape(len(columns), -1 if len(columns[0]) else 0)

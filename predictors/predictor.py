@@ -41,6 +41,9 @@ SURER = 2
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
+BATCH_CALLS = 1024
+"""Calls predicted at a time; the arrays of more are new memory each time, which takes as long as they do."""
+
 
 class LayerLatency(Struct, frozen=True):
     """The predicted latency of one layer call; ``name`` is its place in the genome."""
@@ -190,9 +193,11 @@ class LatencyPredictor:
         return self.record.prior_correction.apply(rough.networks_ms(networks))
 
     def _predict_calls(self, calls: Sequence[CallInContext]) -> FloatArray:
-        prior_ms, columns = model_columns(self.record.prior, calls)
-        predicted_ms: FloatArray = prior_ms * np.exp(self._booster.predict(columns))
-        return predicted_ms
+        batches_ms: list[FloatArray] = []
+        for start in range(0, len(calls), BATCH_CALLS):
+            prior_ms, columns = model_columns(self.record.prior, calls[start : start + BATCH_CALLS])
+            batches_ms.append(prior_ms * np.exp(self._booster.predict(columns)))
+        return np.concatenate(batches_ms)
 
     @cached_property
     def _booster(self) -> Booster:

@@ -7,12 +7,13 @@ from what was measured. LightGBM learns what it misses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 
 from predictors.call_table import CUT_TYPES, CallTable, FloatArray
-from predictors.features import WORK_NAMES, CallInContext, call_work
+from predictors.features import WORK_NAMES, CallInContext, ContextTable, call_work
 from tvnsearch.genome.calls import LayerCall
 
 POOLED = "pooled"
@@ -32,7 +33,7 @@ _CONVOLUTIONS = frozenset(CUT_TYPES)
 _POOLS = frozenset({"spatial_pool", "temporal_pool"})
 
 
-class RooflinePrior(Struct, frozen=True, tag="roofline"):
+class RooflinePrior(Struct, frozen=True, dict=True, tag="roofline"):
     """Rates by kind of call, in ms per unit of each of ``WORK_NAMES``; predicts ``floor_ms`` at least."""
 
     rates_ms: dict[str, tuple[float, ...]]
@@ -47,21 +48,28 @@ class RooflinePrior(Struct, frozen=True, tag="roofline"):
         """Milliseconds for each call, all of them positive."""
         return self._predict_shares(calls, CallTable(calls))[0]
 
-    def in_context(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
+    def in_context(
+        self, contexts: Sequence[CallInContext], table: ContextTable
+    ) -> tuple[FloatArray, FloatArray]:
         """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``.
 
         ``table`` is the :func:`~predictors.features.table_of` of them; what ran before a call makes no
         difference to this prior.
         """
-        return self._predict_shares([context.call for context in calls], table)
+        latencies_ms, shares = self._predict_shares(table.calls, table.distinct)
+        return latencies_ms[table.rows], shares[table.rows]
 
     def _predict_shares(self, calls: Sequence[LayerCall], table: CallTable) -> tuple[FloatArray, FloatArray]:
-        kinds = {kind: place for place, kind in enumerate(self.rates_ms)}
-        rates_ms = np.array(list(self.rates_ms.values()), dtype=np.float64)
-        places = [kinds.get(call_kind(call), kinds[POOLED]) for call in calls]
-        parts_ms = call_work(table) * rates_ms[np.array(places, dtype=np.intp)]
+        kinds, rates_ms = self._rates
+        rows = [kinds.get(call_kind(call), kinds[POOLED]) for call in calls]
+        parts_ms = call_work(table) * rates_ms[np.array(rows, dtype=np.intp)]
         latencies_ms = np.maximum(parts_ms.sum(axis=1), self.floor_ms)
         return latencies_ms, parts_ms / latencies_ms[:, None]
+
+    @cached_property
+    def _rates(self) -> tuple[dict[str, int], FloatArray]:
+        """The row of each kind, and the rows."""
+        return {kind: row for row, kind in enumerate(self.rates_ms)}, np.array(list(self.rates_ms.values()))
 
 
 def call_kind(call: LayerCall) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from predictors.call_table import CallTable, FloatArray
-from predictors.features import MODEL_COLUMNS, CallInContext, model_row, table_of
+from predictors.call_table import FloatArray
+from predictors.features import MODEL_COLUMNS, CallInContext, ContextTable, model_row, table_of
 from predictors.prior import POOLED, RooflinePrior, call_kind
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Origin(Struct, frozen=True):
     model: str
     model_digest: str
 
-    def predict(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
+    def predict(self, calls: Sequence[CallInContext], table: ContextTable) -> tuple[FloatArray, FloatArray]:
         """Milliseconds of each call there, and the shares that the prior there gives of them."""
         prior_ms, shares = self.prior.in_context(calls, table)
         log_ratios = _booster(self.model).predict(model_row(calls, table, prior_ms, shares))
@@ -50,12 +50,14 @@ class TransferredPrior(Struct, frozen=True, tag="transferred"):
         """The kinds of calls that were measured on either device."""
         return self.origin.prior.kinds | frozenset(self.ratios) - {POOLED}
 
-    def in_context(self, calls: Sequence[CallInContext], table: CallTable) -> tuple[FloatArray, FloatArray]:
+    def in_context(
+        self, calls: Sequence[CallInContext], table: ContextTable
+    ) -> tuple[FloatArray, FloatArray]:
         """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``."""
         there_ms, shares = self.origin.predict(calls, table)
         pooled = self.ratios[POOLED]
-        ratios = np.array([self.ratios.get(call_kind(context.call), pooled) for context in calls])
-        return there_ms * ratios, shares
+        ratios = np.array([self.ratios.get(call_kind(call), pooled) for call in table.calls])
+        return there_ms * ratios[table.rows], shares
 
 
 def fit_transfer(

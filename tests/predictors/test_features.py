@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictors import call_table
-from predictors.call_table import CallTable
+from predictors.call_table import TYPES, CallTable
 from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context, table_of
 from tests.predictors.synthetic_device import random_genomes
 from tvnsearch.genome import Block, Genome, InputSpec
@@ -76,9 +76,10 @@ def test_every_call_of_random_genomes_has_finite_rows() -> None:
     for space in ("paper", "digits"):
         for genome in random_genomes(40, seed=3, space=space):
             calls = in_context(trace(genome))
-            features, work = call_features(calls, table_of(calls)), call_work(table_of(calls))
+            table = table_of(calls)
+            features, work = call_features(calls, table), call_work(table.distinct)
             assert features.shape == (len(calls), len(FEATURE_NAMES))
-            assert work.shape == (len(calls), len(WORK_NAMES))
+            assert work.shape == (len({context.call for context in calls}), len(WORK_NAMES))
             assert np.isfinite(features).all()
             assert np.isfinite(work).all()
             assert (work >= 0).all()
@@ -93,9 +94,21 @@ def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
     )
 
 
+def test_a_row_tells_of_the_call_before_it() -> None:
+    contexts = [context for genome in random_genomes(5, seed=6) for context in in_context(trace(genome))]
+    rows = call_features(contexts, table_of(contexts))
+    columns = [FEATURE_NAMES.index(f"previous_{name}") for name in ("type", "kernel", "log2_macs")]
+    for context, row in zip(contexts, rows, strict=True):
+        before = context.previous
+        told = (
+            (len(TYPES), 0, 0) if before is None else (TYPES.index(before.type), before.kernel, before.macs)
+        )
+        assert row[columns] == pytest.approx([*told[:2], np.log2(1 + told[2])])
+
+
 def test_no_rows_for_no_calls() -> None:
     assert call_features([], table_of([])).shape == (0, len(FEATURE_NAMES))
-    assert call_work(table_of([])).shape == (0, len(WORK_NAMES))
+    assert call_work(CallTable([])).shape == (0, len(WORK_NAMES))
 
 
 def test_importing_predictors_loads_nothing_heavy() -> None:

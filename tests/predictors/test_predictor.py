@@ -51,6 +51,15 @@ def test_what_is_remembered_is_what_is_predicted_anew(predictor: LatencyPredicto
     assert fresh.estimate(children, CLASSES) == one_by_one == remembering.estimate(children, CLASSES)
 
 
+def test_the_calls_beside_it_change_no_prediction(
+    predictor: LatencyPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genomes = random_genomes(20, seed=13)
+    together = LatencyPredictor(predictor.record).estimate(genomes, CLASSES)
+    monkeypatch.setattr("predictors.predictor.BATCH_CALLS", 7)
+    assert LatencyPredictor(predictor.record).estimate(genomes, CLASSES) == together
+
+
 def test_a_full_memory_changes_nothing(predictor: LatencyPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
     genomes = random_genomes(20, seed=12)
     expected = predictor.estimate(genomes, CLASSES)
