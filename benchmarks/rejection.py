@@ -109,7 +109,7 @@ class Evolution:
                 self._join(genome)
 
     def judge_child(self) -> Judged:
-        """The next child that was never seen before and is small enough; it joins if it is expected to keep."""
+        """The next child that was never seen before and is small enough; it joins if it may well keep."""
         while True:
             contest = self._rng.sample(self._population, min(TOURNAMENT, len(self._population)))
             parent = max(contest, key=self._fitness_of)

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from predictors.booster import Booster
 
 
-SURER = 2
-"""Rough bounds fail so many times more seldom than bounds: verdicts by them add little to what fails."""
-
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
@@ -63,7 +60,7 @@ class LatencyPredictor:
         self.level = level
         self._bounds = Recalibration(record.calibration, level)
         self._memo = LatencyMemo(self._predict_calls)
-        self._rough_bounds = Recalibration(record.prior_calibration, 1 - (1 - level) / SURER)
+        self._rough_bounds = Recalibration(record.prior_calibration, level)
         # Where the prior itself is another device's predictor, it is not quicker.
         self._rough = RoughLatency(record.prior) if isinstance(record.prior, RooflinePrior) else None
 
@@ -142,7 +139,9 @@ class LatencyPredictor:
     ) -> list[LatencyEstimate | None]:
         """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
 
-        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest.
+        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest. A
+        network under both lower bounds fails each for at most half of what ``level`` leaves, the other half
+        being over the upper ones: together they reject no more than ``level`` allows.
         """
         traces = [trace(genome, classes) for genome in genomes]
         estimates: list[LatencyEstimate | None] = [None] * len(traces)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 
@@ -43,15 +42,22 @@ class RoughLatency:
     def _look_at(self, new: Sequence[BlockTrace], heads: Sequence[LayerCall]) -> list[float]:
         """Remember what ``new`` blocks take; the milliseconds of ``heads``."""
         calls: list[LayerCall] = []
-        parts: list[tuple[int, int, int]] = []
+        numbers: list[int] = []
+        starts: list[int] = []
+        counts: list[int] = []
         for number, block in enumerate(new):
-            for _, alike in groupby(block.repeats, key=id):
-                repeats = list(alike)
-                parts.append((number, len(calls), len(repeats)))
-                calls += repeats[0].calls
+            last = None
+            for repeat in block.repeats:
+                if repeat is last:
+                    counts[-1] += 1
+                else:
+                    numbers.append(number)
+                    starts.append(len(calls))
+                    counts.append(1)
+                    calls += repeat.calls
+                    last = repeat
         calls_ms = self._prior.predict([*calls, *heads])
         if new:
-            numbers, starts, counts = np.array(parts).T
             # An empty repeat has no calls to sum, and reduceat would give it its neighbour's.
             sums_ms = np.add.reduceat(np.append(calls_ms[: len(calls)], 0.0), starts)
             sums_ms[np.diff(np.append(starts, len(calls))) == 0] = 0.0
