@@ -12,7 +12,7 @@ predictions from then on.
 
 Truth is a stratified sample of the judged children, dense around the budget, each measured for real; what a
 stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
-effective sample size. Needs a machine that does nothing else; fifteen minutes a budget.
+effective sample size. Needs a machine that does nothing else; twenty minutes a budget.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def main() -> None:
             predictor = load_predictor(arguments.db, meter)
             evolution = Evolution(space, predictor, meter, max_ms, rng)
             judged = [evolution.judge_child() for _ in range(arguments.judged)]
-            print(f"{text} ms: {evolution.measured} members measured, {evolution.over} over it", flush=True)
+            print(
+                f"{text} ms: {evolution.measured} members measured; {evolution.over} over it or never undisturbed",
+                flush=True,
+            )
             chosen, weights = _sample(judged, max_ms, arguments.sampled, rng)
             measured_ms = _measured(meter, [child.genome for child in chosen])
             found = _count(chosen, weights, measured_ms, max_ms)
@@ -109,7 +112,7 @@ class Evolution:
                 self._join(genome)
 
     def judge_child(self) -> Judged:
-        """The next child that was never seen before and is small enough; it joins if it may well keep."""
+        """The next child that was never seen before and is small enough; it joins if it may keep."""
         while True:
             contest = self._rng.sample(self._population, min(TOURNAMENT, len(self._population)))
             parent = max(contest, key=self._fitness_of)
@@ -121,7 +124,7 @@ class Evolution:
                 break
         [estimate] = self._predictor.estimate([child])
         is_rejected = self._is_rejected(child)
-        if estimate.latency_ms <= self._max_ms:
+        if not is_rejected and estimate.latency_ms <= self._max_ms:
             if len(self._population) >= POPULATION:
                 self._population.remove(min(contest, key=self._fitness_of))
             self._join(child)

@@ -139,9 +139,9 @@ class LatencyPredictor:
     ) -> list[LatencyEstimate | None]:
         """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
 
-        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest. A
-        network under both lower bounds fails each for at most half of what ``level`` leaves, the other half
-        being over the upper ones: together they reject no more than ``level`` allows.
+        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest. Both
+        bounds hold for a share of ``level``: where errors are as often too high as too low, half of what
+        that leaves is under each lower bound, and no more than all of it is rejected wrongly.
         """
         traces = [trace(genome, classes) for genome in genomes]
         estimates: list[LatencyEstimate | None] = [None] * len(traces)
