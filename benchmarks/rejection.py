@@ -80,7 +80,7 @@ def main() -> None:
             evolution = Evolution(space, predictor, meter, max_ms, rng)
             judged = [evolution.judge_child() for _ in range(arguments.judged)]
             print(
-                f"{text} ms: {evolution.measured} members measured; {evolution.over} over it or never undisturbed",
+                f"{text} ms: {evolution.measured} members measured, {evolution.over} over it or disturbed",
                 flush=True,
             )
             chosen, weights = _sample(judged, max_ms, arguments.sampled, rng)
