@@ -57,7 +57,7 @@ def main() -> None:
     for _ in range(arguments.rounds):
         genomes = _fresh(space, BATCH, rng)
         predictor = LatencyPredictor(record)
-        _judge(predictor, genomes[:1])  # reads the model
+        predictor.estimate(_fresh(space, 1, rng))  # reads the model, which verdicts by the prior alone do not
         rates["fresh"].append(_rate(lambda: _judge(predictor, genomes), BATCH))  # noqa: B023
         children = [mutate(parent, space, rng) for parent in rng.choices(parents, k=BATCH)]
         rates["children"].append(_rate(lambda: _judge(settled, children), BATCH))  # noqa: B023

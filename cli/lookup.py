@@ -22,7 +22,7 @@ from latency_db.store import LatencyStore
 from predictors.booster import Booster
 from predictors.calibration import Calibration
 from predictors.call_table import FloatArray
-from predictors.features import TRAFFIC_STEPS, CallInContext
+from predictors.features import CallInContext, pass_traffic
 from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.stored import stored_predictor
 from tvnsearch.devices.device import Device
@@ -117,7 +117,7 @@ class _Neutral:
         self._record = predictor.record
         self._booster = Booster(self._record.model, len(self._record.columns))
         bytes_moved = median(trace(profile.genome, profile.classes).bytes_moved for profile in profiles)
-        self._pass_traffic = round(TRAFFIC_STEPS * math.log2(bytes_moved))
+        self._pass_traffic = pass_traffic(bytes_moved)
 
     def predict(self, sequences: Sequence[Sequence[LayerCall]]) -> FloatArray:
         """Milliseconds of each sequence of calls."""

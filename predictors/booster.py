@@ -10,7 +10,7 @@ import numpy as np
 from predictors.call_table import FloatArray
 from tvnsearch.errors import UserError
 
-ROUNDS = 80
+ROUNDS = 40
 LEAVES = (63, 127)
 ROWS_A_LEAF = 200
 """Trees grow with the rows, one leaf for so many, between the fewest and the most leaves."""
@@ -18,7 +18,7 @@ ROWS_A_LEAF = 200
 PARAMETERS = {
     "objective": "huber",
     "alpha": 0.3,
-    "learning_rate": 0.12,
+    "learning_rate": 0.2,
     "num_leaves": LEAVES[0],
     "max_depth": 10,
     "min_data_in_leaf": 5,

@@ -14,6 +14,9 @@ from predictors.call_table import FloatArray
 DEFAULT_LEVEL = 0.99
 """The share of networks whose latency lies within the bounds, unless the user asks for another."""
 
+FEWEST_IN_BAND = 100
+"""No band of latencies has fewer held-out networks."""
+
 
 class BandWidths(NamedTuple):
     """Half-widths of intervals, in log milliseconds: one for each band of predicted latency.
@@ -40,12 +43,12 @@ class Calibration(Struct, frozen=True):
         """The half-widths at ``level``.
 
         The held-out networks are cut by predicted latency into bands, as many as leave each band twice the
-        networks that ``level`` needs.
+        networks that ``level`` needs, and a hundred: the quantiles of fewer are mostly chance.
         """
         order = np.argsort(self.predicted_ms, kind="stable")
         errors = np.abs(np.array(self.log_errors))[order]
         known_ms = np.array(self.predicted_ms)[order]
-        bands = max(len(order) // (2 * networks_needed(level)), 1)
+        bands = max(len(order) // max(2 * networks_needed(level), FEWEST_IN_BAND), 1)
         edges_ms = np.array([part[0] for part in np.array_split(known_ms, bands)[1:]])
         widths = np.array([conformal_quantile(part, level) for part in np.array_split(errors, bands)])
         return BandWidths(edges_ms, widths)

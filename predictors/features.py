@@ -91,9 +91,6 @@ MODEL_COLUMNS = (*FEATURE_NAMES, "log_prior_ms", *(f"prior_share_{name}" for nam
 FAR_WEIGHTS_BYTES = 2**24
 """Larger weights do not stay in the caches that cores share: every row of outputs reads them anew."""
 
-TRAFFIC_STEPS = 4
-"""Steps of ``pass_traffic`` in a doubling: coarse enough for a mutated network to mostly keep its own."""
-
 
 class CallInContext(Struct, frozen=True, gc=False, cache_hash=True):
     """A layer call at its place in a network: what its latency depends on.
@@ -112,7 +109,7 @@ class CallInContext(Struct, frozen=True, gc=False, cache_hash=True):
 
 def in_context(network: Trace) -> list[CallInContext]:
     """The calls of a network in the order of execution."""
-    traffic = pass_traffic(network)
+    traffic = pass_traffic(network.bytes_moved)
     contexts: list[CallInContext] = []
     previous: LayerCall | None = None
     for block in network.blocks:
@@ -133,20 +130,18 @@ def block_in_context(block: BlockTrace, previous: LayerCall | None, traffic: int
     return contexts
 
 
-def pass_traffic(network: Trace) -> int:
-    """The log2 of the bytes that a pass of the network moves, in quarters."""
-    return round(TRAFFIC_STEPS * math.log2(network.bytes_moved))
+def pass_traffic(bytes_moved: float) -> int:
+    """The log2 of the bytes that a pass of a network moves, rounded: mutated networks mostly keep theirs."""
+    return round(math.log2(bytes_moved))
 
 
 class ContextTable(NamedTuple):
     """Layer calls at their places, as arrays; a call that runs at many places is held once.
 
-    ``calls`` are the different ones, those that only ran before others among them, and ``distinct`` is their
-    table. ``rows`` is the row there of the call at each place, ``previous_rows`` that of the call before it,
-    -1 for none.
+    ``distinct`` are the different ones, those that only ran before others among them. ``rows`` is the row
+    there of the call at each place, ``previous_rows`` that of the call before it, -1 for none.
     """
 
-    calls: list[LayerCall]
     distinct: CallTable
     rows: NDArray[np.intp]
     previous_rows: NDArray[np.intp]
@@ -160,9 +155,8 @@ def table_of(contexts: Sequence[CallInContext]) -> ContextTable:
         -1 if context.previous is None else numbers.setdefault(context.previous, len(numbers))
         for context in contexts
     ]
-    calls = list(numbers)
     return ContextTable(
-        calls, CallTable(calls), np.array(rows, dtype=np.intp), np.array(previous_rows, dtype=np.intp)
+        CallTable(list(numbers)), np.array(rows, dtype=np.intp), np.array(previous_rows, dtype=np.intp)
     )
 
 
@@ -173,7 +167,7 @@ def call_features(contexts: Sequence[CallInContext], table: ContextTable) -> Flo
     previous = distinct[:, _PREVIOUS][table.previous_rows]
     previous[table.previous_rows < 0] = _NOTHING_BEFORE
     features[:, _PREVIOUS] = previous
-    features[:, _NETWORK_BYTES] = [context.pass_traffic / TRAFFIC_STEPS for context in contexts]
+    features[:, _NETWORK_BYTES] = [context.pass_traffic for context in contexts]
     features[:, _RUNS_AGAIN] = [context.runs_again for context in contexts]
     return features
 

@@ -15,12 +15,13 @@ from sklearn.model_selection import GroupKFold
 from latency_db import LatencyStore, StoredProfile
 from predictors.booster import Booster, train_booster
 from predictors.calibration import Calibration
-from predictors.call_table import FloatArray
+from predictors.call_table import CallTable, FloatArray
 from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
+from predictors.kinds import KIND_NAMES, call_kinds
 from predictors.phases import FEWEST_NETWORKS, slowdown
 from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
-from predictors.prior import RooflinePrior, call_kind, fit_prior
+from predictors.prior import RooflinePrior, fit_prior
 from predictors.record import FORMAT, PredictorRecord, SumCorrection, rows_digest, text_digest
 from predictors.transfer import Origin, TransferredPrior, fit_transfer
 from tvnsearch.errors import UserError
@@ -183,7 +184,7 @@ def _without_phases(
 ) -> tuple[TrainingRows, FloatArray]:
     """The rows, and the networks' latencies in ms, as they would have been in the machine's fast phases."""
     _, _, predicted_ms = _held_out_rows(rows, genome_ids, seed, origin, PHASE_FOLDS)
-    kinds = [call_kind(context.call) for context in rows.calls]
+    kinds = KIND_NAMES[call_kinds(CallTable([context.call for context in rows.calls]))].tolist()
     slower = slowdown(rows.latencies_ms, predicted_ms, rows.networks, kinds)
     quick = structs.replace(rows, latencies_ms=rows.latencies_ms * np.exp(-slower.rows))
     return quick, networks_ms * np.exp(-slower.networks)

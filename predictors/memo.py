@@ -56,7 +56,7 @@ class LatencyMemo:
         parts_ms: list[list[float]] = []
         new: list[_NewPart] = []
         for owner, network in enumerate(networks):
-            traffic = pass_traffic(network)
+            traffic = pass_traffic(network.bytes_moved)
             own_ms: list[float] = []
             previous: LayerCall | None = None
             for block in network.blocks:

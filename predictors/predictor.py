@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
+SENT_LEVEL = 0.9
+"""The level of rough upper bounds: whom they let through wrongly costs a measurement, and no network."""
+
 BATCH_CALLS = 1024
 """Calls predicted at a time; the arrays of more are new memory each time, which takes as long as they do."""
 
@@ -61,6 +64,7 @@ class LatencyPredictor:
         self._bounds = Recalibration(record.calibration, level)
         self._memo = LatencyMemo(self._predict_calls)
         self._rough_bounds = Recalibration(record.prior_calibration, level)
+        self._rough_sent_bounds = Recalibration(record.prior_calibration, SENT_LEVEL)
         # Where the prior itself is another device's predictor, it is not quicker.
         self._rough = RoughLatency(record.prior) if isinstance(record.prior, RooflinePrior) else None
 
@@ -139,18 +143,21 @@ class LatencyPredictor:
     ) -> list[LatencyEstimate | None]:
         """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
 
-        The prior alone settles it where its wide bounds are on one side; LightGBM is asked for the rest. Both
-        bounds hold for a share of ``level``: where errors are as often too high as too low, half of what
-        that leaves is under each lower bound, and no more than all of it is rejected wrongly.
+        The prior alone settles it where even its wide bounds are on one side; LightGBM is asked for the rest.
+        Both lower bounds hold for a share of ``level``: where errors are as often too high as too low, half
+        of what that leaves is under each, and no more than all of it is rejected wrongly. Rough upper bounds
+        need not be that sure: beyond them is what will be measured.
         """
         traces = [trace(genome, classes) for genome in genomes]
         estimates: list[LatencyEstimate | None] = [None] * len(traces)
         unsettled = list(range(len(traces)))
         if self._rough and traces:
-            rough = self._rough_bounds.estimates(self._rough_unmoved_ms(self._rough, traces))
+            rough_ms = self._rough_unmoved_ms(self._rough, traces)
+            rough = self._rough_bounds.estimates(rough_ms)
+            sent = self._rough_sent_bounds.estimates(rough_ms)
             estimates = [*rough]
             unsettled = [
-                place for place, known in enumerate(rough) if known.lower_ms <= max_ms < known.upper_ms
+                place for place in unsettled if rough[place].lower_ms <= max_ms < sent[place].upper_ms
             ]
         if unsettled:
             unmoved_ms = self._unmoved_ms([traces[place] for place in unsettled])
@@ -164,7 +171,9 @@ class LatencyPredictor:
         """Let a measurement count from now on; a sentence the first time that predictions have drifted."""
         traces = [trace(genome, classes)]
         if self._rough:
-            self._rough_bounds.observe(float(self._rough_unmoved_ms(self._rough, traces)[0]), latency_ms)
+            rough_ms = float(self._rough_unmoved_ms(self._rough, traces)[0])
+            self._rough_bounds.observe(rough_ms, latency_ms)
+            self._rough_sent_bounds.observe(rough_ms, latency_ms)
         return self._bounds.observe(float(self._unmoved_ms(traces)[0]), latency_ms)
 
     def layers(self, genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> list[LayerLatency]:

@@ -12,15 +12,13 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
-from predictors.call_table import CUT_TYPES, CallTable, FloatArray
+from predictors.call_table import CallTable, FloatArray
 from predictors.features import WORK_NAMES, CallInContext, ContextTable, call_work
+from predictors.kinds import KIND_NAMES, RELATIVES, call_kinds, relatives_of
 from tvnsearch.genome.calls import LayerCall
 
 POOLED = "pooled"
-"""The kind whose rates are fitted to all calls; it stands in for kinds that were never measured."""
-
-FEW_CHANNELS = 8
-"""Below this many input channels (the image itself, mostly), runtimes use another convolution kernel."""
+"""The rates that are fitted to all calls; they stand in for what nothing like was ever measured."""
 
 PULL = 0.3
 """How strongly a kind's rates are drawn to the pooled ones; matters for what a kind's rows do not tell."""
@@ -29,12 +27,12 @@ ROBUST_ROUNDS = 5
 SMALLEST_RELATIVE_ERROR = 0.1
 """Calls predicted closer than this count alike; farther ones count less, so that no outlier bends a rate."""
 
-_CONVOLUTIONS = frozenset(CUT_TYPES)
-_POOLS = frozenset({"spatial_pool", "temporal_pool"})
-
 
 class RooflinePrior(Struct, frozen=True, dict=True, tag="roofline"):
-    """Rates by kind of call, in ms per unit of each of ``WORK_NAMES``; predicts ``floor_ms`` at least."""
+    """Rates by kind of call, in ms per unit of each of ``WORK_NAMES``; predicts ``floor_ms`` at least.
+
+    Kinds that were never measured take the rates of their relatives.
+    """
 
     rates_ms: dict[str, tuple[float, ...]]
     floor_ms: float
@@ -42,11 +40,11 @@ class RooflinePrior(Struct, frozen=True, dict=True, tag="roofline"):
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of calls that it was fitted to."""
-        return frozenset(self.rates_ms) - {POOLED}
+        return frozenset(self.rates_ms) - {POOLED, *RELATIVES}
 
     def predict(self, calls: Sequence[LayerCall]) -> FloatArray:
         """Milliseconds for each call, all of them positive."""
-        return self._predict_shares(calls, CallTable(calls))[0]
+        return self._predict_shares(CallTable(calls))[0]
 
     def in_context(
         self, contexts: Sequence[CallInContext], table: ContextTable
@@ -56,56 +54,41 @@ class RooflinePrior(Struct, frozen=True, dict=True, tag="roofline"):
         ``table`` is the :func:`~predictors.features.table_of` of them; what ran before a call makes no
         difference to this prior.
         """
-        latencies_ms, shares = self._predict_shares(table.calls, table.distinct)
+        latencies_ms, shares = self._predict_shares(table.distinct)
         return latencies_ms[table.rows], shares[table.rows]
 
-    def _predict_shares(self, calls: Sequence[LayerCall], table: CallTable) -> tuple[FloatArray, FloatArray]:
-        kinds, rates_ms = self._rates
-        rows = [kinds.get(call_kind(call), kinds[POOLED]) for call in calls]
-        parts_ms = call_work(table) * rates_ms[np.array(rows, dtype=np.intp)]
+    def _predict_shares(self, table: CallTable) -> tuple[FloatArray, FloatArray]:
+        parts_ms = call_work(table) * self._rates_by_kind[call_kinds(table)]
         latencies_ms = np.maximum(parts_ms.sum(axis=1), self.floor_ms)
         return latencies_ms, parts_ms / latencies_ms[:, None]
 
     @cached_property
-    def _rates(self) -> tuple[dict[str, int], FloatArray]:
-        """The row of each kind, and the rows."""
-        return {kind: row for row, kind in enumerate(self.rates_ms)}, np.array(list(self.rates_ms.values()))
+    def _rates_by_kind(self) -> FloatArray:
+        """A row of rates for each of ``KIND_NAMES``."""
+        return np.array([self.rates_ms.get(kind) or self._stand_in(kind) for kind in KIND_NAMES.tolist()])
 
-
-def call_kind(call: LayerCall) -> str:
-    """What runs at the same rates: the type, and what makes a runtime take another kernel for it.
-
-    Any convolution over a single pixel, or a single frame, is deployed as a 1x1 one.
-    """
-    if call.type in _CONVOLUTIONS:
-        if call.in_shape.channels < FEW_CHANNELS:
-            return f"{call.type}:few_channels"
-        size = call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
-        return f"{call.type}:pointwise" if call.kernel == 1 or size == 1 else call.type
-    if call.type in _POOLS:
-        if call.kernel == 1:
-            return f"{call.type}:strided"
-        if call.in_shape.channels < FEW_CHANNELS:
-            return f"{call.type}:few_channels"
-    return f"{call.type}:{call.mode}" if call.mode else call.type
+    def _stand_in(self, kind: str) -> tuple[float, ...]:
+        return self.rates_ms.get(relatives_of(kind) or POOLED, self.rates_ms[POOLED])
 
 
 def fit_prior(calls: Sequence[LayerCall], latencies_ms: FloatArray) -> RooflinePrior:
     """Fit rates to measured calls by non-negative least squares of relative errors, robust to outliers."""
     # Each row is divided by its latency: the perfect prediction is 1 everywhere.
-    relative_work = call_work(CallTable(calls)) / latencies_ms[:, None]
+    table = CallTable(calls)
+    relative_work = call_work(table) / latencies_ms[:, None]
     scale = np.sqrt((relative_work**2).mean(axis=0))
     scale[scale == 0] = 1.0
     pooled = _robust_rates(relative_work / scale, pull_to=np.zeros(len(WORK_NAMES)))
-    kinds = np.array([call_kind(call) for call in calls])
-    rates = {
-        kind: _robust_rates(relative_work[kinds == kind] / scale, pull_to=pooled)
-        for kind in sorted(set(kinds.tolist()))
-    }
+    rates = {POOLED: pooled}
+    kinds = KIND_NAMES[call_kinds(table)]
+    relatives = np.array([relatives_of(kind) or POOLED for kind in kinds.tolist()])
+    for name in sorted({*relatives.tolist()} - {POOLED}):
+        rates[name] = _robust_rates(relative_work[relatives == name] / scale, pull_to=pooled)
+    for name in sorted({*kinds.tolist()}):
+        pull_to = rates[relatives_of(name) or POOLED]
+        rates[name] = _robust_rates(relative_work[kinds == name] / scale, pull_to)
     return RooflinePrior(
-        rates_ms={
-            kind: tuple((fitted / scale).tolist()) for kind, fitted in {POOLED: pooled, **rates}.items()
-        },
+        rates_ms={name: tuple((fitted / scale).tolist()) for name, fitted in rates.items()},
         floor_ms=float(latencies_ms.min()) / 2,
     )
 

@@ -7,7 +7,7 @@ ratio of two devices is smoother than either, and a few minutes tell it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from predictors.call_table import FloatArray
 from predictors.features import MODEL_COLUMNS, CallInContext, ContextTable, model_row, table_of
-from predictors.prior import POOLED, RooflinePrior, call_kind
+from predictors.kinds import KIND_NAMES, call_kinds
+from predictors.prior import POOLED, RooflinePrior
 
 if TYPE_CHECKING:
     from predictors.booster import Booster
@@ -39,7 +40,7 @@ class Origin(Struct, frozen=True):
         return prior_ms * np.exp(log_ratios), shares
 
 
-class TransferredPrior(Struct, frozen=True, tag="transferred"):
+class TransferredPrior(Struct, frozen=True, dict=True, tag="transferred"):
     """Another device's predictions, times ``ratios`` by kind of call."""
 
     origin: Origin
@@ -55,18 +56,24 @@ class TransferredPrior(Struct, frozen=True, tag="transferred"):
     ) -> tuple[FloatArray, FloatArray]:
         """Milliseconds for each call, and the share of each of ``WORK_NAMES`` in them, ``(calls, work)``."""
         there_ms, shares = self.origin.predict(calls, table)
-        pooled = self.ratios[POOLED]
-        ratios = np.array([self.ratios.get(call_kind(call), pooled) for call in table.calls])
+        ratios = self._ratios_by_kind[call_kinds(table.distinct)]
         return there_ms * ratios[table.rows], shares
+
+    @cached_property
+    def _ratios_by_kind(self) -> FloatArray:
+        """The ratio of each of ``KIND_NAMES``."""
+        pooled = self.ratios[POOLED]
+        return np.array([self.ratios.get(kind, pooled) for kind in KIND_NAMES.tolist()])
 
 
 def fit_transfer(
     origin: Origin, calls: Sequence[CallInContext], latencies_ms: FloatArray
 ) -> TransferredPrior:
     """Fit ratios to calls that were measured here: medians, drawn to that of all calls where rows are few."""
-    log_ratios = np.log(latencies_ms / origin.predict(calls, table_of(calls))[0])
+    table = table_of(calls)
+    log_ratios = np.log(latencies_ms / origin.predict(calls, table)[0])
     pooled = float(np.median(log_ratios))
-    kinds = np.array([call_kind(context.call) for context in calls])
+    kinds = KIND_NAMES[call_kinds(table.distinct)][table.rows]
     ratios = {POOLED: float(np.exp(pooled))}
     for kind in sorted(set(kinds.tolist())):
         own = log_ratios[kinds == kind]

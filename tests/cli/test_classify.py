@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.handover import ModelCard
 from cli.main import app
-from tests.cli.test_commands import run_json
+from tests.cli.running import run_json
 from tests.data.videos import picture, write_video
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Block, Genome, InputSpec, genome_to_json

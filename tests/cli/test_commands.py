@@ -1,14 +1,12 @@
-"""The commands as a user runs them: real processes, their output, their exit codes."""
+"""The commands as a user runs them: their output, their exit codes."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,31 +15,12 @@ from cli.compose import DeviceLatency
 from latency_db import LatencyStore
 from predictors import predictor_path
 from predictors.fit import fit_from_store
+from tests.cli.running import refused, run, run_json
 from tests.genome.test_zoo import RELEASED
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.genome.zoo.peers import PEERS
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from cli.main import main; main()", *map(str, arguments)]
-    wide = os.environ | {"COLUMNS": "120"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
-
-
-def run_json(*arguments: object) -> Any:
-    done = run(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def refused(*arguments: object) -> str:
-    done = run(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    return done.stderr
 
 
 def test_zoo_list_counts_exactly() -> None:
@@ -266,6 +245,13 @@ def test_show_draws_a_picture(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[object], said: str) -> None:
     assert said in refused(*arguments)
+
+
+def test_a_process_of_its_own_ends_in_the_same_way() -> None:
+    arguments = ["predict", "tvn-9"]
+    command = [sys.executable, "-c", "from cli.main import main; main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == run(*arguments)
 
 
 def test_a_database_that_is_not_there_is_one_line_and_is_not_made(tmp_path: Path) -> None:

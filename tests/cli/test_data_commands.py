@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import refused, run, run_json
+from tests.cli.running import refused, run, run_json
 from tests.data import layouts
 from tests.data.videos import write_video
 

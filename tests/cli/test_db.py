@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from latency_db import LatencyStore
-from tests.cli.test_commands import refused, run, run_json
+from tests.cli.running import refused, run, run_json
 from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT, layer_profile
 from tvnsearch.devices import fingerprint_digest
 from tvnsearch.genome.sampling import sample_genome

@@ -13,7 +13,7 @@ from latency_db import LatencyStore
 from latency_db.lut import read_table
 from predictors import predictor_path
 from predictors.fit import fit_from_store
-from tests.cli.test_commands import refused, run, run_json
+from tests.cli.running import refused, run, run_json
 from tests.latency_db.fakes import FINGERPRINT
 from tests.predictors.synthetic_device import call_ms, profiles, store_profiles
 from tvnsearch.devices import Meter, fingerprint_digest, open_device

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import refused, run_json
-from tests.cli.test_commands import run as command
+from tests.cli.running import refused, run_json
+from tests.cli.running import run as command
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.search import Budget, Journal, pick, run_search
 

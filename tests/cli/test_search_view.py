@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cli import live, output
 from cli.search_view import SearchView
-from tests.cli.test_commands import run as command
+from tests.cli.running import run as command
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.search import Journal, run_search
 
