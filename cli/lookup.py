@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
@@ -87,15 +86,15 @@ def complete(found: FoundTable, grid: Grid, whole_blocks: bool) -> LookupTable:
     calibration = _calibration(neutral, found.table.rows)
     missing = [call for call in parts if call not in measured]
     predicted_ms = neutral.predict([parts[call] for call in missing])
-    half_widths = np.maximum(
+    below, above = np.maximum(
         calibration.band_widths(predictor.level).at(predicted_ms),
         predictor.record.calibration.band_widths(predictor.level).at(predicted_ms),
     )
     rows = [measured[call] for call in parts if call in measured]
-    for call, latency_ms, half_width in zip(
-        missing, predicted_ms.tolist(), half_widths.tolist(), strict=True
+    lows_ms, highs_ms = predicted_ms / np.exp(below), predicted_ms * np.exp(above)
+    for call, latency_ms, low_ms, high_ms in zip(
+        missing, predicted_ms.tolist(), lows_ms.tolist(), highs_ms.tolist(), strict=True
     ):
-        low_ms, high_ms = latency_ms / math.exp(half_width), latency_ms * math.exp(half_width)
         rows.append(
             row_of(
                 call,

@@ -39,7 +39,7 @@ SHORTEST_MS = 1e-4
 """Clocks may read 0 for what hardly runs; logarithms need more."""
 
 SENT_LEVEL = 0.9
-"""The level of rough upper bounds: whom they let through wrongly costs a measurement, and no network."""
+"""The level of rough upper bounds: to let through wrongly costs a measurement, and loses no network."""
 
 BATCH_CALLS = 1024
 """Calls predicted at a time; the arrays of more are new memory each time, which takes as long as they do."""
@@ -144,9 +144,8 @@ class LatencyPredictor:
         """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
 
         The prior alone settles it where even its wide bounds are on one side; LightGBM is asked for the rest.
-        Both lower bounds hold for a share of ``level``: where errors are as often too high as too low, half
-        of what that leaves is under each, and no more than all of it is rejected wrongly. Rough upper bounds
-        need not be that sure: beyond them is what will be measured.
+        Half of what ``level`` leaves is under each of both lower bounds, so no more than all of it is
+        rejected wrongly. Rough upper bounds need not be that sure: what is let through will be measured.
         """
         traces = [trace(genome, classes) for genome in genomes]
         estimates: list[LatencyEstimate | None] = [None] * len(traces)

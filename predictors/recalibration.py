@@ -24,6 +24,9 @@ It is asked after each measurement: of searches of 400 that keep their bounds, o
 REMEMBERED = 400
 """Measurements kept: evolution leaves behind what it measured long ago."""
 
+NARROWEST = 1e-6
+"""A side of an interval that is narrower, in log milliseconds, is taken as this wide."""
+
 DOUBT = 4
 """So many measurements tell what is common to them as surely as that they have nothing in common.
 
@@ -50,24 +53,24 @@ class Recalibration:
         self._missed: deque[bool] = deque(maxlen=WATCHED)
         self._has_drifted = False
         self._shift = 0.0
-        self._narrowing = 1.0
+        self._narrowing = np.ones(2)
         self._band_widths = self._held_out_widths = held_out.band_widths(level)
 
     def moved(self, predicted_ms: FloatArray) -> FloatArray:
         """Predictions, moved by what the latest measurements have in common."""
         return np.asarray(predicted_ms * math.exp(self._shift))
 
-    def half_widths(self, predicted_ms: FloatArray) -> FloatArray:
-        """For each moved prediction the half-width of its interval, in log milliseconds."""
-        if self._narrowing < 1:
-            return self._narrowing * self._held_out_widths.at(predicted_ms)
-        return self._band_widths.at(predicted_ms)
+    def widths(self, predicted_ms: FloatArray) -> FloatArray:
+        """How far intervals go below moved predictions and above them, in log milliseconds: ``(2, n)``."""
+        narrowing = self._narrowing[:, None]
+        narrowed = narrowing * self._held_out_widths.at(predicted_ms)
+        return np.where(narrowing < 1, narrowed, self._band_widths.at(predicted_ms))
 
     def estimates(self, unmoved_ms: FloatArray) -> list[LatencyEstimate]:
         """Predictions, moved, with their bounds."""
         predicted_ms = self.moved(unmoved_ms)
-        stretch = np.exp(self.half_widths(predicted_ms))
-        columns = (predicted_ms, predicted_ms / stretch, predicted_ms * stretch)
+        below, above = np.exp(self.widths(predicted_ms))
+        columns = (predicted_ms, predicted_ms / below, predicted_ms * above)
         return list(map(LatencyEstimate, *[column.tolist() for column in columns]))
 
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
@@ -76,8 +79,8 @@ class Recalibration:
         ``predicted_ms`` is the prediction before it was moved.
         """
         log_error = math.log(measured_ms / predicted_ms)
-        held_out_width = self._held_out_widths.at(self.moved(np.array([predicted_ms])))[0]
-        self._missed.append(abs(log_error - self._shift) > float(held_out_width))
+        below, above = self._held_out_widths.at(self.moved(np.array([predicted_ms])))[:, 0].tolist()
+        self._missed.append(not -below <= log_error - self._shift <= above)
         self._measured.append((predicted_ms, log_error))
         latest = [error for _, error in self._measured][-WATCHED:]
         self._shift = median(latest) * len(latest) / (len(latest) + DOUBT)
@@ -85,7 +88,7 @@ class Recalibration:
         by_chance = _probability_of_so_many(misses, len(self._missed), 1 - self._level)
         drifts_now = not self._has_drifted and misses > 1 and by_chance < UNLIKELY
         self._has_drifted |= drifts_now
-        self._narrowing = 1.0 if self._has_drifted else self._narrowed()
+        self._narrowing = np.ones(2) if self._has_drifted else self._narrowed()
         self._band_widths = self._of_all().band_widths(self._level)
         if not drifts_now:
             return None
@@ -95,16 +98,23 @@ class Recalibration:
             f"on its own measurements alone; `tvnsearch profile` with this --space and --max-ms narrows them"
         )
 
-    def _narrowed(self) -> float:
-        """The share of the held-out networks' widths within which the measured ones are, at the level.
+    def _narrowed(self) -> FloatArray:
+        """The shares of the held-out networks' widths within which the measured ones are, below and above.
 
-        All of them while too few were measured to tell: a lucky few would narrow bounds to nothing.
+        All of them while too few were measured to tell: a lucky few would narrow bounds to nothing. Where
+        there are enough for both sides together and not for each, both have the same share.
         """
         if len(self._measured) < networks_needed(self._level):
-            return 1.0
+            return np.ones(2)
         raw_ms, raw_errors = (np.array(values) for values in zip(*self._measured, strict=True))
-        widths = self._held_out_widths.at(self.moved(raw_ms))
-        return min(conformal_quantile(np.abs(raw_errors - self._shift) / widths, self._level), 1.0)
+        errors = raw_errors - self._shift
+        below, above = np.maximum(self._held_out_widths.at(self.moved(raw_ms)), NARROWEST)
+        side_level = (1 + self._level) / 2
+        if len(errors) < networks_needed(side_level):
+            share = conformal_quantile(np.maximum(-errors / below, errors / above), self._level)
+            return np.full(2, min(share, 1.0))
+        shares = [conformal_quantile(side, side_level) for side in (-errors / below, errors / above)]
+        return np.clip(shares, 0.0, 1.0)
 
     def _of_all(self) -> Calibration:
         raw_ms, raw_errors = zip(*self._measured, strict=True)

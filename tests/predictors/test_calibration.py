@@ -35,8 +35,11 @@ def test_covers_what_it_promises(networks: int, level: float) -> None:
     for _ in range(2000):
         *known, new = rng.laplace(0, 0.05, networks + 1)
         calibration = Calibration((10.0,) * networks, tuple(known))
-        covered.append(abs(new) <= calibration.band_widths(level).at(np.array([10.0]))[0])
-    assert np.mean(covered) >= level - 3 * math.sqrt(level * (1 - level) / 2000)
+        below, above = calibration.band_widths(level).at(np.array([10.0]))[:, 0]
+        covered.append((-below <= new, new <= above))
+    for side in np.transpose(covered):
+        left_out = (1 - level) / 2
+        assert np.mean(side) >= 1 - left_out - 3 * math.sqrt(left_out * (1 - left_out) / 2000)
 
 
 def test_ranges_of_latency_have_their_own_width() -> None:
@@ -44,12 +47,25 @@ def test_ranges_of_latency_have_their_own_width() -> None:
     small_ms, large_ms = rng.uniform(1, 5, 300), rng.uniform(50, 100, 300)
     errors = [*rng.normal(0, 0.2, 300), *rng.normal(0, 0.02, 300)]
     calibration = Calibration((*small_ms, *large_ms), tuple(errors))
-    narrow, wide = calibration.band_widths(0.9).at(np.array([80.0, 2.0]))
-    assert narrow < 0.06
-    assert wide > 0.2
+    narrow, wide = calibration.band_widths(0.9).at(np.array([80.0, 2.0])).T
+    assert (narrow < 0.06).all()
+    assert (wide > 0.2).all()
+
+
+def test_each_side_has_its_own_width() -> None:
+    rng = np.random.default_rng(0)
+    errors = np.where(rng.random(400) < 0.5, -rng.exponential(0.02, 400), rng.exponential(0.1, 400))
+    [[below], [above]] = Calibration((10.0,) * 400, tuple(errors)).band_widths(0.9).at(np.array([10.0]))
+    assert below == pytest.approx(-np.quantile(errors, 0.05), rel=0.1)
+    assert above == pytest.approx(np.quantile(errors, 0.95), rel=0.1)
+
+
+def test_errors_on_one_side_leave_no_width_on_the_other() -> None:
+    calibration = Calibration((10.0,) * 50, tuple(np.linspace(0.1, 0.2, 50)))
+    assert calibration.band_widths(0.9).at(np.array([10.0]))[0] == 0
 
 
 def test_few_networks_share_one_width() -> None:
     calibration = Calibration((1.0, 2.0, 3.0), (0.1, -0.3, 0.2))
-    widths = calibration.band_widths(0.75).at(np.array([0.1, 2.0, 500.0]))
-    assert widths.tolist() == [0.3, 0.3, 0.3]
+    widths = calibration.band_widths(0.5).at(np.array([0.1, 2.0, 500.0]))
+    assert widths.tolist() == [[0.3, 0.3, 0.3], [0.2, 0.2, 0.2]]

@@ -5,10 +5,11 @@ import pytest
 
 from predictors.call_table import CallTable
 from predictors.features import WORK_NAMES, call_work
+from predictors.kinds import RELATIVES
 from predictors.prior import POOLED, RooflinePrior, fit_prior
 from tests.predictors.synthetic_device import random_genomes
 from tvnsearch.genome.calls import LayerCall, Shape, layer_call
-from tvnsearch.genome.layers import NonLocal, SpatialConv
+from tvnsearch.genome.layers import NonLocal, SpatialConv, SqueezeExcite
 from tvnsearch.genome.trace import trace
 
 
@@ -50,6 +51,20 @@ def test_kinds_that_were_never_measured_take_the_pooled_rates() -> None:
     assert call is not None
     [predicted_ms] = prior.predict([call])
     assert predicted_ms == pytest.approx(0.01 + call.bytes_moved / 1e7, rel=0.5)
+
+
+def test_a_kind_that_was_never_measured_takes_the_rates_of_its_relatives() -> None:
+    learnt = [call for call in calls_of(150, seed=1) if call.type != "squeeze_excite"]
+
+    def device_ms(call: LayerCall) -> float:
+        return (5 if call.type in RELATIVES["gates"] else 1) * (0.01 + call.bytes_moved / 1e7)
+
+    prior = fit_prior(learnt, np.array([device_ms(call) for call in learnt]))
+    call = layer_call(SqueezeExcite(ratio=0.25), Shape(4, 16, 16, 64))
+    assert call is not None
+    assert prior.predict([call]) == pytest.approx([device_ms(call)], rel=0.3)
+    assert "gates" not in prior.kinds
+    assert "squeeze_excite:clip_sigmoid" not in prior.kinds
 
 
 def test_never_predicts_nothing() -> None:
