@@ -188,16 +188,22 @@ def _sample(
     return chosen, weights
 
 
-def _measured(meter: Meter, genomes: Sequence[Genome], seconds: float = MEASURE_SECONDS) -> list[float]:
+def _measured(
+    meter: Meter, genomes: Sequence[Genome], seconds: float = MEASURE_SECONDS, together: int = TOGETHER
+) -> list[float]:
     """Milliseconds, interleaved; NaN for what does not run or was never undisturbed."""
     found: list[float] = []
-    for start in range(0, len(genomes), TOGETHER):
-        few = genomes[start : start + TOGETHER]
+    for start in range(0, len(genomes), together):
+        few = genomes[start : start + together]
         try:
             measured = meter.measure(few, seconds)
         except UserError as error:
-            print(f"  left out: {error}")
-            found += [math.nan] * len(few)
+            # Ten large ones may need more memory than there is, where each by itself does not.
+            if len(few) > 1:
+                found += _measured(meter, few, seconds, together=1)
+            else:
+                print(f"  left out: {error}")
+                found.append(math.nan)
             continue
         found += [one.latency_ms if one.samples else math.nan for one in measured]
     return found
