@@ -14,7 +14,7 @@ Truth is a stratified sample of the judged children, dense around the budget, ea
 stratum says counts for all of it. Upper bounds are one-sided, 95 %, after Clopper and Pearson with Kish's
 effective sample size. All of the sample is measured again afterwards: what a judge could reject that knows a
 measurement, with the threshold that loses one feasible network in a hundred, is the noise floor; beside it
-the same of the predictions. Needs a machine that does nothing else; half an hour a budget.
+the same of the predictions. Needs a machine that does nothing else; an hour a budget.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from tvnsearch.genome.space import SearchSpace, load_space
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES as CLASSES
 
 POPULATION, TOURNAMENT = 200, 50
-MEMBER_SECONDS = 0.5
 MEASURE_SECONDS = 1.5
+"""Searches take up to four. Half a second alone is off by 10 % now and then, and so wide become bounds."""
 TOGETHER = 10
 MAX_PARAMS = 12_000_000
 HOPELESS = 1.1
@@ -147,7 +147,7 @@ class Evolution:
         """Whether it keeps the budget, measured unless that is known."""
         if genome_id(genome) in self._keeping:
             return True
-        [measured_ms] = _measured(self._meter, [genome], MEMBER_SECONDS)
+        [measured_ms] = _measured(self._meter, [genome])
         if not math.isnan(measured_ms) and (said := self._predictor.observe(genome, measured_ms)):
             print(f"  {said}", flush=True)
         self.measured += 1
@@ -188,19 +188,17 @@ def _sample(
     return chosen, weights
 
 
-def _measured(
-    meter: Meter, genomes: Sequence[Genome], seconds: float = MEASURE_SECONDS, together: int = TOGETHER
-) -> list[float]:
+def _measured(meter: Meter, genomes: Sequence[Genome], together: int = TOGETHER) -> list[float]:
     """Milliseconds, interleaved; NaN for what does not run or was never undisturbed."""
     found: list[float] = []
     for start in range(0, len(genomes), together):
         few = genomes[start : start + together]
         try:
-            measured = meter.measure(few, seconds)
+            measured = meter.measure(few, MEASURE_SECONDS)
         except UserError as error:
             # Ten large ones may need more memory than there is, where each by itself does not.
             if len(few) > 1:
-                found += _measured(meter, few, seconds, together=1)
+                found += _measured(meter, few, together=1)
             else:
                 print(f"  left out: {error}")
                 found.append(math.nan)
