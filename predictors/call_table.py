@@ -76,8 +76,9 @@ class CallTable:
     """The fields of layer calls as one array each, and the geometry of their kernels.
 
     A kernel slides over one axis here: frames in temporal layers, rows in all others (columns are alike, and
-    the frames of a 3-D convolution are taken as if they were). ``kernel``, ``macs`` and ``params`` are those
-    of the deployed convolution, ``traced_kernel``, ``traced_macs`` and ``traced_params`` those of the call.
+    the frames of a 3-D convolution are taken as if they were); the map is ``size`` long on it. ``kernel``,
+    ``macs`` and ``params`` are those of the deployed convolution, ``traced_kernel``, ``traced_macs`` and
+    ``traced_params`` those of the call.
     """
 
     def __init__(self, calls: Sequence[LayerCall]) -> None:
@@ -122,12 +123,12 @@ class CallTable:
         self.out_values = self.out_positions * self.out_channels
         self._is = dict(zip(_GROUPS, _GROUP_OF_TYPE[:, self.type.astype(np.intp)], strict=True))
         self._over_time, self._over_space = self._is["over_time"], self._is["over_space"]
-        self._size = np.where(self._over_time, self.in_frames, self.in_height)
+        self.size = np.where(self._over_time, self.in_frames, self.in_height)
         self._out_size = np.where(self._over_time, self.out_frames, self.out_height)
         self._cut_to_map()
         self.param_bytes = self.params * BYTES_PER_VALUE
         self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
-        self._after = (self._out_size - 1) * self.stride - self._before + self.kernel - self._size
+        self._after = (self._out_size - 1) * self.stride - self._before + self.kernel - self.size
 
     def __len__(self) -> int:
         return len(self.type)
@@ -136,7 +137,7 @@ class CallTable:
         """Leave of 2-D kernels what is executed: the taps that meet the map for some output."""
         kernel, before = self.traced_kernel, (self.traced_kernel - 1) // 2
         first = np.where(self._is["cut"], np.maximum(before - (self._out_size - 1) * self.stride, 0), 0)
-        taps = np.where(self._is["cut"], np.minimum(kernel, self._size + before) - first, kernel)
+        taps = np.where(self._is["cut"], np.minimum(kernel, self.size + before) - first, kernel)
         share = taps / kernel
         share = np.where(self._over_time, share, share**2)
         self._before, self.kernel = before - first, taps
@@ -185,13 +186,13 @@ class CallTable:
     @cached_property
     def pads_explicitly(self) -> BoolArray:
         """Where a kernel cannot pad by itself, for there is more padding after the map than before it."""
-        out_of_symmetric = (self._size + 2 * self._before - self.kernel) // self.stride + 1
+        out_of_symmetric = (self.size + 2 * self._before - self.kernel) // self.stride + 1
         return np.asarray((out_of_symmetric != self._out_size) & (self._over_time | self._over_space))
 
     @cached_property
     def explicit_padding_bytes(self) -> FloatArray:
         """Bytes of the maps that are copied into padded ones first."""
-        growth = (self._size + self._before + np.maximum(self._after, 0)) / self._size
+        growth = (self.size + self._before + np.maximum(self._after, 0)) / self.size
         padded_bytes = self.in_values * BYTES_PER_VALUE * np.where(self._over_time, growth, growth**2)
         return np.where(self.pads_explicitly, padded_bytes, 0.0)
 
@@ -211,7 +212,7 @@ class CallTable:
     @property
     def border_share(self) -> FloatArray:
         """How much of the padded map is padding, along one axis."""
-        return np.asarray((self.kernel - 1) / (self._size + self.kernel - 1))
+        return np.asarray((self.kernel - 1) / (self.size + self.kernel - 1))
 
 
 def waste(channels: FloatArray, multiple: int | NDArray[np.int_]) -> FloatArray:

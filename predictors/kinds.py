@@ -22,7 +22,6 @@ _VARIANTS = ("", "few_channels", "pointwise", "strided")
 
 _IS_CONVOLUTION = np.array([name in CUT_TYPES for name in TYPES])
 _IS_POOL = np.array([name in _POOLS for name in TYPES])
-_IS_OVER_TIME = np.array([name.startswith("temporal") for name in TYPES])
 
 KIND_NAMES = np.array(
     [f"{kind}:{variant or mode}".rstrip(":") for kind in TYPES for mode in MODES for variant in _VARIANTS]
@@ -38,10 +37,9 @@ def call_kinds(table: CallTable) -> NDArray[np.intp]:
     types, modes = table.type.astype(np.intp), table.mode.astype(np.intp)
     is_convolution, is_pool = _IS_CONVOLUTION[types], _IS_POOL[types]
     is_of_one = table.traced_kernel == 1
-    size = np.where(_IS_OVER_TIME[types], table.in_frames, table.in_height)
     is_strided = is_pool & is_of_one
     has_few_channels = (is_convolution | is_pool & ~is_strided) & (table.in_channels < FEW_CHANNELS)
-    is_pointwise = is_convolution & ~has_few_channels & (is_of_one | (size == 1))
+    is_pointwise = is_convolution & ~has_few_channels & (is_of_one | (table.size == 1))
     variants = has_few_channels + 2 * is_pointwise + 3 * is_strided
     return np.asarray((types * len(MODES) + modes) * len(_VARIANTS) + variants, dtype=np.intp)
 

@@ -102,3 +102,19 @@ def test_a_few_lucky_measurements_narrow_nothing() -> None:
     for _ in range(10):
         bounds.observe(50.0, 50.0)
         assert width_at_50_ms(bounds) > 0.5 * before
+
+
+def test_each_end_of_an_estimate_has_its_own_width() -> None:
+    errors = np.tile([-0.02, 0.1], 100)
+    [estimate] = Recalibration(Calibration((50.0,) * 200, tuple(errors)), 0.9).estimates(np.array([50.0]))
+    assert estimate.lower_ms == pytest.approx(50 * np.exp(-0.02))
+    assert estimate.upper_ms == pytest.approx(50 * np.exp(0.1))
+
+
+def test_many_measurements_narrow_each_side_by_what_it_needs() -> None:
+    bounds = Recalibration(Calibration((50.0,) * 200, tuple(np.tile([-0.3, 0.3], 100))), 0.9)
+    for log_error in np.tile([-0.02, 0, 0, 0, 0, 0.1, 0, 0, 0, 0], 20).tolist():
+        bounds.observe(50.0, 50.0 * float(np.exp(log_error)))
+    [estimate] = bounds.estimates(np.array([50.0]))
+    assert estimate.lower_ms == pytest.approx(50 * np.exp(-0.02))
+    assert estimate.upper_ms == pytest.approx(50 * np.exp(0.1))
