@@ -27,7 +27,7 @@ class EqualLatency:
         """A millisecond there as well."""
         return self.estimate(genomes)
 
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
         """There is nothing to learn."""
         return None
 

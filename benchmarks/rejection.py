@@ -94,8 +94,9 @@ def main() -> None:
             again_ms = _measured(meter, [child.genome for child in chosen])
             judges = {"again": again_ms, "predicted": [child.predicted_ms for child in chosen]}
             for name, judging_ms in judges.items():
-                best_percent = _best_rejection_percent(judging_ms, weights, measured_ms, max_ms)
-                found[f"hopeless_rejected_at_best_{name}_percent"] = best_percent
+                rejected_percent, sent_percent = _at_best_percent(judging_ms, weights, measured_ms, max_ms)
+                found[f"hopeless_rejected_at_best_{name}_percent"] = rejected_percent
+                found[f"sent_at_best_{name}_percent"] = sent_percent
             found["rejected_percent"] = 100 * float(np.mean([child.is_rejected for child in judged]))
             found["members_measured"] = evolution.measured
             found["members_over"] = evolution.over
@@ -118,7 +119,9 @@ class Evolution:
         self._population: list[Genome] = []
         while len(self._population) < POPULATION:
             genome = sample_genome(space, rng)
-            if trace(genome).params <= MAX_PARAMS and not self._is_rejected(genome) and self._keeps(genome):
+            if trace(genome).params > MAX_PARAMS or self._judge(genome).is_rejected:
+                continue
+            if self._keeps(genome):
                 self._join(genome)
 
     def judge_child(self) -> Judged:
@@ -132,16 +135,18 @@ class Evolution:
             child = mutate(parent, self._space, self._rng)
             if genome_id(child) not in self._fitness and trace(child).params <= MAX_PARAMS:
                 break
-        [estimate] = self._predictor.estimate([child])
-        is_rejected = self._is_rejected(child)
-        if not is_rejected and estimate.latency_ms <= self._max_ms:
+        judged = self._judge(child)
+        if not judged.is_rejected and judged.predicted_ms <= self._max_ms:
             if len(self._population) >= POPULATION:
                 self._population.remove(min(contest, key=self._fitness_of))
             self._join(child)
-        return Judged(child, estimate.latency_ms, is_rejected)
+        return judged
 
-    def _is_rejected(self, genome: Genome) -> bool:
-        return self._predictor.estimate_over([genome], self._max_ms)[0] is not None
+    def _judge(self, genome: Genome) -> Judged:
+        [estimate] = self._predictor.estimate([genome])
+        [over] = self._predictor.estimate_over([genome], self._max_ms)
+        self._predictor.meet([estimate.latency_ms])
+        return Judged(genome, estimate.latency_ms, is_rejected=over is not None)
 
     def _keeps(self, genome: Genome) -> bool:
         """Whether it keeps the budget, measured unless that is known."""
@@ -230,20 +235,24 @@ def _count(
     }
 
 
-def _best_rejection_percent(
+def _at_best_percent(
     judging_ms: Sequence[float], weights: Sequence[float], measured_ms: Sequence[float], max_ms: float
-) -> float | None:
-    """The share of the hopeless over the threshold that a hundredth of the feasible are over, too."""
+) -> tuple[float | None, float | None]:
+    """The share of the hopeless over the threshold that a hundredth of the feasible are over, too.
+
+    And the share of all that is not over it.
+    """
     judging, truth = np.array(judging_ms), np.array(measured_ms)
     known = ~np.isnan(judging) & ~np.isnan(truth)
     feasible, hopeless = known & (truth <= max_ms), known & (truth > HOPELESS * max_ms)
     if not feasible.any():
-        return None
+        return None, None
     weight = np.array(weights)
     order = np.argsort(judging[feasible])
     reached = np.cumsum(weight[feasible][order]) / weight[feasible].sum()
     threshold_ms = judging[feasible][order][np.searchsorted(reached, 1 - LOST_SHARE)]
-    return _share_percent(judging[hopeless] > threshold_ms, weight[hopeless])
+    over = judging > threshold_ms
+    return _share_percent(over[hopeless], weight[hopeless]), _share_percent(~over[known], weight[known])
 
 
 def _share_percent(hits: np.ndarray, weight: np.ndarray) -> float | None:
@@ -270,8 +279,9 @@ def _say(max_ms: float, found: dict[str, float | None]) -> None:
         f"10 %, {percent('hopeless_rejected_percent')} rejected; "
         f"{percent('sent_to_measurement_percent')} sent to measurement, "
         f"{percent('feasible_percent')} feasible; with the best threshold predictions reject "
-        f"{percent('hopeless_rejected_at_best_predicted_percent')} of those over by 10 %, "
-        f"measuring again {percent('hopeless_rejected_at_best_again_percent')}",
+        f"{percent('hopeless_rejected_at_best_predicted_percent')} of those over by 10 % and send "
+        f"{percent('sent_at_best_predicted_percent')}, measuring again "
+        f"{percent('hopeless_rejected_at_best_again_percent')} and {percent('sent_at_best_again_percent')}",
         flush=True,
     )
 

@@ -77,9 +77,10 @@ class SleepingLatency:
         """No budget here is of another device."""
         raise NotImplementedError(device)
 
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
         """As a search with this predictor does."""
         if self._predictor is not None:
+            self._predictor.meet(predicted_ms)
             for genome, measurement in measured:
                 self._predictor.observe(genome, measurement.latency_ms, CLASSES)
         return None

@@ -93,15 +93,19 @@ class DeviceLatency:
         return self._predictor.estimate(genomes, self._meter.classes)
 
     def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
-        """Estimates of those that are over ``max_ms``, as far as even their lower bounds tell."""
+        """Estimates of those that ``max_ms`` rejects."""
         return self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
 
     def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies on another device, in milliseconds."""
         return self._elsewhere[device].estimate(genomes, self._meter.classes)
 
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
-        """Let measurements count in later estimates; a sentence where they have drifted."""
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
+        """Let measurements count in later estimates; a sentence where they have drifted.
+
+        ``predicted_ms`` were the estimates of all candidates since: where they are, budgets can be strict.
+        """
+        self._predictor.meet(predicted_ms)
         said = [
             self._predictor.observe(genome, measurement.latency_ms, self._meter.classes)
             for genome, measurement in measured

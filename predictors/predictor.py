@@ -141,28 +141,35 @@ class LatencyPredictor:
     def estimate_over(
         self, genomes: Sequence[Genome], max_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES
     ) -> list[LatencyEstimate | None]:
-        """Each genome's estimate where even its lower bound is over ``max_ms``, None for the others.
+        """Each genome's estimate where it rejects the genome, None for the others.
 
-        The prior alone settles it where even its wide bounds are on one side; LightGBM is asked for the rest.
-        Half of what ``level`` leaves is under each of both lower bounds, so no more than all of it is
-        rejected wrongly. Rough upper bounds need not be that sure: what is let through will be measured.
+        Of the genomes that keep ``max_ms`` no more than a share of 1 - ``level`` is rejected. The prior alone
+        settles what it can; LightGBM is asked for the rest. Each of both may lose half of that. What the
+        prior lets through need not be as sure: it will be measured.
         """
         traces = [trace(genome, classes) for genome in genomes]
-        estimates: list[LatencyEstimate | None] = [None] * len(traces)
+        over: list[LatencyEstimate | None] = [None] * len(traces)
         unsettled = list(range(len(traces)))
         if self._rough and traces:
             rough_ms = self._rough_unmoved_ms(self._rough, traces)
-            rough = self._rough_bounds.estimates(rough_ms)
+            over = self._rough_bounds.over(rough_ms, max_ms)
             sent = self._rough_sent_bounds.estimates(rough_ms)
-            estimates = [*rough]
             unsettled = [
-                place for place in unsettled if rough[place].lower_ms <= max_ms < sent[place].upper_ms
+                place for place in unsettled if over[place] is None and max_ms < sent[place].upper_ms
             ]
         if unsettled:
             unmoved_ms = self._unmoved_ms([traces[place] for place in unsettled])
-            for place, estimate in zip(unsettled, self._bounds.estimates(unmoved_ms), strict=True):
-                estimates[place] = estimate
-        return [known if known and known.lower_ms > max_ms else None for known in estimates]
+            for place, estimate in zip(unsettled, self._bounds.over(unmoved_ms, max_ms), strict=True):
+                over[place] = estimate
+        return over
+
+    def meet(self, predicted_ms: Sequence[float]) -> None:
+        """Let the latencies count that were predicted for all genomes which a search came upon.
+
+        They tell how many networks are near its budget, and so how near it a prediction may reject.
+        """
+        self._bounds.meet(predicted_ms)
+        self._rough_bounds.meet(predicted_ms)
 
     def observe(
         self, genome: Genome, latency_ms: float, classes: int = MOMENTS_IN_TIME_CLASSES

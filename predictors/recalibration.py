@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 
 from predictors.calibration import Calibration, conformal_quantile, networks_needed
 from predictors.call_table import FloatArray
+from predictors.rejection import chance_to_keep, smallest_rejected
 from tvnsearch.search.protocols import LatencyEstimate
 
 WATCHED = 40
@@ -26,6 +28,18 @@ REMEMBERED = 400
 
 NARROWEST = 1e-6
 """A side of an interval that is narrower, in log milliseconds, is taken as this wide."""
+
+MET = 500
+"""So many of the latest networks that a search came upon tell where the next ones will be."""
+
+NEAR = 0.4
+"""Measured networks predicted so far from a budget, in log milliseconds, tell of errors at the budget."""
+
+NEAREST = 200
+"""So many held-out networks, the nearest to a budget, tell of them, too."""
+
+HELD_OUT_COUNT = 8
+"""As many measured ones near the budget weigh as much as all held-out ones."""
 
 DOUBT = 4
 """So many measurements tell what is common to them as surely as that they have nothing in common.
@@ -44,6 +58,9 @@ class Recalibration:
     share. Evolution walks away from the distribution that the held-out ones were drawn from; once the latest
     measurements miss their bounds too often for chance, those are forgotten and the measured ones alone tell
     how wide bounds must be.
+
+    Bounds are those of each network. What a budget rejects is settled for all that a search comes upon
+    (:mod:`predictors.rejection`): of those that keep it no more than half of what the level leaves is lost.
     """
 
     def __init__(self, held_out: Calibration, level: float) -> None:
@@ -55,6 +72,8 @@ class Recalibration:
         self._shift = 0.0
         self._narrowing = np.ones(2)
         self._band_widths = self._held_out_widths = held_out.band_widths(level)
+        self._met_ms = deque(held_out.predicted_ms, maxlen=MET)
+        self._rejected_from_ms: dict[float, float] = {}
 
     def moved(self, predicted_ms: FloatArray) -> FloatArray:
         """Predictions, moved by what the latest measurements have in common."""
@@ -73,11 +92,25 @@ class Recalibration:
         columns = (predicted_ms, predicted_ms / below, predicted_ms * above)
         return list(map(LatencyEstimate, *[column.tolist() for column in columns]))
 
+    def over(self, unmoved_ms: FloatArray, max_ms: float) -> list[LatencyEstimate | None]:
+        """The estimates of those that ``max_ms`` rejects, None for the others."""
+        from_ms = self._rejected_from(max_ms)
+        return [
+            estimate if estimate.latency_ms >= from_ms or estimate.lower_ms > max_ms else None
+            for estimate in self.estimates(unmoved_ms)
+        ]
+
+    def meet(self, predicted_ms: Sequence[float]) -> None:
+        """Take networks into account that a search came upon, by their moved predictions."""
+        self._met_ms.extend(predicted_ms)
+        self._rejected_from_ms.clear()
+
     def observe(self, predicted_ms: float, measured_ms: float) -> str | None:
         """Take a measurement into account; a sentence the first time that drift is noticed.
 
         ``predicted_ms`` is the prediction before it was moved.
         """
+        self._rejected_from_ms.clear()
         log_error = math.log(measured_ms / predicted_ms)
         below, above = self._held_out_widths.at(self.moved(np.array([predicted_ms])))[:, 0].tolist()
         self._missed.append(not -below <= log_error - self._shift <= above)
@@ -115,6 +148,27 @@ class Recalibration:
             return np.full(2, min(share, 1.0))
         shares = [conformal_quantile(side, side_level) for side in (-errors / below, errors / above)]
         return np.clip(shares, 0.0, 1.0)
+
+    def _rejected_from(self, max_ms: float) -> float:
+        """The moved prediction in ms from which on networks are rejected, for all that were met lately."""
+        if max_ms not in self._rejected_from_ms:
+            log_ratios = np.log(np.array(self._met_ms) / max_ms)
+            chances = self._chances_to_keep(log_ratios, max_ms)
+            smallest = smallest_rejected(log_ratios, chances, (1 - self._level) / 2)
+            self._rejected_from_ms[max_ms] = max_ms * math.exp(smallest)
+        return self._rejected_from_ms[max_ms]
+
+    def _chances_to_keep(self, log_ratios: FloatArray, max_ms: float) -> FloatArray:
+        raw_ms, raw_errors = np.array(self._measured).reshape(-1, 2).T
+        is_near = np.abs(np.log(self.moved(raw_ms) / max_ms)) <= NEAR
+        of_measured = chance_to_keep(log_ratios, raw_errors[is_near] - self._shift)
+        if self._has_drifted:
+            return of_measured
+        distances = np.abs(np.log(np.array(self._held_out.predicted_ms) / max_ms))
+        nearest = np.argsort(distances, kind="stable")[:NEAREST]
+        of_held_out = chance_to_keep(log_ratios, np.array(self._held_out.log_errors)[nearest])
+        held_out_share = HELD_OUT_COUNT / (HELD_OUT_COUNT + is_near.sum())
+        return np.asarray(held_out_share * of_held_out + (1 - held_out_share) * of_measured)
 
     def _of_all(self) -> Calibration:
         raw_ms, raw_errors = zip(*self._measured, strict=True)

@@ -61,6 +61,7 @@ class FakeLatency:
     def __init__(self, hook: Hook = nothing, fails: bool = True) -> None:
         self.measured: list[str] = []
         self.learnt: list[str] = []
+        self.met_ms: list[float] = []
         self._hook = hook
         self._fails = fails
 
@@ -68,7 +69,7 @@ class FakeLatency:
         estimates = []
         for genome in genomes:
             predicted_ms = true_ms(genome) * Random(genome_id(genome)).uniform(0.9, 1.1)
-            width = 0.1 + 0.002 * len(self.learnt)
+            width = 0.1 + 0.002 * len(self.learnt) + 0.0001 * len(self.met_ms)
             lower_ms, upper_ms = predicted_ms * (1 - width), predicted_ms * (1 + width)
             estimates.append(LatencyEstimate(predicted_ms, lower_ms, upper_ms))
         return estimates
@@ -81,9 +82,10 @@ class FakeLatency:
         latencies_ms = [len(device) * true_ms(genome) for genome in genomes]
         return [LatencyEstimate(ms, 0.8 * ms, 1.25 * ms) for ms in latencies_ms]
 
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
         """Each lesson widens the bounds a little, so that what is rejected depends on what was learnt."""
         self.learnt += [genome_id(genome) for genome, _ in measured]
+        self.met_ms += predicted_ms
         return None
 
     def measure(self, genome: Genome) -> Measurement:

@@ -186,8 +186,8 @@ def test_a_training_that_fails_is_noted_and_the_search_goes_on(tmp_path: Path) -
 
 
 class DriftingLatency(FakeLatency):
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
-        super().learn(measured)
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
+        super().learn(measured, predicted_ms)
         return "the bounds have drifted" if len(self.learnt) == len(measured) else None
 
 

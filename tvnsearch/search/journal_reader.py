@@ -104,6 +104,14 @@ class JournalReader(JournalFile):
         )
         return [candidate_from_row(row) for row in rows]
 
+    def predictions(self) -> list[tuple[int, float]]:
+        """The numbers of the candidates whose latency was predicted, and that in ms, in their order."""
+        rows = self._connection.execute(
+            "SELECT number, json_extract(estimate, '$.latency_ms') FROM candidates "
+            "WHERE estimate IS NOT NULL ORDER BY number"
+        )
+        return [(number, predicted_ms) for number, predicted_ms in rows]
+
     def failed_measurements(self) -> list[str]:
         """Why candidates could not be measured at all, in their order."""
         rows = self._connection.execute(

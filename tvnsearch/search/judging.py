@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -45,6 +45,18 @@ PATIENCE_MEASUREMENTS = 100
 """After so many measurements over the budget, and none ever within it, the search gives up."""
 
 
+class _Lessons(NamedTuple):
+    """What a latency model can learn of candidates: measurements, and all that was predicted in ms."""
+
+    measured: list[MeasuredGenome]
+    predicted_ms: list[float]
+
+    def add_measured(self, candidate: Candidate) -> None:
+        """Take in a candidate's measurement, if it has one."""
+        if candidate.verdict.measurement is not None:
+            self.measured.append(MeasuredGenome(candidate.genome, candidate.verdict.measurement))
+
+
 class Judge:
     """Draws candidates of a strategy and judges them; the workers of ``executor`` stand still meanwhile."""
 
@@ -73,10 +85,9 @@ class Judge:
         # What may be chosen among depends on what was measured: then nothing is drawn ahead.
         self._largest_batch = LARGEST_BATCH if self._chooser is None else 1
         self._batch_size = min(FIRST_BATCH, self._largest_batch)
-        self._unlearnt: list[MeasuredGenome] = []
+        self._unlearnt = _Lessons([], [])
         self.next_number = journal.next_number
-        for candidate in journal.measured():
-            self._learn(candidate)
+        self._learn_again()
 
     @property
     def is_exhausted(self) -> bool:
@@ -111,8 +122,8 @@ class Judge:
             if candidate.verdict.kind in ("accepted", "rejected_measured"):
                 self._standing.record_candidates(unrecorded)
                 unrecorded = []
-                if said := self._learn(candidate):
-                    self._standing.note(said)
+            if said := self._learn(candidate):
+                self._standing.note(said)
             if candidate.verdict.kind == "accepted":
                 accepted = candidate
                 self._batch_size = min(FIRST_BATCH, self._largest_batch)
@@ -152,18 +163,30 @@ class Judge:
                 verdict = self._gate.confirm(proposal.genome, screening)
         return Candidate(number, proposal.parent, proposal.genome, identity, verdict)
 
+    def _learn_again(self) -> None:
+        """Take in what an earlier process of the same run had learnt, and what it had yet to learn."""
+        measured = self._journal.measured()
+        last = max((one.number for one in measured if one.verdict.kind == "accepted"), default=-1)
+        learnt = _Lessons([], [])
+        for candidate in measured:
+            (learnt if candidate.number <= last else self._unlearnt).add_measured(candidate)
+        for number, predicted_ms in self._journal.predictions():
+            (learnt if number <= last else self._unlearnt).predicted_ms.append(predicted_ms)
+        self._latency.learn(*learnt)
+
     def _learn(self, candidate: Candidate) -> str | None:
-        """Let a measured candidate count in estimates, once the next one is accepted.
+        """Let a candidate count in what is rejected, once the next one is accepted.
 
         The rest of its batch is screened already: only where a batch ends for sure do an interrupted search
         and an uninterrupted one know the same.
         """
-        if candidate.verdict.measurement is not None:
-            self._unlearnt.append(MeasuredGenome(candidate.genome, candidate.verdict.measurement))
+        self._unlearnt.add_measured(candidate)
+        if candidate.verdict.estimate is not None:
+            self._unlearnt.predicted_ms.append(candidate.verdict.estimate.latency_ms)
         if candidate.verdict.kind != "accepted":
             return None
-        measured, self._unlearnt = self._unlearnt, []
-        return self._latency.learn(measured)
+        lessons, self._unlearnt = self._unlearnt, _Lessons([], [])
+        return self._latency.learn(*lessons)
 
     def _count(self, candidate: Candidate) -> None:
         kind = candidate.verdict.kind

@@ -98,7 +98,7 @@ class LatencyModel(Protocol):
         ...
 
     def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
-        """For each genome an estimate whose lower bound is over ``max_ms``, or None where it is not.
+        """For each genome that is so surely over ``max_ms`` that it is rejected its estimate, or else None.
 
         It is as exact as that takes: much faster than :meth:`estimate` where few are near ``max_ms``.
         """
@@ -108,11 +108,12 @@ class LatencyModel(Protocol):
         """Predict each genome's latency on another device of the budget; always the same."""
         ...
 
-    def learn(self, measured: Sequence[MeasuredGenome]) -> str | None:
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
         """Let measurements count in later estimates; what there is to say about it, if anything.
 
-        The same measurements in the same order make the same estimates, so that a resumed search decides
-        alike.
+        ``predicted_ms`` are the estimates of all candidates drawn meanwhile, rejected or not. The same
+        measurements and estimates in the same order make the same decisions, at once or bit by bit, so that
+        a resumed search decides alike.
         """
         ...
 
