@@ -30,7 +30,12 @@ GenomeArgument = Annotated[
 ]
 LevelOption = Annotated[
     float,
-    typer.Option("--level", min=0.5, max=0.999, help="The share of networks within their predicted bounds."),
+    typer.Option(
+        "--level",
+        min=0.5,
+        max=0.999,
+        help="The share of networks within their bounds, and of those kept that keep the budget.",
+    ),
 ]
 MaxParamsOption = Annotated[
     str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")

@@ -57,7 +57,7 @@ class SearchView(LiveView):
 def board_lines(board: Board) -> list[str]:
     """How a run stands, in three lines: genomes, results, workers."""
     counts, workload = board.counts, board.workload
-    wrong = board.wrong_rejection_share
+    under = board.under_bound_share
     left = "unknown" if workload.eta_seconds is None else written_hours(workload.eta_seconds)
     rejected_predicted = counts.rejected_predicted + counts.rejected_elsewhere
     return [
@@ -68,8 +68,8 @@ def board_lines(board: Board) -> list[str]:
         f"early, {counts.failed:,} failed; best fitness "
         f"{_fitness(board.best_fitness)}, {len(board.front)} on the front of fitness, latency and parameters",
         f"{written_hours(board.elapsed_seconds)} gone, {left} to go; {len(workload.training)} of "
-        f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time; the "
-        f"predictor rejects {'-' if wrong is None else f'{100 * wrong:.1f} %'} of what just keeps the budget",
+        f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time; "
+        f"{'-' if under is None else f'{100 * under:.1f} %'} of what was measured was under its bounds",
     ]
 
 

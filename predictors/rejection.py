@@ -35,5 +35,6 @@ def smallest_rejected(log_ratios: FloatArray, chances: FloatArray, lost_share: f
     order = np.argsort(log_ratios)
     ratios = log_ratios[order]
     lost = np.cumsum(chances[order][::-1])[::-1]
+    lost = lost[np.searchsorted(ratios, ratios, side="left")]
     allowed = np.flatnonzero((ratios > 0) & (lost <= lost_share * lost.max(initial=0.0)))
     return float(ratios[allowed[0]]) if len(allowed) else math.inf

@@ -118,3 +118,73 @@ def test_many_measurements_narrow_each_side_by_what_it_needs() -> None:
     [estimate] = bounds.estimates(np.array([50.0]))
     assert estimate.lower_ms == pytest.approx(50 * np.exp(-0.02))
     assert estimate.upper_ms == pytest.approx(50 * np.exp(0.1))
+
+
+def first_rejected_ms(bounds: Recalibration, max_ms: float = 50.0) -> float:
+    """The smallest prediction that is rejected, of one in a thousand from half of the budget to twice."""
+    predicted_ms = max_ms * np.exp(np.linspace(-0.69, 0.69, 1000))
+    over = bounds.over(predicted_ms, max_ms)
+    is_rejected = [known is not None for known in over]
+    assert is_rejected == sorted(is_rejected), "what takes longer is rejected, too"
+    return float(predicted_ms[is_rejected.index(True)])
+
+
+def test_the_more_networks_crowd_at_the_budget_the_farther_over_it_they_are_measured() -> None:
+    wide, crowded = Recalibration(held_out(), LEVEL), Recalibration(held_out(), LEVEL)
+    wide.meet((50 * np.exp(np.linspace(-1, 1, 500))).tolist())
+    crowded.meet((50 * np.exp(np.linspace(-0.1, 0.1, 500))).tolist())
+    assert 50 < first_rejected_ms(wide) < 51
+    assert 52 < first_rejected_ms(crowded) < 55
+
+
+def test_nothing_that_is_predicted_to_keep_the_budget_is_rejected() -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    bounds.meet([100.0] * 500)
+    for _ in range(100):
+        bounds.observe(50.0, 50.0)
+    assert first_rejected_ms(bounds) > 50
+
+
+def test_networks_whose_bounds_are_over_the_budget_are_rejected_whatever_was_met() -> None:
+    bounds = Recalibration(held_out(), LEVEL)
+    bounds.meet([25.0] * 500)
+    below = bounds.widths(np.array([50.0]))[0, 0]
+    assert first_rejected_ms(bounds) == pytest.approx(50 * np.exp(below), rel=0.05)
+
+
+def test_what_is_measured_near_the_budget_decides_how_far_over_it_rejects() -> None:
+    met_ms = (50 * np.exp(np.linspace(-0.1, 0.1, 500))).tolist()
+    exact, rough, elsewhere = (Recalibration(held_out(), LEVEL) for _ in range(3))
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        exact.observe(50.0, 50.0 * float(np.exp(rng.normal(0, 0.01))))
+        rough.observe(50.0, 50.0 * float(np.exp(rng.normal(0, 0.07))))
+        elsewhere.observe(5.0, 5.0 * float(np.exp(rng.normal(0, 0.07))))
+    for bounds in (exact, rough, elsewhere):
+        bounds.meet(met_ms)
+    assert first_rejected_ms(exact) < first_rejected_ms(elsewhere) < first_rejected_ms(rough)
+
+
+def test_once_they_have_drifted_held_out_networks_do_not_count_in_rejections() -> None:
+    bounds = Recalibration(held_out(spread=0.05), LEVEL)
+    other = Recalibration(held_out(spread=0.001), LEVEL)
+    for known in (bounds, other):
+        said = [known.observe(50.0, 50.0 * np.exp(error)) for error in np.tile([-0.3, 0.3], 30)]
+        assert any(said)
+        known.meet((50 * np.exp(np.linspace(-2, 2, 500))).tolist())
+    assert first_rejected_ms(bounds) == first_rejected_ms(other)
+
+
+def test_met_and_measured_bit_by_bit_or_at_once_reject_alike() -> None:
+    bit_by_bit, at_once = Recalibration(held_out(), LEVEL), Recalibration(held_out(), LEVEL)
+    rng = np.random.default_rng(4)
+    measured = [(float(ms), float(ms * np.exp(rng.normal(0, 0.03)))) for ms in rng.uniform(30, 60, 80)]
+    met_ms = rng.uniform(20, 90, 800).tolist()
+    for place, (predicted_ms, measured_ms) in enumerate(measured):
+        bit_by_bit.meet(met_ms[10 * place : 10 * place + 10])
+        bit_by_bit.over(np.array([50.0]), 50.0)
+        bit_by_bit.observe(predicted_ms, measured_ms)
+    at_once.meet(met_ms)
+    for predicted_ms, measured_ms in measured:
+        at_once.observe(predicted_ms, measured_ms)
+    assert first_rejected_ms(bit_by_bit) == first_rejected_ms(at_once)

@@ -61,15 +61,15 @@ def test_who_looks_on_sees_what_who_runs_it_sees(tmp_path: Path) -> None:
             assert seen.counts == event.counts
             assert seen.front == event.front
             assert seen.best_fitness == event.best_fitness
-            assert seen.wrong_rejection_share == event.wrong_rejection_share
+            assert seen.under_bound_share == event.under_bound_share
             assert seen.workload == event.workload
             assert len(seen.workload.training) <= 2
 
     with Journal.create(run, make_plan(trainings=40)) as journal:
         run_search(journal, Quick(), SpreadFitness(), executor, hear, executor.clock)
     last = events[-1]
-    assert last.wrong_rejection_share is not None
-    assert 0.05 < last.wrong_rejection_share < 0.5
+    assert last.under_bound_share is not None
+    assert 0.05 < last.under_bound_share < 0.5
     assert last.workload.workers == 3
     assert last.workload.training == ()
     assert 0.8 < max(event.workload.busy_share for event in events) <= 1.0

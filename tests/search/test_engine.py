@@ -197,8 +197,11 @@ def test_measurements_are_learnt_when_a_candidate_is_accepted_and_drift_is_said_
     with Journal.read(tmp_path / "run") as journal:
         measured = journal.measured()
         lines = journal.lines()
+        predictions = journal.predictions()
     last = max(candidate.number for candidate in measured if candidate.verdict.kind == "accepted")
     assert latency.learnt == [candidate.genome_id for candidate in measured if candidate.number <= last]
+    assert latency.met_ms == [predicted_ms for number, predicted_ms in predictions if number <= last]
+    assert len(latency.met_ms) > len(latency.learnt)
     assert sum("the bounds have drifted" in line for line in lines) == 1
 
 

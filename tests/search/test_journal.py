@@ -54,6 +54,18 @@ def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
         assert not journal.winner_is_final()
 
 
+def test_predictions_are_those_of_all_candidates_that_have_one(tmp_path: Path) -> None:
+    genome = sample_genome(make_plan().space, random.Random(1))
+    counted = Candidate(1, None, genome, "", Verdict("rejected_params", 10, 20))
+    predicted = Candidate(
+        2, None, genome, "", Verdict("rejected_predicted", 10, 20, LatencyEstimate(9.0, 8.0, 11.0))
+    )
+    with Journal.create(tmp_path / "run", make_plan()) as journal:
+        assert journal.predictions() == []
+        journal.record_candidates([accepted(0), counted, predicted], 1.0)
+        assert journal.predictions() == [(0, 1.0), (2, 9.0)]
+
+
 def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", make_plan()) as journal:
         journal.record_candidates([accepted(1)], 1.0)

@@ -61,16 +61,15 @@ class Workload(Struct, frozen=True):
 class Board(Struct, frozen=True, kw_only=True):
     """How a run stands. ``trainings`` are those of the plan, ``front`` is sorted by latency.
 
-    ``wrong_rejection_share`` is the share of measured networks that were faster than the predictor's lower
-    bound: of networks that just keep the budget so many are rejected on their prediction. None as long as
-    nothing was measured.
+    ``under_bound_share`` is the share of measured networks that were faster than the lower bound of their
+    prediction: half of what the level leaves, as long as bounds hold. None as long as nothing was measured.
     """
 
     counts: Counts
     trainings: int
     best_fitness: float | None
     front: tuple[FrontPoint, ...]
-    wrong_rejection_share: float | None
+    under_bound_share: float | None
     workload: Workload
     elapsed_seconds: float
 

@@ -34,9 +34,9 @@ class Screening(Struct, frozen=True, gc=False):
 class BudgetGate:
     """Judges genomes against a budget: counts, then predicted latencies, then a real measurement.
 
-    On the device that is measured a prediction rejects only when even its lower bound is over the budget, and
-    a measurement unless its whole confidence interval keeps it, for the budget is a promise. On devices that
-    are only predicted the whole predicted interval has to keep it.
+    On the device that is measured a prediction rejects what is surely over the budget, and a measurement
+    what does not keep it with its whole confidence interval, for the budget is a promise. On devices that are
+    only predicted the whole predicted interval has to keep it.
     """
 
     def __init__(self, budget: Budget, classes: int, latency: LatencyModel) -> None:

@@ -151,7 +151,7 @@ class Standing:
                     trainings=self.plan.trainings,
                     best_fitness=None if self.best is None else self.best.fitness.value,
                     front=self._front,
-                    wrong_rejection_share=self._under_bound / self._measured if self._measured else None,
+                    under_bound_share=self._under_bound / self._measured if self._measured else None,
                     workload=self._workload(),
                     elapsed_seconds=self.elapsed_seconds,
                     number=number,

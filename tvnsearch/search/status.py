@@ -44,7 +44,7 @@ class RunSummary(Struct, frozen=True):
     A winner that is a finalist has the fitness of its whole training.
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
-    of all trainings. ``front``, ``wrong_rejection_share``, ``in_training`` and ``busy_share`` are as in
+    of all trainings. ``front``, ``under_bound_share``, ``in_training`` and ``busy_share`` are as in
     :class:`Board`; what the workers do is as they were last heard, which may be before a kill.
     """
 
@@ -64,7 +64,7 @@ class RunSummary(Struct, frozen=True):
     trainings: int
     best_fitness: float | None
     front: tuple[FrontPoint, ...]
-    wrong_rejection_share: float | None
+    under_bound_share: float | None
     workers: int
     in_training: tuple[int, ...]
     busy_share: float
@@ -93,7 +93,7 @@ def summarise(run: Path) -> RunSummary:
         trainings=board.trainings,
         best_fitness=board.best_fitness,
         front=board.front,
-        wrong_rejection_share=board.wrong_rejection_share,
+        under_bound_share=board.under_bound_share,
         workers=workload.workers,
         in_training=workload.training,
         busy_share=workload.busy_share,
@@ -126,7 +126,7 @@ def _board(journal: Journal) -> Board:
         trainings=journal.plan.trainings,
         best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
         front=front_of(individuals),
-        wrong_rejection_share=under_bound / measured if measured else None,
+        under_bound_share=under_bound / measured if measured else None,
         workload=journal.workload() or Workload(0, (), 0.0, None),
         elapsed_seconds=journal.elapsed_seconds,
     )
