@@ -34,7 +34,7 @@ LevelOption = Annotated[
         "--level",
         min=0.5,
         max=0.999,
-        help="The share of networks within their bounds, and of those kept that keep the budget.",
+        help="Share of networks within their bounds, and of the feasible ones that a search keeps.",
     ),
 ]
 MaxParamsOption = Annotated[

@@ -153,9 +153,9 @@ class LatencyPredictor:
         if self._rough and traces:
             rough_ms = self._rough_unmoved_ms(self._rough, traces)
             over = self._rough_bounds.over(rough_ms, max_ms)
-            sent = self._rough_sent_bounds.estimates(rough_ms)
+            _, _, sent_upper_ms = self._rough_sent_bounds.with_bounds(rough_ms)
             unsettled = [
-                place for place in unsettled if over[place] is None and max_ms < sent[place].upper_ms
+                place for place in np.flatnonzero(sent_upper_ms > max_ms).tolist() if over[place] is None
             ]
         if unsettled:
             unmoved_ms = self._unmoved_ms([traces[place] for place in unsettled])

@@ -85,20 +85,25 @@ class Recalibration:
         narrowed = narrowing * self._held_out_widths.at(predicted_ms)
         return np.where(narrowing < 1, narrowed, self._band_widths.at(predicted_ms))
 
-    def estimates(self, unmoved_ms: FloatArray) -> list[LatencyEstimate]:
-        """Predictions, moved, with their bounds."""
+    def with_bounds(self, unmoved_ms: FloatArray) -> FloatArray:
+        """Predictions, moved, their lower and their upper bounds: ``(3, n)``."""
         predicted_ms = self.moved(unmoved_ms)
         below, above = np.exp(self.widths(predicted_ms))
-        columns = (predicted_ms, predicted_ms / below, predicted_ms * above)
-        return list(map(LatencyEstimate, *[column.tolist() for column in columns]))
+        return np.array([predicted_ms, predicted_ms / below, predicted_ms * above])
+
+    def estimates(self, unmoved_ms: FloatArray) -> list[LatencyEstimate]:
+        """Predictions, moved, with their bounds."""
+        return list(map(LatencyEstimate, *self.with_bounds(unmoved_ms).tolist()))
 
     def over(self, unmoved_ms: FloatArray, max_ms: float) -> list[LatencyEstimate | None]:
         """The estimates of those that ``max_ms`` rejects, None for the others."""
-        from_ms = self._rejected_from(max_ms)
-        return [
-            estimate if estimate.latency_ms >= from_ms or estimate.lower_ms > max_ms else None
-            for estimate in self.estimates(unmoved_ms)
-        ]
+        columns = self.with_bounds(unmoved_ms)
+        predicted_ms, lower_ms, _ = columns
+        places = np.flatnonzero((predicted_ms >= self._rejected_from(max_ms)) | (lower_ms > max_ms))
+        over: list[LatencyEstimate | None] = [None] * len(predicted_ms)
+        for place, *estimate in zip(places.tolist(), *columns[:, places].tolist(), strict=True):
+            over[place] = LatencyEstimate(*estimate)
+        return over
 
     def meet(self, predicted_ms: Sequence[float]) -> None:
         """Take networks into account that a search came upon, by their moved predictions."""

@@ -22,25 +22,28 @@ class RoughLatency:
         self._prior = prior
         # A block is kept beside its milliseconds, so that no other object can have its identity.
         self._blocks: dict[int, tuple[BlockTrace, float]] = {}
+        self._heads_ms: dict[LayerCall, float] = {}
 
     def networks_ms(self, networks: Sequence[Trace]) -> FloatArray:
         """The layer calls' milliseconds by the prior, summed over each network."""
         if len(self._blocks) > REMEMBERED_BLOCKS:
             self._blocks.clear()
-        blocks = self._blocks
+            self._heads_ms.clear()
+        blocks, heads_ms = self._blocks, self._heads_ms
         new = {
             id(block): block for network in networks for block in network.blocks if id(block) not in blocks
         }
-        heads_ms = self._look_at(list(new.values()), [network.head for network in networks])
+        new_heads = {network.head: None for network in networks if network.head not in heads_ms}
+        self._look_at(list(new.values()), list(new_heads))
         return np.array(
             [
-                head_ms + sum([blocks[id(block)][1] for block in network.blocks])
-                for network, head_ms in zip(networks, heads_ms, strict=True)
+                heads_ms[network.head] + sum([blocks[id(block)][1] for block in network.blocks])
+                for network in networks
             ]
         )
 
-    def _look_at(self, new: Sequence[BlockTrace], heads: Sequence[LayerCall]) -> list[float]:
-        """Remember what ``new`` blocks take; the milliseconds of ``heads``."""
+    def _look_at(self, new: Sequence[BlockTrace], heads: Sequence[LayerCall]) -> None:
+        """Remember what ``new`` blocks and ``heads`` take."""
         calls: list[LayerCall] = []
         numbers: list[int] = []
         starts: list[int] = []
@@ -65,4 +68,4 @@ class RoughLatency:
             self._blocks.update(
                 (id(block), (block, block_ms)) for block, block_ms in zip(new, blocks_ms, strict=True)
             )
-        return list(calls_ms[len(calls) :].tolist())
+        self._heads_ms.update(zip(heads, calls_ms[len(calls) :].tolist(), strict=True))

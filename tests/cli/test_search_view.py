@@ -42,7 +42,7 @@ def test_a_terminal_sees_counts_front_workers_and_time(
     ):
         assert words in shown
     assert "of 1 workers training" in shown
-    assert "of what just keeps the budget" in shown
+    assert "under its bounds" in shown
 
 
 def test_elsewhere_there_are_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ on a single frame.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -104,6 +105,7 @@ def moved(in_values: int, out_values: int, params: int = 0) -> int:
     return (in_values + out_values + params) * BYTES_PER_VALUE
 
 
+@lru_cache(maxsize=16384)
 def head_call(shape: Shape, classes: int, head: Head = "mean") -> LayerCall:
     """The head: average pooling, dropout, one linear layer; on a single frame both kinds are the same."""
     frames, _, _, channels = shape
