@@ -61,3 +61,16 @@ def test_what_was_measured_moves_rough_verdicts_too(predictor: LatencyPredictor)
     over = np.array([known is not None for known in moved.estimate_over(genomes[50:], max_ms, CLASSES)])
     assert over[slower * truths_ms[50:] > 1.5 * max_ms].mean() > 0.9
     assert over[slower * truths_ms[50:] <= max_ms].mean() < 0.05
+
+
+def test_the_more_networks_were_met_at_the_budget_the_fewer_are_rejected(predictor: LatencyPredictor) -> None:
+    crowded, wide = LatencyPredictor(predictor.record), LatencyPredictor(predictor.record)
+    genomes = random_genomes(400, seed=35)
+    max_ms = float(np.median([network_ms(genome) for genome in genomes]))
+    crowded.meet((max_ms * np.exp(np.linspace(-0.1, 0.1, 500))).tolist())
+    wide.meet((max_ms * np.exp(np.linspace(-3, 3, 500))).tolist())
+    rejected = [
+        {place for place, known in enumerate(one.estimate_over(genomes, max_ms, CLASSES)) if known}
+        for one in (crowded, wide)
+    ]
+    assert rejected[0] < rejected[1]
