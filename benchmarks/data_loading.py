@@ -27,7 +27,7 @@ from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.data.loader import Batch, training_batches
 from tvnsearch.data.stored import Form
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import InputSpec, square_input
 from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.network.build import build_network
 
@@ -54,7 +54,7 @@ def measure() -> dict[str, object]:
 
 
 def _at(dataset: Dataset, resolution: int, folder: Path) -> dict[str, object]:
-    spec = InputSpec(resolution, FRAMES, STRIDE)
+    spec = square_input(resolution, FRAMES, STRIDE)
     figures: dict[str, object] = {}
     forms: tuple[Form, ...] = ("raw", "jpeg")
     for form in forms:

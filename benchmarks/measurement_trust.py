@@ -33,7 +33,7 @@ from latency_db.rough_cost import RoughCost
 from tvnsearch.devices import Meter, measure_in_processes, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import Layer, SpatialConv
 from tvnsearch.genome.sampling import sample_genome, sample_layer
 from tvnsearch.genome.space import SearchSpace, load_space
@@ -183,7 +183,7 @@ def _twins(space: SearchSpace, count: int, rng: random.Random) -> dict[str, floa
             channels = rng.choice((32, 64, 128))
             stem = Block((SpatialConv(channels, 3, 2, "relu"),))
             blocks = [_keeping_block(space, channels, rng) for _ in range(2)]
-            spec = InputSpec(rng.choice((64, 96, 128)), rng.choice((2, 4)))
+            spec = square_input(rng.choice((64, 96, 128)), rng.choice((2, 4)))
             pair = [Genome(spec, (stem, *blocks)), Genome(spec, (stem, *reversed(blocks)))]
             one, other = meter.measure(pair, MEASURE_SECONDS)
             differences.append(100 * abs(one.latency_ms / other.latency_ms - 1))

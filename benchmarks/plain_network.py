@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from tvnsearch.network.padding import Padding, same_padding
 
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.trace import Node, Parallel, Trace
-from tvnsearch.network.padding import Padding, same_padding
 
 ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "hswish": nn.Hardswish}
 OVER_TIME = frozenset({"temporal_conv", "temporal_pool"})

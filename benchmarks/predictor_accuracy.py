@@ -251,7 +251,7 @@ def _learning_curve(
 def _families(profiles: Sequence[StoredProfile]) -> dict[str, float]:
     families: dict[str, Callable[[StoredProfile], bool]] = {
         **{f"type_{kind}": lambda known, kind=kind: _has_type(known, kind) for kind in TYPES},  # type: ignore[misc]
-        "resolution_above_224": lambda known: known.genome.input.resolution > 224,
+        "resolution_above_224": lambda known: known.genome.input.short_side > 224,
         "frames_above_16": lambda known: known.genome.input.frames > 16,
         "width_above_512": lambda known: any(
             call.out_shape.channels > 512 for call in trace(known.genome).calls

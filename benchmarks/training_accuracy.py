@@ -29,7 +29,7 @@ from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.loader import training_batches
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
-from tvnsearch.genome.genome import Block, Genome, Head, InputSpec
+from tvnsearch.genome.genome import Block, Genome, Head, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.network.build import build_network
 from tvnsearch.training.evaluation import evaluate
@@ -50,7 +50,7 @@ EVENTS = Recipe(iterations=300, learning_rate=3e-3, dropout=0.2)
 def small_network(frames: int, frame_stride: int, head: Head = "mean", width: int = 24) -> Genome:
     """Three blocks of convolutions over space and time, at 32 pixels."""
     return Genome(
-        InputSpec(RESOLUTION, frames, frame_stride),
+        square_input(RESOLUTION, frames, frame_stride),
         (
             Block((SpatialConv(width, 3, 2, "relu"), TemporalConv(width, 3, 1, "relu"))),
             Block((SpatialConv(2 * width, 3, 2, "relu"), TemporalConv(2 * width, 3, 1, "relu"))),

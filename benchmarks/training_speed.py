@@ -98,7 +98,9 @@ def _child(name: str) -> dict[str, object]:
 def _timed(arguments: argparse.Namespace) -> dict[str, object]:
     torch.set_num_threads(arguments.threads)
     genome = load_zoo(arguments.network)
-    genome = replace(genome, input=replace(genome.input, resolution=arguments.resolution))
+    genome = replace(
+        genome, input=replace(genome.input, height=arguments.resolution, width=arguments.resolution)
+    )
     torch.manual_seed(0)
     network = build_network(genome, CLASSES)
     difference = _difference(network)

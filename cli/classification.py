@@ -92,7 +92,7 @@ class Classifier:
         spec = self._model.genome.input
         live = pace_of(source) != FILE
         # While a label is held back until its time, the frames of the next window wait.
-        with closing(arrivals(source, spec.resolution, 2 * self._every_s)) as frames:
+        with closing(arrivals(source, spec.short_side, 2 * self._every_s)) as frames:
             for window in sliding_windows(frames, spec, self._every_s):
                 probabilities = self._probabilities(window)
                 if live and window.keeps_time:  # a file that is piped has no clock to keep
@@ -104,12 +104,12 @@ class Classifier:
     def _probabilities(self, window: Window) -> npt.NDArray[np.float32]:
         import torch
 
-        from tvnsearch.data.sampling import middle_square, normalise, resize
+        from tvnsearch.data.sampling import middle_crop, normalise, resize
 
-        top, left, height, width = middle_square(*window.pixels.shape[1:3])
-        pixels = resize(
-            window.pixels[:, top : top + height, left : left + width], self._model.genome.input.resolution
-        )
+        spec = self._model.genome.input
+        rows, columns = window.pixels.shape[1:3]
+        top, left, height, width = middle_crop(rows, columns, spec)
+        pixels = resize(window.pixels[:, top : top + height, left : left + width], spec)
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(normalise(pixels))[None])[0]
         shares = logits.sigmoid() if self._model.card.multi_label else logits.softmax(0)

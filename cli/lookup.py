@@ -27,7 +27,8 @@ from predictors.stored import stored_predictor
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
-from tvnsearch.genome.calls import LayerCall, layer_call
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.trace import trace
 

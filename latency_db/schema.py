@@ -12,7 +12,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 60.0
 
 SCHEMA = """
@@ -55,6 +55,7 @@ CREATE TABLE layer_calls (
     out_width INTEGER NOT NULL,
     out_channels INTEGER NOT NULL,
     kernel INTEGER NOT NULL,
+    kernel_width INTEGER NOT NULL,
     stride INTEGER NOT NULL,
     kernel_frames INTEGER NOT NULL,
     stride_frames INTEGER NOT NULL,

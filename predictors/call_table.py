@@ -11,74 +11,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall
+from tvnsearch.genome.kinds import DEPTHWISE, GATES, KINDS, OVER_BOTH, OVER_SPACE, OVER_TIME, POOLS
+from tvnsearch.genome.windows import SEPARABLE_POOL_KERNEL, padding
 
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
-TYPES = (
-    "spatial_conv",
-    "depthwise_conv",
-    "temporal_conv",
-    "temporal_depthwise_conv",
-    "conv3d",
-    "depthwise_conv3d",
-    "dense",
-    "spatial_pool",
-    "temporal_pool",
-    "temporal_shift",
-    "non_local",
-    "context_gate",
-    "squeeze_excite",
-    "activation",
-    "add",
-    "concat",
-    "head",
+TYPES = tuple(KINDS)
+MODES = (
+    "",
+    "avg",
+    "max",
+    "clip_sigmoid",
+    "clip_hsigmoid",
+    "frame_sigmoid",
+    "frame_hsigmoid",
+    "per_frame",
+    "softmax",
 )
-MODES = ("", "avg", "max", "clip_sigmoid", "clip_hsigmoid", "frame_sigmoid", "frame_hsigmoid", "per_frame")
 ACTIVATIONS = ("none", "relu", "relu6", "swish", "hswish")
 """What codes stand for, each the place in its tuple."""
-
-CUT_TYPES = ("spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv")
-"""Convolutions whose kernels are deployed without the taps that only meet padding."""
-
-SEPARABLE_POOL_KERNEL = 4
-"""From this kernel on, spatial pools run as two one-dimensional passes."""
 
 _TYPE_CODE = {name: code for code, name in enumerate(TYPES)}
 _MODE_CODE = {name: code for code, name in enumerate(MODES)}
 _ACTIVATION_CODE = {name: code for code, name in enumerate(ACTIVATIONS)}
 
+_SQUARE_WINDOWS = frozenset(
+    name
+    for name, kind in KINDS.items()
+    if kind.axis in ("space", "both") and (kind.depthwise or kind.family == "pool")
+)
 _GROUPS = {
-    "cut": CUT_TYPES,
-    "over_time": ("temporal_conv", "temporal_depthwise_conv", "temporal_pool"),
-    "over_space": ("spatial_conv", "depthwise_conv", "spatial_pool", "conv3d", "depthwise_conv3d"),
-    "spatial_pool": ("spatial_pool",),
-    "windows": (
-        "temporal_pool",
-        "temporal_depthwise_conv",
-        "spatial_pool",
-        "depthwise_conv",
-        "depthwise_conv3d",
-    ),
-    "square_windows": ("spatial_pool", "depthwise_conv", "depthwise_conv3d"),
-    "plain_product": ("head", "context_gate", "squeeze_excite", "non_local"),
+    "over_time": OVER_TIME,
+    "over_space": OVER_SPACE | OVER_BOTH,
+    "spatial_pool": OVER_SPACE & POOLS,
+    "windows": DEPTHWISE | POOLS,
+    "square_windows": _SQUARE_WINDOWS,
+    "plain_product": GATES | {"head", "non_local"},
 }
 """Types that have something in common; ``windows`` reads values around each output, a channel at a time."""
 
 _GROUP_OF_TYPE = np.array([[name in group for name in TYPES] for group in _GROUPS.values()])
 """For each group and type code whether the type belongs to it."""
 
-_FIELDS = Struct("19Q")
+_FIELDS = Struct("24Q")
 """A row of fields; packed, they become an array in a third of the time that numpy takes to read tuples."""
 
 
 class CallTable:
     """The fields of layer calls as one array each, and the geometry of their kernels.
 
-    A kernel slides over one axis here: frames in temporal layers, rows in all others (columns are alike, and
-    the frames of a 3-D convolution are taken as if they were); the map is ``size`` long on it. ``kernel``,
-    ``macs`` and ``params`` are those of the deployed convolution, ``traced_kernel``, ``traced_macs`` and
-    ``traced_params`` those of the call.
+    Rows are what a kernel slides over first: frames in temporal layers, ``size`` of them, and rows of pixels
+    in all others. Columns are those of pixels, one in temporal layers. The frames of a 3-D convolution are
+    taken as if they were not padded.
     """
 
     def __init__(self, calls: Sequence[LayerCall]) -> None:
@@ -87,6 +72,14 @@ class CallTable:
             # A third quicker than passing both shapes with a star.
             in_frames, in_height, in_width, in_channels = call.in_shape
             out_frames, out_height, out_width, out_channels = call.out_shape
+            kernel, kernel_width, stride = call.kernel, call.kernel_width, call.stride
+            before = after = left = right = 0
+            if kernel > 1 or kernel_width > 1:
+                if call.type in OVER_TIME:
+                    before, after = padding(in_frames, kernel, stride)
+                else:
+                    before, after = padding(in_height, kernel, min(stride, in_height))
+                    left, right = padding(in_width, kernel_width, min(stride, in_width))
             rows.append(
                 _FIELDS.pack(
                     _TYPE_CODE[call.type],
@@ -100,14 +93,19 @@ class CallTable:
                     out_height,
                     out_width,
                     out_channels,
-                    call.kernel,
-                    call.stride,
+                    kernel,
+                    kernel_width,
+                    stride,
                     call.kernel_frames,
                     call.stride_frames,
                     call.hidden,
                     call.params,
                     call.macs,
                     call.bytes_moved,
+                    before,
+                    after,
+                    left,
+                    right,
                 )
             )
         counts = np.frombuffer(b"".join(rows), dtype=np.uint64).reshape(len(rows), _FIELDS.size // 8)
@@ -115,8 +113,9 @@ class CallTable:
         self.type, self.mode, self.activation = columns[:3]
         self.in_frames, self.in_height, self.in_width, self.in_channels = columns[3:7]
         self.out_frames, self.out_height, self.out_width, self.out_channels = columns[7:11]
-        self.traced_kernel, self.stride, self.kernel_frames, self.stride_frames = columns[11:15]
-        self.hidden, self.traced_params, self.traced_macs, self.bytes_moved = columns[15:]
+        self.kernel, self.kernel_width, self.stride, self.kernel_frames, self.stride_frames = columns[11:16]
+        self.hidden, self.params, self.macs, self.bytes_moved = columns[16:20]
+        self._before, self._after, self._left, self._right = columns[20:]
         self.in_positions = self.in_frames * self.in_height * self.in_width
         self.in_values = self.in_positions * self.in_channels
         self.out_positions = self.out_frames * self.out_height * self.out_width
@@ -125,36 +124,17 @@ class CallTable:
         self._over_time, self._over_space = self._is["over_time"], self._is["over_space"]
         self.size = np.where(self._over_time, self.in_frames, self.in_height)
         self._out_size = np.where(self._over_time, self.out_frames, self.out_height)
-        self._cut_to_map()
         self.param_bytes = self.params * BYTES_PER_VALUE
         self.working_set_bytes = (self.in_values + self.out_values + self.params) * BYTES_PER_VALUE
-        self._after = (self._out_size - 1) * self.stride - self._before + self.kernel - self.size
 
     def __len__(self) -> int:
         return len(self.type)
-
-    def _cut_to_map(self) -> None:
-        """Leave of 2-D kernels what is executed: the taps that meet the map for some output."""
-        kernel, before = self.traced_kernel, (self.traced_kernel - 1) // 2
-        first = np.where(self._is["cut"], np.maximum(before - (self._out_size - 1) * self.stride, 0), 0)
-        taps = np.where(self._is["cut"], np.minimum(kernel, self.size + before) - first, kernel)
-        share = taps / kernel
-        share = np.where(self._over_time, share, share**2)
-        self._before, self.kernel = before - first, taps
-        self.macs, self.params = self.traced_macs * share, self.traced_params * share
-        self.bytes_moved = self.bytes_moved - (1 - share) * self.traced_params * BYTES_PER_VALUE
 
     @property
     def hswish_values(self) -> FloatArray:
         """Values that go through a hard swish."""
         is_hswish = self.activation == _ACTIVATION_CODE["hswish"]
         return np.where(is_hswish, self.out_values, 0.0)
-
-    @property
-    def traced_working_set_bytes(self) -> FloatArray:
-        """What the call as traced holds at a time: the features that it reads and writes, and its weights."""
-        values = self.in_values + self.out_values + self.traced_params
-        return np.asarray(values * BYTES_PER_VALUE)
 
     @cached_property
     def padded_macs(self) -> FloatArray:
@@ -165,8 +145,22 @@ class CallTable:
 
     @cached_property
     def attention_macs(self) -> FloatArray:
-        """MACs of the two products of a non-local block."""
-        return np.asarray(2 * self.out_positions * self.hidden**2)
+        """MACs of the two products of a non-local block: of all pairs of positions where it has a softmax."""
+        return np.asarray(2 * self.out_positions * self.hidden * self._related_to)
+
+    @cached_property
+    def attended_pairs(self) -> FloatArray:
+        """Pairs of positions that a non-local block takes the softmax of."""
+        return np.asarray(np.where(self._by_softmax, self.out_positions**2, 0.0))
+
+    @property
+    def _by_softmax(self) -> BoolArray:
+        return np.asarray(self.mode == _MODE_CODE["softmax"])
+
+    @property
+    def _related_to(self) -> FloatArray:
+        """What each position of a non-local block meets: its bottleneck's matrix, or all positions."""
+        return np.asarray(np.where(self._by_softmax, self.out_positions, self.hidden))
 
     @cached_property
     def weight_stream_bytes(self) -> FloatArray:
@@ -176,25 +170,27 @@ class CallTable:
     @cached_property
     def window_reads(self) -> FloatArray:
         """Values that the windows of pooling and depthwise convolutions look at."""
-        in_two_passes = self._is["spatial_pool"] & (self.kernel >= SEPARABLE_POOL_KERNEL)
+        in_two_passes = self._is["spatial_pool"] & (
+            np.maximum(self.kernel, self.kernel_width) >= SEPARABLE_POOL_KERNEL
+        )
         in_squares = self._is["square_windows"] & ~in_two_passes
+        reads = self.out_values * self.kernel * np.where(in_squares, self.kernel_width, 1.0)
         between_passes = self.out_frames * self.out_height * self.in_width * self.out_channels
-        reads = np.where(in_two_passes, between_passes + self.out_values, self.out_values) * self.kernel
-        reads *= np.where(in_squares, self.kernel, 1.0) * self.kernel_frames
+        in_passes = between_passes * self.kernel + self.out_values * self.kernel_width
+        reads = np.where(in_two_passes, in_passes, reads) * self.kernel_frames
         return np.where(self._is["windows"], reads, 0.0)
 
     @cached_property
     def pads_explicitly(self) -> BoolArray:
-        """Where a kernel cannot pad by itself, for there is more padding after the map than before it."""
-        out_of_symmetric = (self.size + 2 * self._before - self.kernel) // self.stride + 1
-        return np.asarray((out_of_symmetric != self._out_size) & (self._over_time | self._over_space))
+        """Where a kernel cannot pad by itself, for there is more padding on one side than on the other."""
+        return np.asarray((self._before != self._after) | (self._left != self._right))
 
     @cached_property
     def explicit_padding_bytes(self) -> FloatArray:
         """Bytes of the maps that are copied into padded ones first."""
-        growth = (self.size + self._before + np.maximum(self._after, 0)) / self.size
-        padded_bytes = self.in_values * BYTES_PER_VALUE * np.where(self._over_time, growth, growth**2)
-        return np.where(self.pads_explicitly, padded_bytes, 0.0)
+        growth = (self.size + self._before + self._after) / self.size
+        growth *= np.where(self._over_time, 1.0, (self.in_width + self._left + self._right) / self.in_width)
+        return np.where(self.pads_explicitly, self.in_values * BYTES_PER_VALUE * growth, 0.0)
 
     @cached_property
     def real_tap_share(self) -> FloatArray:
@@ -202,17 +198,25 @@ class CallTable:
 
         Padding that is copied counts as map.
         """
-        taps = self._out_size * self.kernel
-        off_map = _falling_sum(self._before, self.stride, self._out_size)
-        off_map += _falling_sum(self._after, self.stride, self._out_size)
-        share = 1 - off_map / taps
-        share = np.where(self._over_space, share**2, np.where(self._over_time, share, 1.0))
+        rows = _tap_share(self.size, self._out_size, self.kernel, self.stride, self._before)
+        columns = _tap_share(self.in_width, self.out_width, self.kernel_width, self.stride, self._left)
+        share = np.where(self._over_time, rows, np.where(self._over_space, rows * columns, 1.0))
         return np.where(self.pads_explicitly, 1.0, share)
 
     @property
     def border_share(self) -> FloatArray:
         """How much of the padded map is padding, along one axis."""
         return np.asarray((self.kernel - 1) / (self.size + self.kernel - 1))
+
+
+def _tap_share(
+    size: FloatArray, out_size: FloatArray, kernel: FloatArray, stride: FloatArray, before: FloatArray
+) -> FloatArray:
+    """The share of the taps of all windows along an axis that fall on the map."""
+    stride = np.minimum(stride, size)
+    behind_last = (out_size - 1) * stride - before + kernel - size
+    off_map = _falling_sum(before, stride, out_size) + _falling_sum(behind_last, stride, out_size)
+    return np.asarray(1 - off_map / (out_size * kernel))
 
 
 def waste(channels: FloatArray, multiple: int | NDArray[np.int_]) -> FloatArray:

@@ -48,12 +48,10 @@ def over_budget(layers: Sequence[LayerLatency], max_ms: float) -> list[LayerLate
 def smaller_genomes(genome: Genome) -> Iterator[tuple[str, Genome]]:
     """Every change of one part to its next smaller value, in words, and what the genome is after it."""
     spec = genome.input
-    if spec.resolution > RESOLUTION_STEP_PIXELS:
-        resolution = spec.resolution - RESOLUTION_STEP_PIXELS
-        yield (
-            f"input: {spec.resolution} -> {resolution} pixels",
-            replace(genome, input=replace(spec, resolution=resolution)),
-        )
+    if spec.short_side > RESOLUTION_STEP_PIXELS:
+        share = 1 - RESOLUTION_STEP_PIXELS / spec.short_side
+        fewer = replace(spec, height=round(spec.height * share), width=round(spec.width * share))
+        yield f"input: {spec.size} -> {fewer.size} pixels", replace(genome, input=fewer)
     if spec.frames > 1:
         frames = spec.frames // 2
         yield f"input: {spec.frames} -> {frames} frames", replace(genome, input=replace(spec, frames=frames))
@@ -110,6 +108,6 @@ _STEPS: dict[str, Callable[[float], float | None]] = {
     "kernel_frames": _smaller_kernel,
     "bottleneck": _half_bottleneck,
     "ratio": lambda ratio: ratio / 2,
-    "expansion": lambda expansion: expansion - 1 if expansion > 1 else None,
+    "expansion": lambda expansion: max(1.0, expansion - 1) if expansion > 1 else None,
 }
 """The next smaller value of a layer's parameter; None where there is none."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.genome import Genome
-from tvnsearch.genome.genome import Block, InputSpec
+from tvnsearch.genome.genome import Block, square_input
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.genome.space import SearchSpace, load_space
@@ -59,7 +59,7 @@ class Row(Struct, frozen=True):
     @property
     def genome(self) -> Genome:
         """The network that was trained."""
-        return Genome(InputSpec(32, self.frames, 2), (Block(tuple(map(_layer, self.layers.split()))),))
+        return Genome(square_input(32, self.frames, 2), (Block(tuple(map(_layer, self.layers.split()))),))
 
 
 COLUMNS = (
@@ -84,7 +84,7 @@ def all_genomes() -> Iterator[tuple[str, Genome]]:
     for frame_count, count in itertools.product(frames, range(space.layers.min, space.layers.max + 1)):
         for layers in itertools.product(words, repeat=count):
             block = Block(tuple(map(_layer, layers)))
-            genome = Genome(InputSpec(space.resolution.min, frame_count, space.frame_stride.min), (block,))
+            genome = Genome(square_input(space.resolution.min, frame_count, space.frame_stride.min), (block,))
             identity = genome_id(genome)
             if identity not in known and trace(genome, CLASSES).macs <= MAX_MACS:
                 known.add(identity)

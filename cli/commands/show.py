@@ -87,7 +87,7 @@ def show(
     predicted = "" if latencies_ms is None else f"; predicted on {device}: {sum(latencies_ms):.2f} ms"
     out.print(
         f"{genome}: {network.params:,} parameters, {gmacs:.4g} GMACs, {2 * gmacs:.4g} GFLOPs (2 x GMACs); "
-        f"input: {spec.frames} x {spec.resolution}x{spec.resolution}, stride {spec.frame_stride}{predicted}",
+        f"input: {spec.frames} x {spec.width}x{spec.height}, stride {spec.frame_stride}{predicted}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -102,7 +102,7 @@ def _layers(network: Trace, latencies_ms: Sequence[float] | None) -> list[dict[s
         {
             "name": name,
             "type": call.type,
-            "kernel": sizes(call.type, call.kernel, call.kernel_frames),
+            "kernel": sizes(call.type, call.kernel, call.kernel_frames, call.kernel_width),
             "stride": sizes(call.type, call.stride, call.stride_frames),
             "in_shape": call.in_shape,
             "out_shape": call.out_shape,
@@ -128,7 +128,7 @@ def _rows(network: Trace, latencies_ms: Sequence[float] | None) -> Iterator[list
             row = [
                 place.format(call=number + 1),
                 call_name(call),
-                times(sizes(call.type, call.kernel, call.kernel_frames)),
+                times(sizes(call.type, call.kernel, call.kernel_frames, call.kernel_width)),
                 times(strides) if len(strides) == 3 else "".join(map(str, strides[:1])),
                 times(call.out_shape),
                 f"{count * call.macs / 1e6:.2f}",

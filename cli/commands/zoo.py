@@ -93,7 +93,9 @@ def _figures(name: str, entry: ZooEntry, classes: int | None) -> dict[str, Any]:
         "kind": entry.kind,
         "about": entry.about,
         "frames": genome.input.frames,
-        "resolution": genome.input.resolution,
+        "height": genome.input.height,
+        "width": genome.input.width,
+        "input": f"{genome.input.frames}x{genome.input.size}",
         "classes": classes,
         "params": network.params,
         "macs": network.macs,
@@ -136,7 +138,7 @@ def _row(figures: dict[str, Any]) -> list[str]:
 
     return [
         figures["name"],
-        f"{figures['frames']}x{figures['resolution']}",
+        figures["input"],
         count(figures["params"]),
         theirs("params", count),
         theirs("params_difference_percent", "{:+.1f}".format),

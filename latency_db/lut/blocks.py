@@ -94,7 +94,7 @@ def _is_pointwise(node: Node, activation: str) -> bool:
     return (
         isinstance(node, LayerCall)
         and node.type == "spatial_conv"
-        and node.kernel == 1
+        and node.kernel == node.kernel_width == 1
         and node.activation == activation
     )
 
@@ -111,6 +111,7 @@ def _as_one(body: Sequence[Node], joins: tuple[LayerCall, ...]) -> LayerCall:
         calls[0].in_shape,
         calls[-1].out_shape,
         depthwise.kernel,
+        depthwise.kernel_width,
         depthwise.stride,
         hidden=depthwise.in_shape.channels,
         mode=WITH_SHORTCUT if joins else "",

@@ -42,6 +42,7 @@ class LutRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     out_width: Size
     out_channels: Size
     kernel: Size
+    kernel_width: Size
     stride: Size
     kernel_frames: Size
     stride_frames: Size
@@ -81,7 +82,8 @@ _UNITS = {
     "out_height": "pixels",
     "out_width": "pixels",
     "out_channels": "channels",
-    "kernel": "frames in temporal layers, else pixels",
+    "kernel": "frames in temporal layers, else pixels over rows",
+    "kernel_width": "pixels over columns",
     "stride": "frames in temporal layers, else pixels",
     "kernel_frames": "frames",
     "stride_frames": "frames",

@@ -17,7 +17,7 @@ from cli.main import app
 from tests.cli.running import run_json
 from tests.data.videos import picture, write_video
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Block, Genome, InputSpec, genome_to_json
+from tvnsearch.genome.genome import Block, Genome, genome_to_json, square_input
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.network.build import build_network
 from tvnsearch.training.weights import save_weights
@@ -30,7 +30,7 @@ SECONDS, RATE = 6, 12
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a winner whose weights are random; it looks at 8 of 15 frames."""
     folder = tmp_path_factory.mktemp("run")
-    genome = Genome(InputSpec(16, 8, 2), (Block((SpatialConv(kernel=3, stride=2, filters=8),)),))
+    genome = Genome(square_input(16, 8, 2), (Block((SpatialConv(kernel=3, stride=2, filters=8),)),))
     (folder / "winner").mkdir()
     (folder / "winner" / "genome.json").write_text(genome_to_json(genome))
     (folder / "winner" / "model.json").write_bytes(msgspec.json.encode(ModelCard(CLASSES, multi_label=False)))

@@ -42,7 +42,7 @@ def test_zoo_show_says_where_a_network_comes_from() -> None:
 def test_scale_gives_the_scaled_genome(tmp_path: Path) -> None:
     larger = tmp_path / "larger.json"
     printed = run_json("scale", "tvn-1", "--frames", 8, "--width", 2, "--resolution", 2)
-    assert printed["input"] == {"resolution": 448, "frames": 8, "frame_stride": 4}
+    assert printed["input"] == {"height": 448, "width": 448, "frames": 8, "frame_stride": 4}
     assert run("scale", "tvn-m-2", "--compound", 1, "--out", larger).returncode == 0
     database = tmp_path / "none.sqlite"
     grown, original = (run_json("show", name, "--db", database) for name in (larger, "tvn-m-2"))

@@ -17,11 +17,11 @@ from cli.main import app
 from tests.cli.test_end_to_end import COMMAND, World
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, genome_to_json
+from tvnsearch.genome import Block, Genome, genome_to_json, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 
 GENOME = Genome(
-    InputSpec(16, 4, 3),
+    square_input(16, 4, 3),
     (Block((SpatialConv(16, 3, 2, "relu"), TemporalConv(16, 3, 1, "relu"))), Block((SpatialConv(32, 3, 2),))),
 )
 

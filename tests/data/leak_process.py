@@ -20,7 +20,7 @@ from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.decode import decode_clip
 from tvnsearch.data.loader import training_batches
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
 BATCH_SIZE = 20
 
@@ -44,7 +44,7 @@ def loaded(dataset, clips, directory, form):
     cache = ClipCache(dataset, 16, directory)
     with mock.patch("tvnsearch.data.preparation.choose_form", return_value=form):
         assert set(cache.prepare().forms) == {form}
-    with closing(training_batches(cache, dataset.clips, InputSpec(16, 4, 2), BATCH_SIZE, 0)) as batches:
+    with closing(training_batches(cache, dataset.clips, square_input(16, 4, 2), BATCH_SIZE, 0)) as batches:
         for number, _ in enumerate(islice(batches, clips // BATCH_SIZE)):
             yield (number + 1) * BATCH_SIZE
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.data.videos import stored_frames
 from tvnsearch.data.augmentation import Augmentation, random_view
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
-SPEC = InputSpec(8, 4, 2)
+SPEC = square_input(8, 4, 2)
 
 
 def views(shape, augmentation, count=200, mirrorable=True):

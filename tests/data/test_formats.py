@@ -15,7 +15,7 @@ from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import FORMATS, open_dataset
 from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
 SECONDS, RATE = 2, 12
 NAMES = [layout.build.__name__ for layout in LAYOUTS]
@@ -126,7 +126,7 @@ def test_broken_files_are_named_and_training_goes_on(layout, root, tmp_path):
     assert {failure.path for failure in cache.prepare().broken} == broken
     left_out = set(dataset.train) - set(cache.usable(dataset.train))
     assert {clip.path for clip in left_out} == broken
-    with closing(training_batches(cache, dataset.train, InputSpec(16, 4, 2), 4, 0)) as batches:
+    with closing(training_batches(cache, dataset.train, square_input(16, 4, 2), 4, 0)) as batches:
         for clips, labels in islice(batches, 3):
             assert clips.shape == (4, 4, 16, 16, 3)
             shape = (4, len(layout.classes)) if layout.multi_label else (4,)

@@ -13,9 +13,9 @@ from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.loader import evaluation_batches, training_batches
 from tvnsearch.data.views import Views
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
-SPEC = InputSpec(resolution=12, frames=4, frame_stride=2)
+SPEC = square_input(resolution=12, frames=4, frame_stride=2)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_labels_belong_to_their_clips(cache):
 
 def test_an_epoch_has_every_clip_once(cache):
     clips = cache.dataset.train[:10]
-    with closing(training_batches(cache, clips, InputSpec(16, 1, 1), 5, 0)) as batches:
+    with closing(training_batches(cache, clips, square_input(16, 1, 1), 5, 0)) as batches:
         labels = torch.cat([batch.labels for batch in islice(batches, 4)]).sort().values
     assert labels.tolist() == sorted(2 * [clip.labels[0] for clip in clips])
 

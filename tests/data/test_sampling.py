@@ -18,12 +18,12 @@ from tvnsearch.data.sampling import (
     slack,
 )
 from tvnsearch.data.stored import Crop
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.integers(0, 99))
 def test_frames_are_a_stride_apart_and_the_last_is_held(length, frames, stride, seed):
-    spec = InputSpec(8, frames, stride)
+    spec = square_input(8, frames, stride)
     start = np.random.default_rng(seed).integers(slack(length, spec) + 1)
     taken = frame_indices(length, spec, start)
     if length >= (frames - 1) * stride + 1:
@@ -35,7 +35,7 @@ def test_frames_are_a_stride_apart_and_the_last_is_held(length, frames, stride, 
 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.floats(0.5, 2))
 def test_a_clip_that_is_played_faster_still_fits(length, frames, stride, speed):
-    spec = InputSpec(8, frames, stride)
+    spec = square_input(8, frames, stride)
     free = slack(length, spec, speed)
     taken = frame_indices(length, spec, free, speed)
     assert len(taken) == frames
@@ -48,7 +48,7 @@ def test_a_clip_that_is_played_faster_still_fits(length, frames, stride, speed):
 
 def test_one_view_is_the_middle():
     clip = np.zeros((20, 8, 12, 3), np.uint8)
-    view = middle_view(stored_frames(clip), InputSpec(8, 4, 3))
+    view = middle_view(stored_frames(clip), square_input(8, 4, 3))
     assert view.indices.tolist() == [5, 8, 11, 14]
     assert view.crop == Crop(0, 2, 8, 8)
 

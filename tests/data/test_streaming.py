@@ -23,7 +23,7 @@ from tvnsearch.data.streaming import (
     sliding_windows,
 )
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
 RATE = 10
 
@@ -42,7 +42,7 @@ def numbers(window):
 
 @given(st.integers(1, 120), st.integers(1, 8), st.integers(1, 4), st.integers(1, 30))
 def test_windows_slide_evenly_and_reach_the_end(length, frames, stride, every):
-    spec = InputSpec(8, frames, stride)
+    spec = square_input(8, frames, stride)
     seen = list(sliding_windows(stream(length), spec, every / RATE))
     span = (frames - 1) * stride + 1
     if length < span:
@@ -63,7 +63,7 @@ def test_windows_slide_evenly_and_reach_the_end(length, frames, stride, every):
 
 def test_a_source_that_runs_ahead_of_the_clock_is_known():
     fast = [arrival._replace(arrived_s=100 + number / 50) for number, arrival in enumerate(stream(40))]
-    assert not any(window.keeps_time for window in sliding_windows(fast, InputSpec(8, 4, 2), 1.0))
+    assert not any(window.keeps_time for window in sliding_windows(fast, square_input(8, 4, 2), 1.0))
 
 
 @pytest.fixture

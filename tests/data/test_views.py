@@ -9,7 +9,7 @@ from tests.data.videos import stored_frames
 from tvnsearch.data.sampling import middle_view
 from tvnsearch.data.views import ONE_VIEW, Views, evaluation_views, parse_views
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 
 
 def test_views_as_the_protocols_write_them():
@@ -26,7 +26,7 @@ def test_other_views_are_refused(text):
 
 @given(st.integers(1, 60), st.integers(1, 8), st.integers(1, 4), st.integers(1, 12))
 def test_starts_are_spread_from_the_beginning_to_the_end(length, frames, stride, starts):
-    spec = InputSpec(8, frames, stride)
+    spec = square_input(8, frames, stride)
     clip = stored_frames(np.zeros((length, 8, 8, 3), np.uint8))
     seen = evaluation_views(clip, spec, Views(starts, 1))
     assert len(seen) == starts
@@ -49,7 +49,7 @@ def test_starts_are_spread_from_the_beginning_to_the_end(length, frames, stride,
 )
 def test_three_crops_cover_the_long_side(height, width, crops):
     clip = stored_frames(np.zeros((9, height, width, 3), np.uint8))
-    seen = evaluation_views(clip, InputSpec(8, 4, 1), Views(2, 3))
+    seen = evaluation_views(clip, square_input(8, 4, 1), Views(2, 3))
     assert [(view.crop.top, view.crop.left) for view in seen] == 2 * crops
     assert {(view.crop.height, view.crop.width) for view in seen} == {(16, 16)}
     assert [int(view.indices[0]) for view in seen] == 3 * [0] + 3 * [5]

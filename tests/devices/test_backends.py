@@ -6,11 +6,11 @@ import torch
 from tvnsearch.devices import Device, open_device
 from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS, backends_of, load_backend
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import SpatialConv, SqueezeExcite, TemporalPool
 
 GENOME = Genome(
-    InputSpec(16, 2),
+    square_input(16, 2),
     (Block((SpatialConv(8, 3, 2, "relu"), SqueezeExcite(0.5), TemporalPool("max", 2)), 2, "projection"),),
 )
 

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from tvnsearch.devices import Device
 from tvnsearch.devices.diagnosis import Noise, advice, measure_noise
-from tvnsearch.genome import Block, Genome, InputSpec
+from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 
 CALM = Noise(
@@ -31,7 +31,7 @@ def test_each_fault_has_a_sentence_that_says_what_to_do():
 
 
 def test_noise_is_measured_in_turns_with_and_without_the_pinned_allocator():
-    genome = Genome(InputSpec(32, 1), (Block((SpatialConv(16, 3),)),))
+    genome = Genome(square_input(32, 1), (Block((SpatialConv(16, 3),)),))
     shares: list[float] = []
     noise = measure_noise(Device("cpu"), genome, seconds=1.0, on_progress=shares.append)
     assert noise.latency_ms > 0 and noise.unpinned_latency_ms > 0

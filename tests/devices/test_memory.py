@@ -10,11 +10,11 @@ import torch
 from tvnsearch.devices import Device, memory
 from tvnsearch.devices.memory import require_memory
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec
+from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.workers import PINNED_ALLOCATOR
 
-NETWORK = Genome(InputSpec(256, 16), (Block((SpatialConv(128, 3, 1, "relu"),)),))
+NETWORK = Genome(square_input(256, 16), (Block((SpatialConv(128, 3, 1, "relu"),)),))
 """It works on about 1.6 GB."""
 
 

@@ -9,7 +9,7 @@ from tvnsearch.devices import Device, Meter, fingerprint_digest, open_device
 from tvnsearch.devices import meter as meter_module
 from tvnsearch.devices.reference import reference_path
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
+from tvnsearch.genome import Block, Genome, genome_id, square_input, trace
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
@@ -19,7 +19,7 @@ from tvnsearch.workers import WorkerFailedError
 
 def network(filters, resolution=64, frames=2):
     blocks = (Block((SpatialConv(filters, 3, 2, "relu"), SpatialConv(filters, 3, 1, "relu"))),)
-    return Genome(InputSpec(resolution, frames), blocks)
+    return Genome(square_input(resolution, frames), blocks)
 
 
 SMALL, LARGE = network(16), network(128, 128, 4)
@@ -73,7 +73,7 @@ def test_layers_timed_in_turns_with_the_network_add_up_to_it(meter):
 
 def test_the_heavier_layer_is_the_slower_one(meter):
     blocks = (Block((SpatialConv(64, 3, 2), SpatialConv(64, 8), SpatialConv(64, 1))),)
-    profile = meter.profile(Genome(InputSpec(128, 4), blocks), max_seconds=1.0)
+    profile = meter.profile(Genome(square_input(128, 4), blocks), max_seconds=1.0)
     assert profile.latencies_ms[1] == max(profile.latencies_ms)
 
 

@@ -7,7 +7,7 @@ from tests.latency_db.fakes import measurement
 from tvnsearch.devices import measure_in_processes, open_device, several
 from tvnsearch.devices.measurement import Timing
 from tvnsearch.devices.several import MOST_PROCESSES, PROCESSES, combined
-from tvnsearch.genome import Block, Genome, InputSpec
+from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 
 
@@ -106,7 +106,7 @@ def test_the_first_processes_on_a_device_are_held_to_what_later_ones_find(monkey
 
 
 def test_real_processes_measure_in_turn():
-    network = Genome(InputSpec(32, 1), (Block((SpatialConv(16, 3, 2, "relu"),)),))
+    network = Genome(square_input(32, 1), (Block((SpatialConv(16, 3, 2, "relu"),)),))
     shares = []
     small, same = measure_in_processes(open_device("cpu"), [network, network], 10, 0.9, shares.append)
     assert PROCESSES <= len(shares) <= MOST_PROCESSES

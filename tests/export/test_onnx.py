@@ -32,7 +32,7 @@ def _networks() -> list[TinyVideoNetwork]:
     rng = random.Random(5)
     genomes = [sample_genome(DIGITS, rng) for _ in range(5)]
     tvn = load_zoo("tvn-m-2")
-    genomes.append(replace(tvn, input=replace(tvn.input, resolution=64)))
+    genomes.append(replace(tvn, input=replace(tvn.input, height=64, width=64)))
     genomes.append(replace(genomes[0], head="per_frame"))
     return [_trained_looking(build_network(genome, 6)) for genome in genomes]
 

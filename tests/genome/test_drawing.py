@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.genome.strategies import PAPER, genomes
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome import Block, Genome, InputSpec, square_input, trace
 from tvnsearch.genome.drawing import block_lines, draw_network, network_svg
 from tvnsearch.genome.drawing.labels import Family
 from tvnsearch.genome.drawing.picture import (
@@ -31,6 +31,7 @@ from tvnsearch.genome.drawing.picture import (
     text_width,
 )
 from tvnsearch.genome.layers import (
+    DRAWN_LAYERS,
     Activate,
     Activation,
     Branches,
@@ -41,11 +42,11 @@ from tvnsearch.genome.layers import (
     TemporalConv,
 )
 from tvnsearch.genome.sampling import sample_layer
-from tvnsearch.genome.space import LayerType, load_space
+from tvnsearch.genome.space import load_space
 from tvnsearch.genome.zoo import load_zoo, zoo
 
 MOBILE = load_space("mobile")
-EVERYTHING = replace(PAPER, layer_types=get_args(LayerType), activations=get_args(Activation))
+EVERYTHING = replace(PAPER, layer_types=tuple(DRAWN_LAYERS), activations=get_args(Activation))
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -255,7 +256,7 @@ def test_the_legend_explains_what_occurs_and_nothing_else(genome: Genome) -> Non
 
 
 def _one_block(*written: Layer, frames: int = 4, residual: str = "none") -> Genome:
-    return Genome(InputSpec(32, frames), (Block(written, residual=residual),))
+    return Genome(square_input(32, frames), (Block(written, residual=residual),))
 
 
 def _idle(genome: Genome) -> list[bool]:
@@ -282,7 +283,7 @@ def test_a_residual_that_is_not_added_is_drawn_so(stride: int, residual: str, is
 
 def test_long_networks_are_broken_into_rows_and_their_blocks_into_lines() -> None:
     conv = SpatialConv(64, 3, activation="relu")
-    units = draw_network(Genome(InputSpec(64, 8), (Block((conv,) * 4, residual="identity"),) * 40), "")
+    units = draw_network(Genome(square_input(64, 8), (Block((conv,) * 4, residual="identity"),) * 40), "")
     block = draw_network(_one_block(*[conv] * 64), "")
     for picture in (units, block):
         require_tidy(picture)

@@ -20,22 +20,24 @@ def test_json_round_trip(genome: Genome) -> None:
     [
         ("", "a.json"),
         ("{", "a.json"),
-        ('{"input": {"resolution": 64, "frames": 2}, "blocks": []}', "$.blocks"),
+        ('{"input": {"height": 64, "width": 64, "frames": 2}, "blocks": []}', "$.blocks"),
         (
-            '{"input": {"resolution": 64, "frames": 0}, "blocks": [{"layers": [{"type": "context_gate"}]}]}',
+            '{"input": {"height": 64, "width": 64, "frames": 0}, "blocks": [{"layers": '
+            '[{"type": "context_gate"}]}]}',
             "frames",
         ),
         (
-            '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": [{"type": "spatial_conv", '
-            '"filters": 8, "kernel": 0}]}]}',
+            '{"input": {"height": 64, "width": 64, "frames": 2}, "blocks": [{"layers": '
+            '[{"type": "spatial_conv", "filters": 8, "kernel": 0}]}]}',
             "$.blocks[0].layers[0].kernel",
         ),
         (
-            '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": [{"type": "magic"}]}]}',
+            '{"input": {"height": 64, "width": 64, "frames": 2}, "blocks": [{"layers": '
+            '[{"type": "magic"}]}]}',
             "$.blocks[0].layers[0].type",
         ),
         (
-            '{"input": {"resolution": 64, "frames": 2}, "blocks": [{"layers": '
+            '{"input": {"height": 64, "width": 64, "frames": 2}, "blocks": [{"layers": '
             '[{"type": "context_gate", "a": 1}]}]}',
             "unknown field",
         ),

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.genome.strategies import DIGITS, genomes
-from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
+from tvnsearch.genome import Block, Genome, InputSpec, genome_id, square_input, trace
 from tvnsearch.genome.layers import Activate, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.mutation import mutate
 from tvnsearch.genome.zoo import load_zoo
 
 CONV = SpatialConv(16, 3, 2, "relu")
-INPUT = InputSpec(32, 4)
+INPUT = square_input(32, 4)
 
 
 def _genome(*blocks: Block, spec: InputSpec = INPUT) -> Genome:
@@ -30,8 +30,8 @@ def _genome(*blocks: Block, spec: InputSpec = INPUT) -> Genome:
         (_genome(Block((SpatialPool("avg", 1, 2),))), _genome(Block((SpatialPool("max", 1, 2),)))),
         (_genome(Block((TemporalConv(8, 1),))), _genome(Block((SpatialConv(8),)))),
         (
-            _genome(Block((CONV, TemporalPool("avg", 3))), spec=InputSpec(32, 1, 5)),
-            _genome(Block((CONV,)), spec=InputSpec(32, 1, 1)),
+            _genome(Block((CONV, TemporalPool("avg", 3))), spec=square_input(32, 1, 5)),
+            _genome(Block((CONV,)), spec=square_input(32, 1, 1)),
         ),
         (_genome(Block((SpatialConv(8, 1, 40),))), _genome(Block((SpatialConv(8, 1, 32),)))),
         (
@@ -67,7 +67,7 @@ def test_the_head_counts_where_frames_reach_it() -> None:
 
 def test_frame_stride_counts_with_several_frames() -> None:
     genome = _genome(Block((CONV,)))
-    assert genome_id(genome) != genome_id(replace(genome, input=InputSpec(32, 4, 2)))
+    assert genome_id(genome) != genome_id(replace(genome, input=square_input(32, 4, 2)))
 
 
 @pytest.mark.parametrize(

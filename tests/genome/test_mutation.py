@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from tests.genome.strategies import MOBILE, PAPER
 from tests.genome.test_space import assert_inside
-from tvnsearch.genome import Block, Genome, InputSpec, genome_id, trace
-from tvnsearch.genome.layers import Branches, Layer
-from tvnsearch.genome.mutation import OPERATORS, mutate
+from tvnsearch.genome import Block, Genome, genome_id, square_input, trace
+from tvnsearch.genome.layers import Branches, ContextGate, Layer, SpatialConv, SpatialPool
+from tvnsearch.genome.mutation import OPERATORS, Operator, mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import PRESETS, IntRange, SearchSpace, load_space
 from tvnsearch.genome.zoo import load_zoo
@@ -45,8 +45,6 @@ TINY = SearchSpace(
 def _all_genomes() -> Iterator[Genome]:
     from itertools import product
 
-    from tvnsearch.genome.layers import ContextGate, SpatialPool
-
     layers: list[Layer] = [SpatialPool("avg", 2), SpatialPool("max", 2), ContextGate()]
     sequences = [*((layer,) for layer in layers), *product(layers, repeat=2)]
     blocks = [
@@ -54,7 +52,7 @@ def _all_genomes() -> Iterator[Genome]:
         for sequence, repeats, residual in product(sequences, (1, 2), ("none", "identity"))
     ]
     for resolution, frames, stride in product((32, 64), (1, 2), (1, 2)):
-        spec = InputSpec(resolution, frames, stride)
+        spec = square_input(resolution, frames, stride)
         for written in (*((block,) for block in blocks), *product(blocks, repeat=2)):
             yield Genome(spec, written)
 
@@ -92,7 +90,8 @@ PARAMETERS = {
     "kernel": lambda space: set(_values(space.kernel)),
     "stride": lambda space: set(_values(space.stride)),
     "bottleneck": lambda space: set(_values(space.bottleneck)),
-    "expansion": lambda space: set(_values(space.expansion)),
+    "frames": lambda space: set(_values(space.packed_frames)),
+    "form": lambda space: set(space.non_local_forms),
     "activation": lambda space: set(space.activations),
     "mode": lambda space: set(space.pool_modes),
 }
@@ -105,7 +104,7 @@ def _values(numbers: IntRange) -> range:
 def test_every_operator_reaches_every_legal_value() -> None:
     """In the mobile space, which holds the paper's, by mutating short genomes 600,000 times."""
     rng = random.Random(1)
-    reached: dict[str, set[object]] = {name: set() for name in (*PARAMETERS, "ratio")}
+    reached: dict[str, set[object]] = {name: set() for name in (*PARAMETERS, "ratio", "expansion")}
     inputs: dict[str, set[int]] = {"resolution": set(), "frames": set(), "frame_stride": set()}
     counts: dict[str, set[int]] = {"blocks": set(), "repeats": set(), "layers": set()}
     kinds: Counter[str] = Counter()
@@ -114,18 +113,19 @@ def test_every_operator_reaches_every_legal_value() -> None:
     for kind in MOBILE.layer_types:
         space = replace(MOBILE, layer_types=(kind,), layers=IntRange(1, 1), blocks=IntRange(1, 1))
         genome = sample_genome(space, rng)
-        for _ in range(50_000 if kind in ("spatial_conv", "non_local") else 4_000):
+        for _ in range({"spatial_conv": 50_000, "non_local": 100_000}.get(kind, 4_000)):
             genome = change(genome, space, rng)
             layer = genome.blocks[0].layers[0]
             for name in reached.keys() & set(layer.__struct_fields__):
                 reached[name].add(getattr(layer, name))
     for name, legal in PARAMETERS.items():
         assert reached[name] == legal(MOBILE), name
+    assert min(reached["expansion"]) < 1.01 and max(reached["expansion"]) > 7.99  # type: ignore[operator, type-var]
     assert min(reached["ratio"]) < 0.01 and max(reached["ratio"]) > 0.99  # type: ignore[operator, type-var]
     genome = sample_genome(MOBILE, rng)
     for _ in range(40_000):
         genome = mutate(genome, MOBILE, rng)
-        inputs["resolution"].add(genome.input.resolution)
+        inputs["resolution"].add(genome.input.height)
         inputs["frames"].add(genome.input.frames)
         inputs["frame_stride"].add(genome.input.frame_stride)
         counts["blocks"].add(len(genome.blocks))
@@ -166,7 +166,7 @@ def _assert_chain_builds(space: SearchSpace, seed: int, every: int) -> None:
         if step % every == 0:
             spec = genome.input
             with torch.device("meta"):
-                clips = torch.empty(1, spec.frames, spec.resolution, spec.resolution, 3)
+                clips = torch.empty(1, spec.frames, spec.height, spec.width, 3)
                 assert build_network(genome, 10).eval()(clips).shape == (1, 10)
 
 
@@ -188,3 +188,42 @@ def test_layers_inside_branches_are_mutated() -> None:
     inside = [layer for block in i3d.blocks for layer in block.layers if isinstance(layer, Branches)]
     assert len(inside) == 9
     assert len(changed) > 30
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_each_operator_that_can_change_a_genome_is_as_likely(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, rng = SPACES[name], random.Random(3)
+    made: Counter[str] = Counter()
+
+    def counted(operator: Operator) -> Operator:
+        def change(genome: Genome, space: SearchSpace, rng: random.Random) -> Genome:
+            child = operator(genome, space, rng)
+            made[operator.__name__] += child is not genome
+            return child
+
+        return change
+
+    for operator in OPERATORS.values():
+        monkeypatch.setitem(OPERATORS, operator.__name__, counted(operator))
+    # a genome with room on every side: no operator has to be passed over
+    convolution, gate = SpatialConv(64, 3), ContextGate()
+    block = Block((convolution, gate, convolution), repeats=2)
+    spec = square_input(space.resolution.max, space.frames.max, space.frame_stride.min)
+    genome = Genome(spec, (block,) * 3)
+    for _ in range(13_000):
+        child = mutate(genome, space, rng)
+        assert child != genome
+    assert set(made) == set(OPERATORS)
+    if space.frame_strides(spec.frames).fixed:
+        made.pop("change_frame_stride")
+    assert min(made.values()) > 880 and max(made.values()) < 1200
+
+
+def test_a_mutation_draws_another_value_never_the_one_that_is_there() -> None:
+    rng = random.Random(5)
+    genome = Genome(square_input(32, 4), (Block((SpatialPool("avg", 2, 2),)),))
+    for _ in range(300):
+        [layer] = OPERATORS["change_layer_parameter"](genome, TINY, rng).blocks[0].layers
+        assert (layer.mode != "avg") + (layer.kernel != 2) + (layer.stride != 2) == 1  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tvnsearch.genome import trace
-from tvnsearch.genome.genome import InputSpec, genome_from_json, genome_to_json
+from tvnsearch.genome.genome import genome_from_json, genome_to_json, square_input
 from tvnsearch.genome.zoo.peers import PEERS
 from tvnsearch.genome.zoo.peers.r2plus1d import bottleneck_unit, r2plus1d
 
@@ -72,7 +72,7 @@ def test_any_number_of_classes_only_changes_the_last_layer(name: str) -> None:
 
 def test_the_bottleneck_of_depth_101_counts_as_published_at_depth_152() -> None:
     """VMZ model zoo: 118.0 M parameters, 329.1 GFLOPs on 32 frames of 128 pixels."""
-    network = r2plus1d(InputSpec(128, frames=32), bottleneck_unit, (3, 8, 36, 3), widening=4)
+    network = r2plus1d(square_input(128, frames=32), bottleneck_unit, (3, 8, 36, 3), widening=4)
     counts = trace(network, 400)
     assert counts.params == pytest.approx(118.0e6, rel=0.005)
     assert counts.macs / 1e9 == pytest.approx(329.1, rel=0.0005)

@@ -23,7 +23,7 @@ def test_factors_of_one_change_nothing(genome: Genome) -> None:
 @given(genomes(MOBILE), st.sampled_from([2, 3]))
 def test_whole_factors_multiply(genome: Genome, factor: int) -> None:
     grown = scaled(genome, width=factor, depth=factor, resolution=factor)
-    assert grown.input.resolution == factor * genome.input.resolution
+    assert grown.input.height == factor * genome.input.height
     assert [block.repeats for block in grown.blocks] == [factor * block.repeats for block in genome.blocks]
     for before, after in zip(genome.blocks, grown.blocks, strict=True):
         for old, new in zip(before.layers, after.layers, strict=True):
@@ -79,7 +79,7 @@ def test_an_activation_is_replaced_everywhere() -> None:
         ({"depth": -1}, "depth"),
         ({"resolution": float("nan")}, "resolution"),
         ({"width": 1000}, "filters"),
-        ({"resolution": 100}, "resolution"),
+        ({"resolution": 100}, "height"),
         ({"frames": 0}, "frames"),
     ],
 )

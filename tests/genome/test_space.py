@@ -1,22 +1,27 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome
+from tvnsearch.genome import Genome, InputSpec, trace
+from tvnsearch.genome.layer_calls import MOST_ATTENDED_POSITIONS
+from tvnsearch.genome.membership import outside, presets_around
 from tvnsearch.genome.mutation import OPERATORS, mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import PRESETS, IntRange, SearchSpace, load_space
+from tvnsearch.genome.zoo import load_zoo
 
 SPACES = {name: load_space(name) for name in PRESETS}
 
 
 def assert_inside(genome: Genome, space: SearchSpace) -> None:
-    assert genome.input.resolution in space.resolution
+    assert genome.input.short_side in space.resolution
     assert genome.input.frames in space.frames
     assert genome.input.frame_stride in space.frame_strides(genome.input.frames)
     assert len(genome.blocks) in space.blocks
@@ -36,6 +41,8 @@ def assert_inside(genome: Genome, space: SearchSpace) -> None:
                     "inner": ("relu",),
                     "gate": ("sigmoid",),
                     "over": ("clip",),
+                    "frames": space.packed_frames,
+                    "form": space.non_local_forms,
                 }.get(name) or getattr(space, name)
                 assert value in legal, (name, value)
 
@@ -65,7 +72,7 @@ def test_the_paper_ranges() -> None:
     space = SPACES["paper"]
     rng = random.Random(1)
     drawn = [sample_genome(space, rng) for _ in range(3000)]
-    assert {genome.input.resolution for genome in drawn} == set(range(32, 321, 32))
+    assert {genome.input.height for genome in drawn} == set(range(32, 321, 32))
     assert {len(genome.blocks) for genome in drawn} == set(range(1, 9))
     frames = [genome.input.frames for genome in drawn]
     assert (min(frames), max(frames)) == (1, 128)
@@ -132,3 +139,55 @@ def test_an_own_space_narrows_what_it_names(tmp_path) -> None:
 def test_an_unknown_space_is_one_sentence() -> None:
     with pytest.raises(UserError, match="neither"):
         load_space("papper")
+
+
+@pytest.mark.parametrize("name", ["tvn-1", "tvn-2", "tvn-3", "tvn-4", "tvn-m-1", "tvn-m-2"])
+def test_every_released_network_lies_inside_a_preset(name: str) -> None:
+    genome = load_zoo(name)
+    assert "released" in presets_around(genome)
+    assert_inside(genome, SPACES["released"])
+
+
+def test_what_lies_outside_a_space_is_named() -> None:
+    assert outside(load_zoo("tvn-3"), SPACES["paper"])[-1].endswith("filters 2560")
+    wide = replace(load_zoo("tvn-1"), input=InputSpec(224, 400, 2, 4), head="per_frame")
+    assert outside(wide, SPACES["released"]) == ["frames of 400x224 pixels", "head per_frame"]
+    assert "block 2 layer 1: branches" in outside(load_zoo("s3d"), SPACES["paper"])
+
+
+@given(st.sampled_from(sorted(SPACES)), st.integers(0, 2**32))
+def test_what_is_drawn_lies_inside(name: str, seed: int) -> None:
+    assert outside(sample_genome(SPACES[name], random.Random(seed)), SPACES[name]) == []
+
+
+def test_frames_have_the_shape_that_a_space_gives(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_text(
+        "input = { width = 1920, height = 1080 }\nresolution = { min = 90, max = 180, step = 90 }\n"
+    )
+    space, rng = load_space(str(path)), random.Random(0)
+    genomes = [sample_genome(space, rng) for _ in range(30)]
+    genomes += [mutate(genome, space, rng) for genome in genomes]
+    assert {(genome.input.width, genome.input.height) for genome in genomes} == {(160, 90), (320, 180)}
+    assert {trace(genome).in_shape[1:3] for genome in genomes} == {(90, 160), (180, 320)}
+    path.write_text("input = { width = 9, height = 16 }\nresolution = { min = 90, max = 90 }\n")
+    assert sample_genome(load_space(str(path)), rng).input.size == "90x160"
+    path.write_text("input = { width = 1000, height = 1 }\n")
+    with pytest.raises(UserError, match=r"at most 4096 pixels a side"):
+        load_space(str(path))
+
+
+def test_blocks_by_softmax_are_drawn_where_they_can_be_built() -> None:
+    """On maps with too many positions their other form stands instead; both are found by mutation."""
+    space = replace(SPACES["mobile"], layer_types=("non_local", "spatial_conv"), frames=IntRange(1, 16))
+    rng = random.Random(1)
+    forms: set[str] = set()
+    for _ in range(200):
+        genome = sample_genome(space, rng)
+        for drawn in (genome, mutate(genome, space, rng)):
+            for call in trace(drawn).calls:
+                if call.type == "non_local" and call.mode == "softmax":
+                    assert call.in_shape.positions <= MOST_ATTENDED_POSITIONS
+                if call.type == "non_local":
+                    forms.add(call.mode)
+    assert forms == {"", "softmax"}

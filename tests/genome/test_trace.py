@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tests.genome.strategies import MOBILE, PAPER, genomes
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, Shape, trace
+from tvnsearch.genome import Block, Genome, InputSpec, Shape, genome_id, square_input, trace
 from tvnsearch.genome.layers import (
     Activate,
     Branches,
@@ -17,7 +17,9 @@ from tvnsearch.genome.layers import (
     Conv3d,
     Dense,
     DepthwiseConv3d,
+    FramePacking,
     InvertedResidual,
+    Layer,
     NonLocal,
     SpatialConv,
     SpatialPool,
@@ -56,7 +58,7 @@ def _types(genome: Genome) -> list[str]:
 
 
 def _one_block(*layers, frames: int = 4, resolution: int = 32, **block) -> Genome:
-    return Genome(InputSpec(resolution, frames), (Block(layers, **block),))
+    return Genome(square_input(resolution, frames), (Block(layers, **block),))
 
 
 def test_strides_act_in_the_first_repeat_only() -> None:
@@ -180,3 +182,61 @@ def test_sums_are_the_sums_of_calls_and_shapes_chain(genome: Genome) -> None:
     assert network.head.in_shape == shape
     names = [name for name, _ in network.named_calls()]
     assert len(set(names)) == len(names)
+
+
+def _counts(*layers: Layer, frames: int = 4, resolution: int = 32, repeats: int = 1) -> tuple[int, int]:
+    traced = trace(_one_block(*layers, frames=frames, resolution=resolution, repeats=repeats), 10)
+    return traced.params, traced.macs
+
+
+def test_taps_that_only_meet_padding_are_not_counted() -> None:
+    assert _counts(SpatialConv(8, 8), resolution=2) == _counts(SpatialConv(8, 3), resolution=2)
+    assert _counts(SpatialConv(8, 8), resolution=3) == _counts(SpatialConv(8, 5), resolution=3)
+    assert _counts(SpatialConv(8, 7), resolution=1) == _counts(SpatialConv(8, 1), resolution=1)
+    assert _counts(TemporalConv(8, 8), frames=2) == _counts(TemporalConv(8, 3), frames=2)
+    # a single output sees the map once, whatever the kernel
+    assert _counts(SpatialConv(8, 8, 4), resolution=4) == _counts(SpatialConv(8, 4, 4), resolution=4)
+    tall = Genome(InputSpec(1, 6, 2), (Block((SpatialConv(8, 3),)),))
+    assert trace(tall, 10).calls[0].params == 3 * 3 * 8 + 2 * 8
+
+
+def test_kernels_that_see_the_same_are_the_same_individual() -> None:
+    def same(one: Layer, other: Layer, **sizes: int) -> bool:
+        return genome_id(_one_block(one, **sizes)) == genome_id(_one_block(other, **sizes))  # type: ignore[arg-type]
+
+    assert same(SpatialConv(8, 8), SpatialConv(8, 3), resolution=2)
+    assert not same(SpatialConv(8, 8), SpatialConv(8, 4), resolution=4)
+    for kernel in (15, 16, 64):
+        assert same(SpatialPool("avg", 8, 8), SpatialPool("avg", kernel, 8), resolution=8)
+    assert same(Conv3d(8, 3, 3), TemporalConv(8, 3), resolution=1)
+    assert same(DepthwiseConv3d(5, 3, 2), TemporalDepthwiseConv(3), resolution=1)
+    assert same(FramePacking(4), FramePacking(9), frames=4)
+    assert not same(NonLocal(4), NonLocal(4, "embedded_gaussian"), resolution=8)
+
+
+def test_a_branch_that_a_stride_keeps_out_is_joined_in_later_repeats() -> None:
+    fork = Branches("concat", ((SpatialConv(3),), (SpatialPool("max", 3, 2),)))
+    assert _types(_one_block(fork, repeats=3)) == [
+        "spatial_conv",
+        *("spatial_conv", "spatial_pool", "concat") * 2,
+        "head",
+    ]
+    calls = trace(_one_block(fork, repeats=2)).calls
+    assert [call.stride for call in calls if call.type == "spatial_pool"] == [1]
+
+
+def test_too_many_positions_for_a_softmax_are_refused_in_one_sentence() -> None:
+    genome = _one_block(NonLocal(4, "embedded_gaussian"), frames=8, resolution=64)
+    with pytest.raises(
+        UserError, match=r"at most 4,096 positions .* but got 32,768 .* dot_product"
+    ) as refusal:
+        trace(genome)
+    assert "\n" not in str(refusal.value)
+    trace(_one_block(NonLocal(4, "embedded_gaussian"), frames=4, resolution=32))
+
+
+def test_all_pairs_of_positions_count_in_the_form_by_softmax() -> None:
+    [by_softmax, _] = trace(_one_block(NonLocal(4, "embedded_gaussian"), frames=2, resolution=8)).calls
+    positions = 2 * 8 * 8
+    # four 1x1 convolutions, and two products of every position with every other, 4 values each
+    assert by_softmax.macs == positions * 4 * 3 * 4 + 2 * positions * positions * 4

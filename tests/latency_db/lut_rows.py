@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from latency_db.lut.blocks import inverted_residual_call
 from latency_db.lut.table import LookupTable, row_of
-from tvnsearch.genome.calls import Shape, activation_call, add_call, head_call, layer_call
+from tvnsearch.genome.calls import Shape, activation_call, add_call, head_call
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import (
     Conv3d,
     DepthwiseConv,

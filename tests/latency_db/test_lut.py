@@ -15,8 +15,9 @@ from latency_db.lut.table import block_rows
 from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT, layer_profile
 from tvnsearch.devices import fingerprint_digest
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, trace
-from tvnsearch.genome.calls import Shape, add_call, head_call, layer_call
+from tvnsearch.genome import Block, Genome, square_input, trace
+from tvnsearch.genome.calls import Shape, add_call, head_call
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import DepthwiseConv, InvertedResidual, SpatialConv, TemporalConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
@@ -85,7 +86,7 @@ STRIDED = InvertedResidual(24, 3.0, 5, 2, "relu6")
 def mobile(store, digest):
     """A store with one network of known blocks, profiled twice."""
     genome = Genome(
-        InputSpec(resolution=32, frames=2, frame_stride=1),
+        square_input(resolution=32, frames=2, frame_stride=1),
         (Block((SpatialConv(16, 3, 2, "relu6"), BLOCK, STRIDED, BLOCK)),),
     )
     session = store.start_session(FINGERPRINT, "{}", 0, 50.0)

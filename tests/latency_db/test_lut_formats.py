@@ -20,7 +20,8 @@ from latency_db.lut.table import COLUMNS, row_of
 from latency_db.records import CALL_COLUMNS
 from tests.latency_db.lut_rows import TABLES
 from tvnsearch.errors import UserError
-from tvnsearch.genome.calls import Shape, head_call, layer_call
+from tvnsearch.genome.calls import Shape, head_call
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, TemporalConv
 
 LOSSLESS = ("csv", "json", "parquet")

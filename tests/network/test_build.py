@@ -11,11 +11,10 @@ import torch
 from hypothesis import given, settings
 from msgspec.structs import replace
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.genome.strategies import DIGITS, PAPER, genomes
-from tvnsearch.genome import Block, Genome, InputSpec, trace
+from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import (
     Activate,
     Branches,
@@ -24,6 +23,7 @@ from tvnsearch.genome.layers import (
     Dense,
     DepthwiseConv,
     DepthwiseConv3d,
+    FramePacking,
     InvertedResidual,
     Layer,
     NonLocal,
@@ -43,7 +43,6 @@ from tvnsearch.network import build_network, deployed, pack
 from tvnsearch.network.build import MODULES
 from tvnsearch.network.layout import over_time
 from tvnsearch.network.modules import Head
-from tvnsearch.network.padding import same_padding
 
 SMALL = replace(
     DIGITS,
@@ -57,7 +56,7 @@ SMALL = replace(
 
 def _clips(genome: Genome, batch: int = 1) -> Tensor:
     spec = genome.input
-    return torch.rand(batch, spec.frames, spec.resolution, spec.resolution, 3)
+    return torch.rand(batch, spec.frames, spec.height, spec.width, 3)
 
 
 def _assert_counts_equal_torch(genome: Genome) -> None:
@@ -151,6 +150,9 @@ LAYERS: list[Layer] = [
     DepthwiseConv3d(2, 4, 2, 3),
     Dense(7, "hswish"),
     TemporalShift(0.25),
+    FramePacking(3),
+    FramePacking(8),
+    NonLocal(4, "embedded_gaussian"),
     Activate("swish"),
     Branches("sum", ((SpatialConv(5, 3),), ())),
     Branches("concat", ((SpatialConv(4, 3, 2),), (SpatialPool("max", 3, 2), Dense(3)), (SpatialConv(1),))),
@@ -159,7 +161,7 @@ LAYERS: list[Layer] = [
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_every_layer_counts_trains_and_folds(layer: Layer) -> None:
-    genome = Genome(InputSpec(9, 4), (Block((SpatialConv(5, activation="relu"), layer), repeats=2),))
+    genome = Genome(square_input(9, 4), (Block((SpatialConv(5, activation="relu"), layer), repeats=2),))
     _assert_counts_equal_torch(genome)
     _assert_runs_trains_and_deploys_to_the_same_logits(genome)
 
@@ -170,7 +172,7 @@ def test_every_layer_counts_trains_and_folds(layer: Layer) -> None:
 def test_every_layer_keeps_the_one_layout(layer: Layer, shape: tuple[int, int], channels: int) -> None:
     frames, resolution = shape
     genome = Genome(
-        InputSpec(resolution, frames), (Block((SpatialConv(channels), layer), residual="projection"),)
+        square_input(resolution, frames), (Block((SpatialConv(channels), layer), residual="projection"),)
     )
     network = build_network(genome, 3).eval()
 
@@ -185,7 +187,7 @@ def test_every_layer_keeps_the_one_layout(layer: Layer, shape: tuple[int, int], 
         network(_clips(genome, batch=2))
 
 
-PER_FRAME = Genome(InputSpec(9, 4), (Block((SpatialConv(5, 3, 2, "relu"),)),), "per_frame")
+PER_FRAME = Genome(square_input(9, 4), (Block((SpatialConv(5, 3, 2, "relu"),)),), "per_frame")
 
 
 def test_a_head_for_each_frame_counts_trains_and_folds() -> None:
@@ -216,57 +218,6 @@ def test_moving_between_the_views_copies_nothing() -> None:
     assert over_time(features, shape).data_ptr() == features.data_ptr()
 
 
-def _reference_pool(clip: Tensor, mode: str, kernel: int, stride: int) -> Tensor:
-    """Windows cut one by one, real pixels only."""
-    size = clip.shape[-1]
-    before = same_padding(size, kernel, stride).before
-    starts = [index * stride - before for index in range(-(-size // stride))]
-    reduce = torch.mean if mode == "avg" else torch.amax
-    rows = []
-    for top in starts:
-        windows = [clip[..., max(top, 0) : top + kernel, max(left, 0) : left + kernel] for left in starts]
-        rows.append(torch.stack([reduce(window, dim=(-2, -1)) for window in windows], dim=-1))
-    return torch.stack(rows, dim=-2)
-
-
-@pytest.mark.parametrize("mode", ["avg", "max"])
-@pytest.mark.parametrize("kernel", range(1, 9))
-@pytest.mark.parametrize("stride", [1, 2, 3, 5])
-@pytest.mark.parametrize("size", [2, 7, 8])
-def test_pooling_equals_windows_cut_by_hand(mode: str, kernel: int, stride: int, size: int) -> None:
-    genome = Genome(InputSpec(size, 2), (Block((SpatialPool(mode, kernel, stride),)),))  # type: ignore[arg-type]
-    network = build_network(genome, 3)
-    if not network.repeats:
-        assert kernel == stride == 1
-        return
-    clip = torch.randn(2, 3, size, size).contiguous(memory_format=torch.channels_last)
-    effective = trace(genome).calls[0]
-    pooled = network.repeats[0].nodes[0](clip)
-    expected = _reference_pool(clip, effective.mode, kernel, effective.stride)
-    torch.testing.assert_close(pooled, expected)
-
-
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_temporal_convolution_equals_conv3d(kernel: int, stride: int) -> None:
-    genome = Genome(InputSpec(6, 5), (Block((SpatialConv(4), TemporalConv(8, kernel, stride))),))
-    network = build_network(genome, 3).eval()
-    _, *temporal = network.repeats[0].nodes
-    convolution = temporal[-1].unit if kernel > 1 else temporal[-1]
-    features = torch.randn(5, 4, 6, 6).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        folded = nn.Sequential(*temporal)(features)
-        before, _ = padding = same_padding(5, kernel, stride)
-        weight = convolution.conv.weight[..., None]
-        clip = features.permute(1, 0, 2, 3)[None]
-        after = padding.after
-        plain = functional.conv3d(
-            functional.pad(clip, (0, 0, 0, 0, before, after)), weight, stride=(stride, 1, 1)
-        )
-        plain = plain / (1 + convolution.norm.eps) ** 0.5
-        torch.testing.assert_close(folded, plain[0].permute(1, 0, 2, 3), rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("frames", "resolution", "layer"),
     [(8, 24, "TemporalConv(32, 1, 2)"), (1, 64, "SpatialConv(232, 1, 2)")],
@@ -275,11 +226,11 @@ def test_training_a_strided_pointwise_convolution_is_safe(frames: int, resolutio
     """In a process of its own: the faults that this guards against ended it by a signal, or never."""
     code = f"""
 import torch
-from tvnsearch.genome import Block, Genome, InputSpec
+from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.network import build_network
 
-network = build_network(Genome(InputSpec({resolution}, {frames}), (Block(({layer},)),)), 4)
+network = build_network(Genome(square_input({resolution}, {frames}), (Block(({layer},)),)), 4)
 for _ in range(4):
     clips = torch.randn(16, {frames}, {resolution}, {resolution}, 3, requires_grad=True)
     network(clips).square().sum().backward()

@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from tests.genome.brute_force import windows
 from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.windows import live_kernel
 from tvnsearch.network.modules.convolution import TemporalConvolution
 from tvnsearch.network.packing import pack
-from tvnsearch.network.padding import same_padding
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,8 @@ def test_frames_of_a_single_pixel_are_convolved_right_whatever_memory_held_befor
     frames: int, kernel: int, stride: int, channels: int, packed: bool
 ) -> None:
     # by oneDNN as torch calls it the first three end the process, and the next ones give NaN
+    stride = min(stride, frames)
+    kernel = live_kernel(frames, kernel, stride)
     call = LayerCall(
         type="temporal_conv",
         in_shape=Shape(frames, 1, 1, channels),
@@ -41,8 +44,9 @@ def test_frames_of_a_single_pixel_are_convolved_right_whatever_memory_held_befor
     weight = layer.unit.conv.weight.detach().double()
     features = torch.randn(frames, channels, 1, 1).contiguous(memory_format=torch.channels_last)
     clips = features.double().view(1, frames, channels).permute(0, 2, 1).unsqueeze(-1)
-    padding = same_padding(frames, kernel, stride)
-    expected = functional.conv2d(functional.pad(clips, [0, 0, *padding]), weight, stride=(stride, 1))
+    spans = windows(frames, kernel, stride)
+    zeros = [0, 0, -spans[0].start, max(spans[-1].stop - frames, 0)]
+    expected = functional.conv2d(functional.pad(clips, zeros), weight, stride=(stride, 1))
 
     if packed:
         layer.unit.norm = torch.nn.Identity()

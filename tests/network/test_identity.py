@@ -48,7 +48,7 @@ def _logits(genome: Genome) -> Tensor:
     network = build_network(genome, 5).eval()
     spec = genome.input
     with torch.inference_mode():
-        return network(torch.rand(2, spec.frames, spec.resolution, spec.resolution, 3))
+        return network(torch.rand(2, spec.frames, spec.height, spec.width, 3))
 
 
 def _in_a_block(change: Callable[[Block, random.Random], Block]) -> Callable[[Genome, random.Random], Genome]:

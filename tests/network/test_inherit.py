@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tests.genome.strategies import MOBILE, genomes
 from tvnsearch.genome import Block, Genome
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 from tvnsearch.genome.layers import (
     Branches,
     ContextGate,
@@ -75,7 +75,7 @@ def _inherited(parent: Genome, child: Genome, seed: int = 0) -> tuple[Inheritanc
     heir = build_network(child, CLASSES).eval()
     heir.load_state_dict(inheritance.weights)
     spec = child.input
-    clips = torch.rand(2, spec.frames, spec.resolution, spec.resolution, 3)
+    clips = torch.rand(2, spec.frames, spec.height, spec.width, 3)
     with torch.inference_mode():
         same_input = replace(parent.input, frame_stride=1) == replace(spec, frame_stride=1)
         return inheritance, heir(clips), network(clips) if same_input else torch.empty(0)
@@ -91,7 +91,7 @@ def _assert_same_function(parent: Genome, child: Genome) -> Inheritance:
 
 
 def _genome(*layers: Layer, **block: object) -> Genome:
-    return Genome(InputSpec(12, 4), (Block(layers, **block),))  # type: ignore[arg-type]
+    return Genome(square_input(12, 4), (Block(layers, **block),))  # type: ignore[arg-type]
 
 
 RELU_CONV = SpatialConv(8, 3, 1, "relu")
@@ -166,12 +166,12 @@ PRESERVED: dict[str, tuple[Genome, Genome]] = {
     ),
     "frame stride": (
         _genome(TemporalShift(0.25), STRIDED),
-        replace(_genome(TemporalShift(0.25), STRIDED), input=InputSpec(12, 4, 3)),
+        replace(_genome(TemporalShift(0.25), STRIDED), input=square_input(12, 4, 3)),
     ),
     "inserted block": (
-        Genome(InputSpec(12, 4), (Block((STRIDED,)), Block((TemporalConv(12, 3),)))),
+        Genome(square_input(12, 4), (Block((STRIDED,)), Block((TemporalConv(12, 3),)))),
         Genome(
-            InputSpec(12, 4),
+            square_input(12, 4),
             (
                 Block((STRIDED,)),
                 Block((RELU_CONV, SqueezeExcite(0.5)), residual="identity", repeats=2, activation="relu"),
@@ -217,7 +217,7 @@ NOT_PRESERVED: dict[str, tuple[Genome, Genome]] = {
     "another stride": (_genome(STRIDED), _genome(RELU_CONV)),
     "a layer less": (_genome(STRIDED, RELU_CONV), _genome(STRIDED)),
     "inserted pool": (_genome(STRIDED), _genome(STRIDED, SpatialPool("avg", 3))),
-    "another input": (_genome(STRIDED), replace(_genome(STRIDED), input=InputSpec(12, 2))),
+    "another input": (_genome(STRIDED), replace(_genome(STRIDED), input=square_input(12, 2))),
     "activation added": (_genome(SpatialConv(8, 3)), _genome(SpatialConv(8, 3, activation="relu"))),
     "residual added": (_genome(SpatialConv(3, 3)), _genome(SpatialConv(3, 3), residual="identity")),
 }

@@ -7,7 +7,6 @@ import random
 from collections.abc import Sequence
 
 from latency_db import LatencyStore, StoredProfile
-from predictors.call_table import CUT_TYPES
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.genome.calls import LayerCall
@@ -15,8 +14,6 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
-from tvnsearch.network.packing import Axis, cut_to_map
-from tvnsearch.network.padding import same_padding
 
 CLASSES = 20
 FINGERPRINT = {"device": "synthetic", "threads": "1"}
@@ -35,20 +32,7 @@ def call_ms(call: LayerCall) -> float:
         slowness *= math.ceil(channels / 16) * 16 / channels
         slowness *= (1 + 12 / call.in_shape.channels) * (1 + 6 / call.out_shape.height)
     swish = 1.1 if call.activation == "hswish" else 1.0
-    run = _run_share(call)
-    bytes_moved = call.bytes_moved - (1 - run) * 4 * call.params
-    return 0.01 + swish * max(slowness * run * call.macs / 5e7, bytes_moved / 1e7)
-
-
-def _run_share(call: LayerCall) -> float:
-    """The share of a convolution's weights that deployment does not cut off."""
-    if call.type not in CUT_TYPES:
-        return 1.0
-    is_temporal = call.type.startswith("temporal")
-    size = call.in_shape.frames if is_temporal else call.in_shape.height
-    padding = same_padding(size, call.kernel, call.stride)
-    taps = cut_to_map(Axis(call.kernel, call.stride, *padding), size).taps
-    return float((taps / call.kernel) ** (1 if is_temporal else 2))
+    return 0.01 + swish * max(slowness * call.macs / 5e7, call.bytes_moved / 1e7)
 
 
 def network_ms(genome: Genome, classes: int = CLASSES) -> float:

@@ -7,12 +7,12 @@ import pytest
 from predictors import LatencyPredictor, LayerLatency
 from predictors.explain import hints, over_budget, smaller_genomes
 from tests.predictors.synthetic_device import CLASSES, network_ms
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import Branches, ContextGate, NonLocal, SpatialConv, SqueezeExcite
 from tvnsearch.genome.trace import trace
 
 GENOME = Genome(
-    InputSpec(64, 4),
+    square_input(64, 4),
     (
         Block((SpatialConv(32, 3, 2, "relu"),)),
         Block((SpatialConv(192, 3, 1, "relu"), SqueezeExcite(0.5)), repeats=3),
@@ -71,6 +71,6 @@ def test_the_slowest_calls_over_a_budget_are_as_few_as_can_be() -> None:
 
 
 def test_a_network_as_small_as_can_be_has_few_hints(predictor: LatencyPredictor) -> None:
-    smallest = Genome(InputSpec(32, 1), (Block((SpatialConv(8),)),))
+    smallest = Genome(square_input(32, 1), (Block((SpatialConv(8),)),))
     assert len(trace(smallest, CLASSES).calls) == 2
     assert hints(predictor, smallest, CLASSES) == []

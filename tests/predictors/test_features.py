@@ -8,17 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictors import call_table
 from predictors.call_table import TYPES, CallTable
 from predictors.features import FEATURE_NAMES, WORK_NAMES, call_features, call_work, in_context, table_of
+from tests.genome.brute_force import windows
 from tests.predictors.synthetic_device import random_genomes
-from tvnsearch.genome import Block, Genome, InputSpec
-from tvnsearch.genome.calls import LayerCall, Shape, layer_call
+from tvnsearch.genome import Block, Genome, square_input
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv, SpatialPool, TemporalConv, TemporalPool
 from tvnsearch.genome.trace import trace
-from tvnsearch.network.modules import pooling
-from tvnsearch.network.packing import Axis, cut_to_map
-from tvnsearch.network.padding import same_padding
 
 SPATIAL = [SpatialConv, DepthwiseConv, SpatialPool]
 LAYERS = [*SPATIAL, TemporalConv, TemporalPool]
@@ -32,44 +30,48 @@ def sliding_calls(draw: st.DrawFn) -> LayerCall:
         parameters["filters"] = draw(st.integers(1, 40))
     if kind in (SpatialPool, TemporalPool):
         parameters["mode"] = draw(st.sampled_from(["avg", "max"]))
-    height = draw(st.integers(2, 24))
-    shape = Shape(draw(st.integers(2, 20)), height, height, draw(st.integers(1, 40)))
+    height, width = draw(st.integers(1, 24)), draw(st.integers(1, 24))
+    shape = Shape(draw(st.integers(2, 20)), height, width, draw(st.integers(1, 40)))
     call = layer_call(kind(**parameters), shape)
     return call if call is not None else draw(sliding_calls())
 
 
-def axis(call: LayerCall) -> int:
-    return call.in_shape.frames if call.type.startswith("temporal") else call.in_shape.height
-
-
-def deployed_axis(call: LayerCall) -> Axis:
-    """One axis of the kernel that is run; pools are never cut."""
-    plain = Axis(call.kernel, call.stride, *same_padding(axis(call), call.kernel, call.stride))
-    return plain if call.type.endswith("pool") else cut_to_map(plain, axis(call))
+def axes(call: LayerCall) -> list[tuple[int, list[range]]]:
+    """The length of the map and all windows on it, along each axis that the kernel runs along."""
+    _, height, width, _ = call.in_shape
+    if call.type.startswith("temporal"):
+        sizes = [(call.in_shape.frames, call.kernel)]
+    else:
+        sizes = [(height, call.kernel), (width, call.kernel_width)]
+    return [(size, windows(size, kernel, min(call.stride, size))) for size, kernel in sizes]
 
 
 @given(sliding_calls())
 def test_explicit_padding_is_what_the_network_copies(call: LayerCall) -> None:
-    deployed = deployed_axis(call)
+    copied = 4.0 * call.in_shape.values
+    pads = False
+    for size, spans in axes(call):
+        before, after = -spans[0].start, max(spans[-1].stop - size, 0)
+        # zeros behind that start no further window are free
+        further = (size + 2 * before - len(spans[0])) // (call.stride if len(spans) > 1 else size) + 1
+        is_symmetric = further == len(spans)
+        pads |= not is_symmetric
+        copied *= (size + before + (before if is_symmetric else after)) / size
     table = CallTable([call])
-    assert table.kernel[0] == deployed.taps
-    assert bool(table.pads_explicitly[0]) == (deployed.before != deployed.after)
-    if deployed.before != deployed.after:
-        growth = (axis(call) + deployed.before + deployed.after) / axis(call)
-        factor = growth if call.type.startswith("temporal") else growth**2
-        assert table.explicit_padding_bytes[0] == pytest.approx(4 * call.in_shape.values * factor)
+    assert bool(table.pads_explicitly[0]) == pads
+    assert table.explicit_padding_bytes[0] == pytest.approx(copied if pads else 0)
 
 
 @given(sliding_calls())
 def test_real_taps_are_those_on_the_map(call: LayerCall) -> None:
-    size, deployed = axis(call), deployed_axis(call)
-    if deployed.before != deployed.after:
+    table = CallTable([call])
+    if table.pads_explicitly[0]:
         return
-    outputs = range(-(-size // call.stride))
-    taps = [o * call.stride - deployed.before + k for o in outputs for k in range(deployed.taps)]
-    share = sum(0 <= tap < size for tap in taps) / len(taps)
-    expected = share if call.type.startswith("temporal") else share**2
-    assert CallTable([call]).real_tap_share[0] == pytest.approx(expected)
+    expected = 1.0
+    for size, spans in axes(call):
+        taps = [tap for window in spans for tap in window]
+        expected *= sum(0 <= tap < size for tap in taps) / len(taps)
+    assert table.real_tap_share[0] == pytest.approx(expected)
 
 
 def test_every_call_of_random_genomes_has_finite_rows() -> None:
@@ -118,14 +120,9 @@ def test_importing_predictors_loads_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_pools_are_split_in_passes_where_the_network_splits_them() -> None:
-    """The predictor may not load torch, so it holds the network's rule a second time."""
-    assert call_table.SEPARABLE_POOL_KERNEL == pooling.SEPARABLE_POOL_KERNEL
-
-
 def test_calls_run_again_in_later_repeats_of_their_block() -> None:
     block = Block((SpatialConv(8, 3, 2, "relu"),), repeats=3)
-    contexts = in_context(trace(Genome(InputSpec(32, 2), (block, block))))
+    contexts = in_context(trace(Genome(square_input(32, 2), (block, block))))
     # the first repeat reads 3 channels, the second block's all read 8; only first repeats are strided
     assert [context.runs_again for context in contexts] == [False, False, True, False, False, True, False]
     assert [context.previous for context in contexts] == [None, *(context.call for context in contexts[:-1])]

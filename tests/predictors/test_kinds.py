@@ -6,7 +6,8 @@ import pytest
 
 from predictors.call_table import CallTable
 from predictors.kinds import KIND_NAMES, call_kinds
-from tvnsearch.genome.calls import Primitive, Shape, add_call, head_call, layer_call
+from tvnsearch.genome.calls import Shape, add_call, head_call
+from tvnsearch.genome.layer_calls import Primitive, layer_call
 from tvnsearch.genome.layers import (
     ContextGate,
     DepthwiseConv,

@@ -8,7 +8,8 @@ from predictors.features import WORK_NAMES, call_work
 from predictors.kinds import RELATIVES
 from predictors.prior import POOLED, RooflinePrior, fit_prior
 from tests.predictors.synthetic_device import random_genomes
-from tvnsearch.genome.calls import LayerCall, Shape, layer_call
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import NonLocal, SpatialConv, SqueezeExcite
 from tvnsearch.genome.trace import trace
 

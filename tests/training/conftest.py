@@ -6,7 +6,7 @@ import torch
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 
 
@@ -43,4 +43,4 @@ def genome():
     def block(filters):
         return Block((SpatialConv(filters, 3, 2, "relu"), TemporalConv(filters, 3, 1, "relu")))
 
-    return Genome(InputSpec(24, 4, 3), (block(16), block(32), block(64)))
+    return Genome(square_input(24, 4, 3), (block(16), block(32), block(64)))

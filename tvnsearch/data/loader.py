@@ -28,7 +28,7 @@ AUGMENTATION = Augmentation()
 
 
 class Batch(NamedTuple):
-    """Clips, float32 (batch, frames, side, side, 3), contiguous, and their labels.
+    """Clips, float32 (batch, frames, height, width, 3), contiguous, and their labels.
 
     Labels are class indices, int64 (batch,), or for multi-label data 0 and 1, float32 (batch, classes).
     """
@@ -59,9 +59,7 @@ def training_batches(
         pixels = _empty(len(chosen), spec)
         for place, clip in zip(pixels, chosen, strict=True):
             frames = cache.frames(clip)
-            normalise(
-                look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec.resolution), place
-            )
+            normalise(look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec), place)
         return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
 
     orders = _orders(len(usable), batch_size, np.random.default_rng(seed))
@@ -89,7 +87,7 @@ def evaluation_batches(
         for clip in chosen:
             frames = cache.frames(clip)
             for view in evaluation_views(frames, spec, views):
-                normalise(look(frames, view, spec.resolution), next(places))
+                normalise(look(frames, view, spec), next(places))
         return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
 
     jobs = (partial(batch, usable[i : i + batch_size]) for i in range(0, len(usable), batch_size))
@@ -107,7 +105,7 @@ def _orders(clips: int, batch_size: int, rng: np.random.Generator) -> Iterator[l
 
 
 def _empty(views: int, spec: InputSpec) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.empty((views, spec.frames, spec.resolution, spec.resolution, 3), np.float32)
+    return np.empty((views, spec.frames, spec.height, spec.width, 3), np.float32)
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:

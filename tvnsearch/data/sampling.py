@@ -40,30 +40,37 @@ def frame_indices(length: int, spec: InputSpec, start: int, speed: float = 1.0) 
     return indices
 
 
-def middle_square(height: int, width: int) -> Crop:
-    """The largest square in the middle of a frame."""
-    side = min(height, width)
-    return Crop((height - side) // 2, (width - side) // 2, side, side)
+def largest_crop(height: int, width: int, spec: InputSpec) -> tuple[int, int]:
+    """Height and width of the largest part of a frame that has the proportions of the network's input."""
+    scale = min(height / spec.height, width / spec.width)
+    return max(1, round(spec.height * scale)), max(1, round(spec.width * scale))
+
+
+def middle_crop(height: int, width: int, spec: InputSpec) -> Crop:
+    """The largest part in the middle of a frame that has the proportions of the network's input."""
+    crop_height, crop_width = largest_crop(height, width, spec)
+    return Crop((height - crop_height) // 2, (width - crop_width) // 2, crop_height, crop_width)
 
 
 def middle_view(frames: Frames, spec: InputSpec) -> View:
-    """The middle of a clip in time, and in space its largest square: what a single view is of."""
+    """The middle of a clip in time, and in space its largest crop: what a single view is of."""
     start = slack(len(frames), spec) // 2
-    return View(frame_indices(len(frames), spec, start), middle_square(frames.height, frames.width))
+    return View(frame_indices(len(frames), spec, start), middle_crop(frames.height, frames.width, spec))
 
 
-def look(frames: Frames, view: View, resolution: int) -> npt.NDArray[np.uint8]:
-    """The pixels of a view at the network's resolution: uint8 (frames, resolution, resolution, 3)."""
-    pixels = resize(frames.take(view.indices, view.crop), resolution)
+def look(frames: Frames, view: View, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """The pixels of a view at the network's resolution: uint8 (frames, height, width, 3)."""
+    pixels = resize(frames.take(view.indices, view.crop), spec)
     return pixels[:, :, ::-1] if view.mirrored else pixels
 
 
-def resize(pixels: npt.NDArray[np.uint8], resolution: int) -> npt.NDArray[np.uint8]:
-    """Resize uint8 (frames, height, width, 3) to squares; bilinear, with antialiasing when shrinking."""
-    if pixels.shape[1:3] == (resolution, resolution):
+def resize(pixels: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """Resize uint8 (frames, height, width, 3) to the input's pixels; bilinear, antialiased when shrinking."""
+    size = spec.height, spec.width
+    if pixels.shape[1:3] == size:
         return pixels
     images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
-    images = functional.interpolate(images, (resolution, resolution), mode="bilinear", antialias=True)
+    images = functional.interpolate(images, size, mode="bilinear", antialias=True)
     resized: npt.NDArray[np.uint8] = images.permute(0, 2, 3, 1).numpy()
     return resized
 

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from tvnsearch.data.sampling import View, frame_indices, middle_square, middle_view, slack
+from tvnsearch.data.sampling import View, frame_indices, largest_crop, middle_crop, middle_view, slack
 from tvnsearch.data.stored import Crop, Frames
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import InputSpec
@@ -15,9 +15,10 @@ from tvnsearch.genome.genome import InputSpec
 class Views(Struct, frozen=True):
     """How many views of a clip are scored.
 
-    One crop is the middle square of a frame; three are the squares at both ends and in the middle of its long
-    side, which cover the frame (Feichtenhofer et al. 2019, "SlowFast networks", section 4). In a square frame
-    the three are the same.
+    A crop is as large as a frame has room for at the proportions of the network's input, mostly a square. One
+    is the middle of a frame; three are at both ends and in the middle of the side that it does not fill, and
+    cover the frame (Feichtenhofer et al. 2019, "SlowFast networks", section 4). In a frame of the input's own
+    proportions the three are the same.
     """
 
     starts: int = 1
@@ -54,13 +55,16 @@ def evaluation_views(frames: Frames, spec: InputSpec, views: Views) -> list[View
     starts = [free // 2]
     if views.starts > 1:
         starts = [round(free * number / (views.starts - 1)) for number in range(views.starts)]
-    crops = [middle_square(frames.height, frames.width)]
+    crops = [middle_crop(frames.height, frames.width, spec)]
     if views.crops == 3:
-        crops = _three_crops(frames.height, frames.width)
+        crops = _three_crops(frames.height, frames.width, spec)
     return [View(frame_indices(len(frames), spec, start), crop) for start in starts for crop in crops]
 
 
-def _three_crops(height: int, width: int) -> list[Crop]:
-    side = min(height, width)
-    middle = middle_square(height, width)
-    return [Crop(0, 0, side, side), middle, Crop(height - side, width - side, side, side)]
+def _three_crops(height: int, width: int, spec: InputSpec) -> list[Crop]:
+    crop = largest_crop(height, width, spec)
+    return [
+        Crop(0, 0, *crop),
+        middle_crop(height, width, spec),
+        Crop(height - crop[0], width - crop[1], *crop),
+    ]

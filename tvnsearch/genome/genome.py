@@ -16,12 +16,34 @@ Residual = Literal["none", "identity", "projection"]
 Head = Literal["mean", "per_frame"]
 
 
-class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """What the network looks at: square frames of ``resolution`` pixels, every ``frame_stride``-th frame."""
+MOST_PIXELS, MOST_FRAMES = 4096, 1024
+"""The longest side of a frame and the longest clip that a genome can hold."""
 
-    resolution: Annotated[int, Meta(ge=1, le=4096)]
-    frames: Annotated[int, Meta(ge=1, le=1024)]
-    frame_stride: Annotated[int, Meta(ge=1, le=1024)] = 1
+Pixels = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
+
+
+class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the network looks at: frames of ``height`` x ``width`` pixels, every ``frame_stride``-th frame."""
+
+    height: Pixels
+    width: Pixels
+    frames: Annotated[int, Meta(ge=1, le=MOST_FRAMES)]
+    frame_stride: Annotated[int, Meta(ge=1, le=MOST_FRAMES)] = 1
+
+    @property
+    def short_side(self) -> int:
+        """The shorter side of a frame in pixels: what resolutions are given as."""
+        return min(self.height, self.width)
+
+    @property
+    def size(self) -> str:
+        """A frame's pixels as people write them: ``224``, or width first, ``320x180``, if not square."""
+        return str(self.width) if self.width == self.height else f"{self.width}x{self.height}"
+
+
+def square_input(resolution: int, frames: int, frame_stride: int = 1) -> InputSpec:
+    """Square frames of ``resolution`` pixels a side."""
+    return InputSpec(resolution, resolution, frames, frame_stride)
 
 
 class Block(Struct, frozen=True, forbid_unknown_fields=True, gc=False, cache_hash=True):

@@ -19,5 +19,5 @@ def genome_id(genome: Genome) -> str:
     blocks = trace_blocks(genome)
     work = b"".join([block.key for block in blocks])
     head = head_call(blocks[-1].out_shape, 1, genome.head).mode.encode()
-    clips = f"{spec.resolution}x{spec.frames}/{frame_stride} "
+    clips = f"{spec.size}x{spec.frames}/{frame_stride} "
     return blake2b(clips.encode() + work + head, digest_size=8).hexdigest()

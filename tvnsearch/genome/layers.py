@@ -6,7 +6,7 @@ paper's layers come first, then its mobile ones, then what only the peers' netwo
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
@@ -14,9 +14,10 @@ Activation = Literal["none", "relu", "relu6", "swish", "hswish"]
 PoolMode = Literal["avg", "max"]
 Gate = Literal["sigmoid", "hsigmoid"]
 Extent = Literal["clip", "frame"]
+Attention = Literal["dot_product", "embedded_gaussian"]
 
-Kernel = Annotated[int, Meta(ge=1, le=64)]
-Stride = Annotated[int, Meta(ge=1, le=64)]
+Kernel = Annotated[int, Meta(ge=1, le=4096)]
+Stride = Annotated[int, Meta(ge=1, le=4096)]
 Filters = Annotated[int, Meta(ge=1, le=16384)]
 Expansion = Annotated[float, Meta(ge=1.0, le=64.0)]
 Ratio = Annotated[float, Meta(gt=0.0, le=1.0)]
@@ -69,9 +70,14 @@ class TemporalPool(_Layer, frozen=True, tag="temporal_pool"):
 
 
 class NonLocal(_Layer, frozen=True, tag="non_local"):
-    """A non-local block over all positions, residual inside (Wang et al. 2018, dot-product form)."""
+    """A non-local block over all positions, residual inside (Wang et al. 2018).
+
+    The dot-product form (equation 4) is linear in the positions. The embedded Gaussian (equation 3, a softmax
+    over all positions) needs a matrix of their square, and is refused where they are too many.
+    """
 
     bottleneck: Filters
+    form: Attention = "dot_product"
 
 
 class ContextGate(_Layer, frozen=True, tag="context_gate"):
@@ -157,6 +163,16 @@ class TemporalShift(_Layer, frozen=True, tag="temporal_shift"):
     share: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.125
 
 
+class FramePacking(_Layer, frozen=True, tag="frame_packing"):
+    """Each ``frames`` consecutive frames as one, side by side in its channels (Zhai et al. 2024).
+
+    The last group of a clip is filled up with zeros. What comes behind sees time as channels, at the price
+    of one frame.
+    """
+
+    frames: Annotated[int, Meta(ge=1, le=1024)]
+
+
 class Activate(_Layer, frozen=True, tag="activation"):
     """An activation by itself."""
 
@@ -197,6 +213,12 @@ Layer: TypeAlias = (
     | DepthwiseConv3d
     | Dense
     | TemporalShift
+    | FramePacking
     | Activate
     | Branches
 )
+
+DRAWN_LAYERS: dict[str, type[Layer]] = {
+    str(layer.__struct_config__.tag): layer for layer in get_args(Layer) if layer not in (Activate, Branches)
+}
+"""The layers that a search space may draw, by their types."""

@@ -68,7 +68,7 @@ def _over_space_and_time(layer: Conv3d | DepthwiseConv3d, shape: Shape) -> tuple
     """On one side alone where the other does nothing but drop frames or pixels."""
     if shape.frames == 1 or layer.kernel_frames == 1:
         return (TemporalPool("max", 1, layer.stride_frames), _over_space(layer))
-    if layer.kernel == 1:
+    if layer.kernel == 1 or shape.height == shape.width == 1:
         return (SpatialPool("max", 1, layer.stride), _over_time(layer))
     return None
 

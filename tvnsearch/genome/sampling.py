@@ -3,70 +3,43 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from msgspec.structs import replace
+
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Block, Genome, InputSpec
-from tvnsearch.genome.layers import (
-    ContextGate,
-    Conv3d,
-    Dense,
-    DepthwiseConv,
-    DepthwiseConv3d,
-    InvertedResidual,
-    Layer,
-    NonLocal,
-    SpatialConv,
-    SpatialPool,
-    SqueezeExcite,
-    TemporalConv,
-    TemporalDepthwiseConv,
-    TemporalInvertedResidual,
-    TemporalPool,
-    TemporalShift,
-)
-from tvnsearch.genome.space import LayerType, SearchSpace
+from tvnsearch.genome.layers import DRAWN_LAYERS, Branches, Layer, NonLocal
+from tvnsearch.genome.space import FloatRange, IntRange, SearchSpace
+from tvnsearch.genome.trace import in_shape, trace_block
 
 Choice = TypeVar("Choice")
 
-LAYERS: dict[LayerType, type[Layer]] = {
-    "spatial_conv": SpatialConv,
-    "depthwise_conv": DepthwiseConv,
-    "temporal_conv": TemporalConv,
-    "spatial_pool": SpatialPool,
-    "temporal_pool": TemporalPool,
-    "non_local": NonLocal,
-    "context_gate": ContextGate,
-    "squeeze_excite": SqueezeExcite,
-    "inverted_residual": InvertedResidual,
-    "temporal_inverted_residual": TemporalInvertedResidual,
-    "temporal_depthwise_conv": TemporalDepthwiseConv,
-    "conv3d": Conv3d,
-    "depthwise_conv3d": DepthwiseConv3d,
-    "dense": Dense,
-    "temporal_shift": TemporalShift,
-}
+Domain: TypeAlias = IntRange | FloatRange | tuple[Any, ...]
+"""The values that a parameter may have."""
 
-_DRAWS: dict[str, Callable[[SearchSpace, random.Random], int | float | str]] = {
-    "filters": lambda space, rng: space.filters.draw(rng),
-    "kernel": lambda space, rng: space.kernel.draw(rng),
-    "kernel_frames": lambda space, rng: space.kernel.draw(rng),
-    "stride": lambda space, rng: space.stride.draw(rng),
-    "stride_frames": lambda space, rng: space.stride.draw(rng),
-    "activation": lambda space, rng: pick(space.activations, rng),
-    "mode": lambda space, rng: pick(space.pool_modes, rng),
-    "bottleneck": lambda space, rng: space.bottleneck.draw(rng),
-    "ratio": lambda space, rng: space.squeeze_ratio.draw(rng),
-    "expansion": lambda space, rng: space.expansion.draw(rng),
+_DOMAINS = {
+    "filters": "filters",
+    "kernel": "kernel",
+    "kernel_frames": "kernel",
+    "stride": "stride",
+    "stride_frames": "stride",
+    "activation": "activations",
+    "mode": "pool_modes",
+    "bottleneck": "bottleneck",
+    "ratio": "squeeze_ratio",
+    "expansion": "expansion",
+    "frames": "packed_frames",
+    "form": "non_local_forms",
 }
-"""How each parameter of a layer is drawn; parameters that are not here keep their defaults."""
+"""Which key of a space has the values of a layer's parameter; parameters not here keep their defaults."""
 
 
 def sample_genome(space: SearchSpace, rng: random.Random) -> Genome:
     """A random genome: input first, then each block's layers."""
     spec = _sample_input(space, rng)
     blocks = tuple([sample_block(space, rng) for _ in range(space.blocks.draw(rng))])
-    return Genome(spec, blocks, space.head)
+    return with_affordable_attention(Genome(spec, blocks, space.head), space)
 
 
 def sample_block(space: SearchSpace, rng: random.Random) -> Block:
@@ -81,19 +54,35 @@ def sample_block(space: SearchSpace, rng: random.Random) -> Block:
 
 def sample_layer(space: SearchSpace, rng: random.Random) -> Layer:
     """A random layer, its type first."""
-    layer_class, draws = _DRAWS_OF[pick(space.layer_types, rng)]
-    layer: Layer = layer_class(*[draw(space, rng) for draw in draws])
+    layer_class, keys = _DRAWN_KEYS[pick(space.layer_types, rng)]
+    layer: Layer = layer_class(*[draw(getattr(space, key), rng) for key in keys])
     return layer
 
 
-def drawn_parameters(layer: Layer) -> tuple[str, ...]:
-    """The names of the parameters of ``layer`` that a search space has values for."""
-    return tuple([name for name in layer.__struct_fields__ if name in _DRAWS])
+def draw(domain: Domain, rng: random.Random) -> Any:
+    """A random value; a single choice is not drawn."""
+    if isinstance(domain, tuple):
+        return domain[0] if len(domain) == 1 else pick(domain, rng)
+    return domain.draw(rng)
 
 
-def draw_parameter(name: str, space: SearchSpace, rng: random.Random) -> int | float | str:
-    """A random value for a layer's parameter of that name."""
-    return _DRAWS[name](space, rng)
+def draw_other(domain: Domain, value: Any, rng: random.Random) -> Any:
+    """A random value that is not ``value``, unless there is no other."""
+    if isinstance(domain, tuple):
+        others = tuple([choice for choice in domain if choice != value])
+        return pick(others, rng) if others else value
+    return domain.draw_other(value, rng)
+
+
+def domain_of(parameter: str, space: SearchSpace) -> Domain:
+    """The values that a layer's parameter of that name may have; see :func:`drawn_parameters`."""
+    domain: Domain = getattr(space, _DOMAINS[parameter])
+    return domain
+
+
+def drawn_parameters(layer: Layer | type[Layer]) -> tuple[str, ...]:
+    """The names of the parameters of a layer, or a type of layer, that a search space has values for."""
+    return tuple([name for name in layer.__struct_fields__ if name in _DOMAINS])
 
 
 def pick(choices: tuple[Choice, ...], rng: random.Random) -> Choice:
@@ -101,17 +90,45 @@ def pick(choices: tuple[Choice, ...], rng: random.Random) -> Choice:
     return choices[int(rng.random() * len(choices))]
 
 
-_DRAWS_OF: dict[LayerType, tuple[Callable[..., Any], list[Callable[..., Any]]]] = {
-    kind: (layer, [_DRAWS[name] for name in layer.__struct_fields__ if name in _DRAWS])
-    for kind, layer in LAYERS.items()
+def with_affordable_attention(genome: Genome, space: SearchSpace) -> Genome:
+    """``genome`` with the dot-product form in blocks whose embedded Gaussians have too many positions.
+
+    What is drawn is always a network that can be built; shapes do not depend on the form.
+    """
+    if "embedded_gaussian" not in space.non_local_forms:
+        return genome
+    shape, non_negative = in_shape(genome), False
+    blocks: list[Block] = []
+    for block in genome.blocks:
+        try:
+            walked = trace_block(block, shape, non_negative)
+        except UserError:
+            block = replace(block, layers=_by_dot_product(block.layers))  # noqa: PLW2901 - the same, mended
+            walked = trace_block(block, shape, non_negative)
+        blocks.append(block)
+        shape, non_negative = walked.out_shape, walked.non_negative
+    return genome if tuple(blocks) == genome.blocks else replace(genome, blocks=tuple(blocks))
+
+
+def _by_dot_product(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    return tuple(
+        replace(layer, branches=tuple(_by_dot_product(branch) for branch in layer.branches))
+        if isinstance(layer, Branches)
+        else replace(layer, form="dot_product")
+        if isinstance(layer, NonLocal)
+        else layer
+        for layer in layers
+    )
+
+
+_DRAWN_KEYS: dict[str, tuple[type[Layer], list[str]]] = {
+    kind: (layer, [_DOMAINS[name] for name in layer.__struct_fields__ if name in _DOMAINS])
+    for kind, layer in DRAWN_LAYERS.items()
 }
-"""Each layer type and how its parameters are drawn, in order: those that are not drawn come last."""
+"""Each layer type and the keys of its parameters, in order: those that are not drawn come last."""
 
 
 def _sample_input(space: SearchSpace, rng: random.Random) -> InputSpec:
     frames = space.frames.draw(rng)
-    return InputSpec(
-        resolution=space.resolution.draw(rng),
-        frames=frames,
-        frame_stride=space.frame_strides(frames).draw(rng),
-    )
+    height, width = space.input.with_short_side(space.resolution.draw(rng))
+    return InputSpec(height, width, frames, space.frame_strides(frames).draw(rng))

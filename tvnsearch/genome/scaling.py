@@ -40,7 +40,11 @@ def scaled(
     for name, factor in (("width", width), ("depth", depth), ("resolution", resolution)):
         if not (factor > 0 and math.isfinite(factor)):
             raise UserError(f"expected a positive factor for {name}, got {factor:g}")
-    spec = replace(genome.input, resolution=_rounded(genome.input.resolution, resolution))
+    spec = replace(
+        genome.input,
+        height=_rounded(genome.input.height, resolution),
+        width=_rounded(genome.input.width, resolution),
+    )
     grown = Genome(
         spec if frames is None else replace(spec, frames=frames),
         tuple(

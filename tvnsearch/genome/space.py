@@ -5,34 +5,21 @@ from __future__ import annotations
 import random
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Head, Residual
-from tvnsearch.genome.layers import Activation, PoolMode
+from tvnsearch.genome.genome import MOST_FRAMES, MOST_PIXELS, Head, Residual
+from tvnsearch.genome.layers import DRAWN_LAYERS, Activation, Attention, PoolMode
 
-LayerType = Literal[
-    "spatial_conv",
-    "depthwise_conv",
-    "temporal_conv",
-    "spatial_pool",
-    "temporal_pool",
-    "non_local",
-    "context_gate",
-    "squeeze_excite",
-    "inverted_residual",
-    "temporal_inverted_residual",
-    "temporal_depthwise_conv",
-    "conv3d",
-    "depthwise_conv3d",
-    "dense",
-    "temporal_shift",
-]
+if TYPE_CHECKING:
+    LayerType: TypeAlias = str
+else:
+    LayerType = Literal[tuple(DRAWN_LAYERS)]
 
-PAPER_LAYER_TYPES: tuple[LayerType, ...] = (
+PAPER_LAYER_TYPES = (
     "spatial_conv",
     "depthwise_conv",
     "temporal_conv",
@@ -44,8 +31,8 @@ PAPER_LAYER_TYPES: tuple[LayerType, ...] = (
 )
 
 _HIGHEST = {
-    "resolution": 4096,
-    "frames": 1024,
+    "resolution": MOST_PIXELS,
+    "frames": MOST_FRAMES,
     "frame_stride": 1024,
     "blocks": 64,
     "repeats": 64,
@@ -56,6 +43,7 @@ _HIGHEST = {
     "bottleneck": 16384,
     "squeeze_ratio": 1.0,
     "expansion": 64,
+    "packed_frames": MOST_FRAMES,
 }
 """What a genome can hold at all, by range."""
 
@@ -110,21 +98,46 @@ class FloatRange(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"expected 0 < min <= max, got {self.min}..{self.max}")
 
     def draw(self, rng: random.Random) -> float:
-        """One value, to three digits: finer differences change no hidden width worth having."""
-        return min(max(round(rng.uniform(self.min, self.max), 3), self.min), self.max)
+        """One value."""
+        return rng.uniform(self.min, self.max)
+
+    def draw_other(self, value: float, rng: random.Random) -> float:
+        """One value that is not ``value``, unless there is no other."""
+        while (other := self.draw(rng)) == value and not self.fixed:
+            pass
+        return other
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is but one value."""
+        return self.min == self.max
 
     def __contains__(self, value: float) -> bool:
         return self.min <= value <= self.max
 
 
+class FrameShape(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape of frames: 16 to 9, say, or a camera's pixels."""
+
+    width: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
+    height: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
+
+    def with_short_side(self, pixels: int) -> tuple[int, int]:
+        """Height and width of frames of this shape whose short side is ``pixels``."""
+        long = round(pixels * max(self.width, self.height) / min(self.width, self.height))
+        return (pixels, long) if self.width >= self.height else (long, pixels)
+
+
 class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     """The ranges that genomes are drawn from; the defaults are the paper's (section A.3).
 
-    ``frame_stride`` depends on the frames: it never makes a clip span more than ``max_span_frames`` (10 s at
-    25 frames a second). ``head`` is that of every genome. Frames, filters and bottlenecks are
+    ``input`` is the shape of the frames, and ``resolution`` draws their short side. ``frame_stride`` depends
+    on the frames: it never makes a clip span more than ``max_span_frames`` (10 s at 25 frames a second).
+    ``head`` is that of every genome. Frames, filters and bottlenecks are
     drawn uniformly in their logarithm, so that small networks are not one in a thousand.
     """
 
+    input: FrameShape = FrameShape()
     resolution: IntRange = IntRange(32, 320, 32)
     frames: IntRange = IntRange(1, 128, scale="log")
     frame_stride: IntRange = IntRange(1, 25)
@@ -138,19 +151,25 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     filters: IntRange = IntRange(32, 2048, 4, "log")
     bottleneck: IntRange = IntRange(4, 1024, scale="log")
     squeeze_ratio: FloatRange = FloatRange(0.001, 1.0)
-    expansion: IntRange = IntRange(1, 8)
+    expansion: FloatRange = FloatRange(1.0, 8.0)
+    packed_frames: IntRange = IntRange(2, 16)
+    non_local_forms: tuple[Attention, ...] = ("dot_product",)
     pool_modes: tuple[PoolMode, ...] = ("avg", "max")
     activations: tuple[Activation, ...] = ("none", "relu")
     residuals: tuple[Residual, ...] = ("none", "identity", "projection")
     head: Head = "mean"
 
     def __post_init__(self) -> None:
-        for name in ("layer_types", "pool_modes", "activations", "residuals"):
+        for name in ("layer_types", "non_local_forms", "pool_modes", "activations", "residuals"):
             if not getattr(self, name):
                 raise ValueError(f"expected at least one of {name}, got none")
         for name, highest in _HIGHEST.items():
             if (range_max := getattr(self, name).max) > highest:
                 raise ValueError(f"expected {name}.max of at most {highest}, got {range_max}")
+        if max(self.input.with_short_side(self.resolution.max)) > MOST_PIXELS:
+            raise ValueError(f"expected frames of at most {MOST_PIXELS} pixels a side, got longer ones")
+        if self.expansion.min < 1:
+            raise ValueError(f"expected expansion.min of at least 1, got {self.expansion.min}")
 
     def frame_strides(self, frames: int) -> IntRange:
         """The frame strides that ``frames`` frames may have."""
@@ -160,11 +179,11 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self.frame_stride, max=min(self.frame_stride.max, longest))
 
 
-PRESETS = ("paper", "mobile", "digits")
+PRESETS = ("paper", "mobile", "released", "digits")
 
 
 def load_space(name: str) -> SearchSpace:
-    """A preset by its name (``paper``, ``mobile``, ``digits``) or a user's own TOML file.
+    """A preset by its name (``paper``, ``mobile``, ``released``, ``digits``) or a user's own TOML file.
 
     Keys that a file does not give keep the paper's ranges.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias, get_args
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import (
-    CALLS,
     LayerCall,
     Shape,
     activation_call,
@@ -26,6 +25,8 @@ from tvnsearch.genome.calls import (
     head_call,
 )
 from tvnsearch.genome.genome import Block, Genome
+from tvnsearch.genome.kinds import END_WITH_ACTIVATION, KINDS, OVER_TIME
+from tvnsearch.genome.layer_calls import CALLS
 from tvnsearch.genome.layers import (
     Activate,
     Activation,
@@ -131,7 +132,7 @@ def trace(genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> Trace:
         bytes_moved += block.bytes_moved
     head = head_call(blocks[-1].out_shape, classes, genome.head)
     return Trace(
-        in_shape=_in_shape(genome),
+        in_shape=in_shape(genome),
         blocks=tuple(blocks),
         head=head,
         params=params + head.params,
@@ -142,7 +143,7 @@ def trace(genome: Genome, classes: int = MOMENTS_IN_TIME_CLASSES) -> Trace:
 
 def trace_blocks(genome: Genome) -> list[BlockTrace]:
     """Walk ``genome`` up to its head."""
-    shape, non_negative = _in_shape(genome), False
+    shape, non_negative = in_shape(genome), False
     blocks = []
     for block in genome.blocks:
         walked = trace_block(block, shape, non_negative)
@@ -151,9 +152,10 @@ def trace_blocks(genome: Genome) -> list[BlockTrace]:
     return blocks
 
 
-def _in_shape(genome: Genome) -> Shape:
-    resolution = genome.input.resolution
-    return Shape(genome.input.frames, resolution, resolution, 3)
+def in_shape(genome: Genome) -> Shape:
+    """The shape of the clips that ``genome`` looks at."""
+    spec = genome.input
+    return Shape(spec.frames, spec.height, spec.width, 3)
 
 
 @lru_cache(maxsize=16384)
@@ -162,9 +164,12 @@ def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace
     last = _trace_repeat(block, in_shape, non_negative, strided=True)
     repeats: tuple[RepeatTrace, ...] = (last,)
     params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
+    # A branch that a stride keeps from being joined in the first repeat is joined in the others.
+    has_branches = any(isinstance(layer, Branches) for layer in block.layers)
     while (left := block.repeats - len(repeats)) > 0:
         alike = 1
-        if last.out_shape == in_shape and last.non_negative == non_negative:
+        is_like_the_next = len(repeats) > 1 or not has_branches
+        if is_like_the_next and last.out_shape == in_shape and last.non_negative == non_negative:
             # What comes out as it went in was not strided either: the next repeat does the same once more.
             alike = left
         else:
@@ -209,11 +214,13 @@ def _work(nodes: Iterable[Node]) -> list[object]:
             node = node.join  # noqa: PLW2901 - what is left of the node
         kind, activation = node.type, node.activation
         if kind != "activation":
-            inner = "" if kind in _COUNTS_ACTIVATION_APART else activation
+            inner = "" if kind in END_WITH_ACTIVATION else activation
+            columns = () if node.kernel_width == node.kernel or kind in OVER_TIME else (node.kernel_width,)
             work.append(
                 (
                     kind,
                     node.kernel,
+                    *columns,
                     node.stride,
                     node.kernel_frames,
                     node.stride_frames,
@@ -223,7 +230,7 @@ def _work(nodes: Iterable[Node]) -> list[object]:
                     inner,
                 )
             )
-        if kind in _COUNTS_ACTIVATION_APART and activation != "none":
+        if kind in END_WITH_ACTIVATION and activation != "none":
             work.append(activation)
     return work
 
@@ -266,7 +273,7 @@ class _Walk:
         if function == "none" or (function == "relu" and self.non_negative):
             return
         last = self.calls[-1] if self.calls else None
-        if last is not None and last.activation == "none" and last.type in _CAN_END_WITH_ACTIVATION:
+        if last is not None and last.activation == "none" and last.type in END_WITH_ACTIVATION:
             ended = replace(last, activation=function)
             node = self.nodes[-1]
             self.nodes[-1] = Parallel(node.branches, ended) if isinstance(node, Parallel) else ended
@@ -310,27 +317,15 @@ class _Walk:
 
 
 _NON_NEGATIVE = frozenset({"relu", "relu6"})
-_CAN_END_WITH_ACTIVATION = frozenset(
-    {
-        "spatial_conv",
-        "depthwise_conv",
-        "temporal_conv",
-        "temporal_depthwise_conv",
-        "conv3d",
-        "depthwise_conv3d",
-        "dense",
-        "add",
-    }
-)
-_COUNTS_ACTIVATION_APART = _CAN_END_WITH_ACTIVATION | {"activation"}
-_SETS_SIGN = _CAN_END_WITH_ACTIVATION | {"non_local"}
-_RULES = {
-    kind: (LOWERINGS.get(kind), CALLS.get(kind), kind.__struct_config__.tag in _SETS_SIGN)
-    for kind in get_args(Layer)
-}
-"""How a layer of each type is lowered, what it calls, and whether that decides the sign of what comes out."""
 
-_STRIDED_OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool"})
+
+def _rule(layer: type[Layer]) -> tuple[Any, Any, bool]:
+    kind = KINDS.get(str(layer.__struct_config__.tag))
+    return LOWERINGS.get(layer), CALLS.get(layer), kind is not None and not kind.keeps_sign
+
+
+_RULES = {layer: _rule(layer) for layer in get_args(Layer)}
+"""How a layer of each type is lowered, what it calls, and whether that decides the sign of what comes out."""
 
 
 def _shortcut(block: Block, body: _Walk, in_shape: Shape, non_negative: bool) -> _Walk:
@@ -346,6 +341,6 @@ def _spatial_stride(nodes: Iterable[Node]) -> int:
     for node in nodes:
         if isinstance(node, Parallel):
             stride *= _spatial_stride(node.branches[0])
-        elif node.type not in _STRIDED_OVER_TIME:
+        elif node.type not in OVER_TIME:
             stride *= node.stride
     return stride

@@ -13,7 +13,7 @@ from tvnsearch.network.modules import ConvUnit
 
 Module = TypeVar("Module", bound=nn.Module)
 
-DEPLOYMENT = 1
+DEPLOYMENT = 2
 """The revision of deployed networks; part of each device's fingerprint.
 
 Raise it with every change by which a genome runs other kernels, or the same ones on other layouts, sizes or

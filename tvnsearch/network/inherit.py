@@ -20,11 +20,10 @@ from torch import Tensor, nn
 
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.kinds import GATES, POOLS
 from tvnsearch.genome.trace import Node, Parallel
 from tvnsearch.network.build import Chain, Fork, TinyVideoNetwork, build_network
 from tvnsearch.network.morphs import (
-    GATES,
-    POOLS,
     Carrier,
     Features,
     inserted,
@@ -237,7 +236,7 @@ def _silenced(steps: Sequence[_Step]) -> bool:
         if isinstance(step.node, LayerCall) and step.module is not None:
             if silence(step.module, step.node):
                 return True
-            if step.kind not in POOLS | GATES | {"non_local", "temporal_shift"}:
+            if step.kind not in POOLS | GATES | {"non_local", "temporal_shift", "frame_packing"}:
                 return False
         elif step.module is not None:
             return False

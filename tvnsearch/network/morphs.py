@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.kinds import CONVOLUTIONS, DEPTHWISE, OVER_BOTH, OVER_TIME
+from tvnsearch.genome.windows import padding
 from tvnsearch.network.modules import (
     ChannelGate,
     Convolution3d,
@@ -24,15 +26,9 @@ from tvnsearch.network.modules import (
     NonLocalBlock,
     TemporalConvolution,
 )
-from tvnsearch.network.padding import same_padding
 
 SHRINK = 0.7
 """Inherited weights behind the first change count so much, fresh ones the rest (Ash and Adams 2020)."""
-
-POOLS = frozenset({"spatial_pool", "temporal_pool"})
-GATES = frozenset({"context_gate", "squeeze_excite"})
-DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
-CONVOLUTIONS = DEPTHWISE | {"spatial_conv", "temporal_conv", "conv3d"}
 
 FRESH_GATE = 0.5
 """What a gate multiplies with while its last layer is zero: sigmoid and hard sigmoid of 0."""
@@ -131,8 +127,11 @@ def matched(
         features = features._replace(exact=features.complete and same)
         return _matched_gate(child, parent, features, carrier)
     if isinstance(child, NonLocalBlock) and isinstance(parent, NonLocalBlock):
-        return _matched_non_local(child, parent, features._replace(exact=features.complete), carrier)
-    alike = _same_pool(call, parent_call)
+        exact = features.complete and call.mode == parent_call.mode
+        return _matched_non_local(child, parent, features._replace(exact=exact), carrier)
+    alike = _same_windows(call, parent_call)
+    if call.type == "frame_packing":
+        return _packed(features, call, parent_call, exact=features.exact and alike)
     if call.type == "temporal_shift":
         alike = call == parent_call and features.source == tuple(range(call.in_shape.channels))
     return features._replace(exact=features.exact and alike)
@@ -164,7 +163,8 @@ def inserted(child: nn.Module, call: LayerCall, features: Features) -> Features:
         return features._replace(scale=features.scale * FRESH_GATE)
     if isinstance(child, NonLocalBlock):
         return features
-    return features._replace(exact=False)
+    source = overlap(channels, features.parent_channels) if call.type == "frame_packing" else features.source
+    return features._replace(source=source, exact=False)
 
 
 def silence(child: nn.Module, call: LayerCall) -> bool:
@@ -196,15 +196,18 @@ class _Axis(NamedTuple):
 
     @property
     def before(self) -> int:
-        return same_padding(*self).before
+        return padding(*self).before
 
 
 def _axes(call: LayerCall) -> list[_Axis]:
     shape: Shape = call.in_shape
-    if call.type in ("temporal_conv", "temporal_depthwise_conv"):
+    if call.type in OVER_TIME:
         return [_Axis(shape.frames, call.kernel, call.stride), _Axis(1, 1, 1)]
-    over_space = [_Axis(size, call.kernel, call.stride) for size in (shape.height, shape.width)]
-    if call.type in ("conv3d", "depthwise_conv3d"):
+    over_space = [
+        _Axis(shape.height, call.kernel, min(call.stride, shape.height)),
+        _Axis(shape.width, call.kernel_width, min(call.stride, shape.width)),
+    ]
+    if call.type in OVER_BOTH:
         return [_Axis(shape.frames, call.kernel_frames, call.stride_frames), *over_space]
     return over_space
 
@@ -280,8 +283,22 @@ def _matched_non_local(
     return features._replace(exact=exact, non_negative=False)
 
 
-def _same_pool(call: LayerCall, parent_call: LayerCall) -> bool:
-    return (call.kernel, call.stride, call.mode) == (parent_call.kernel, parent_call.stride, parent_call.mode)
+def _packed(features: Features, call: LayerCall, parent_call: LayerCall, *, exact: bool) -> Features:
+    """Behind packing, a channel stands for the parent's of the same frame of the group."""
+    channels = features.parent_channels
+    source = [
+        place * channels + channel if channel >= 0 and place < parent_call.kernel_frames else -1
+        for place in range(call.kernel_frames)
+        for channel in features.source
+    ]
+    return features._replace(
+        source=tuple(source), parent_channels=parent_call.kernel_frames * channels, exact=exact
+    )
+
+
+def _same_windows(call: LayerCall, parent_call: LayerCall) -> bool:
+    names = ("kernel", "kernel_width", "stride", "kernel_frames", "mode")
+    return all(getattr(call, name) == getattr(parent_call, name) for name in names)
 
 
 def _make_identity(module: nn.Module, call: LayerCall) -> None:

@@ -8,24 +8,12 @@ from typing import Literal
 from msgspec import Struct
 
 from tvnsearch.errors import UserError
+from tvnsearch.genome.kinds import WITH_NORM
 from tvnsearch.genome.trace import Trace
 
 CountedRejection = Literal["rejected_params", "rejected_gflops", "rejected_mb"]
 
 BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2}
-
-WITH_NORM = frozenset(
-    {
-        "spatial_conv",
-        "depthwise_conv",
-        "temporal_conv",
-        "temporal_depthwise_conv",
-        "conv3d",
-        "depthwise_conv3d",
-        "non_local",
-    }
-)
-"""Layer calls that end with a BatchNorm, which deployment folds into the convolution before it."""
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Block, Genome, InputSpec
-from tvnsearch.genome.layers import Layer
-from tvnsearch.genome.sampling import LAYERS
-from tvnsearch.genome.space import LayerType, SearchSpace
+from tvnsearch.genome.layers import DRAWN_LAYERS, Layer
+from tvnsearch.genome.sampling import domain_of, drawn_parameters
+from tvnsearch.genome.space import IntRange, SearchSpace
 
 Costs = Callable[[Sequence[Genome]], list[float]]
 """What genomes cost, in their order."""
@@ -32,7 +33,8 @@ RANGES = (
 def smallest_genomes(space: SearchSpace) -> list[Genome]:
     """For each layer type, the genome that has as little of it as the space allows, and nothing else."""
     frames = space.frames.min
-    spec = InputSpec(space.resolution.min, frames, space.frame_strides(frames).min)
+    height, width = space.input.with_short_side(space.resolution.min)
+    spec = InputSpec(height, width, frames, space.frame_strides(frames).min)
     genomes = []
     for layer_type in dict.fromkeys(space.layer_types):
         block = Block(
@@ -59,28 +61,27 @@ def binding_range(space: SearchSpace, costs: Costs) -> str | None:
     return binding
 
 
-def _smallest_layer(layer_type: LayerType, space: SearchSpace) -> Layer:
-    stride = space.stride.max - (space.stride.max - space.stride.min) % space.stride.step
-    values = {
-        "filters": space.filters.min,
-        "kernel": space.kernel.min,
-        "kernel_frames": space.kernel.min,
-        "stride": stride,
-        "stride_frames": stride,
-        "activation": space.activations[0],
-        "mode": space.pool_modes[0],
-        "bottleneck": space.bottleneck.min,
-        "ratio": space.squeeze_ratio.min,
-        "expansion": space.expansion.min,
-    }
-    layer_class = LAYERS[layer_type]
-    layer: Layer = layer_class(
-        **{name: values[name] for name in layer_class.__struct_fields__ if name in values}  # type: ignore[arg-type]
-    )
+def _smallest_layer(layer_type: str, space: SearchSpace) -> Layer:
+    layer_class = DRAWN_LAYERS[layer_type]
+    values: dict[str, Any] = {name: _cheapest(name, space) for name in drawn_parameters(layer_class)}
+    layer: Layer = layer_class(**values)
     return layer
+
+
+def _cheapest(parameter: str, space: SearchSpace) -> int | float | str:
+    """The value that leaves the least to do: the largest stride, the least of anything else."""
+    domain = domain_of(parameter, space)
+    if isinstance(domain, tuple):
+        choice: str = domain[0]
+        return choice
+    if isinstance(domain, IntRange) and parameter in ("stride", "stride_frames"):
+        return domain.max - (domain.max - domain.min) % domain.step
+    return domain.min
 
 
 def _halved(space: SearchSpace, name: str) -> SearchSpace:
     end = getattr(space, name).min
     halved = end / 2 if isinstance(end, float) else max(1, end // 2)
+    if name == "expansion":
+        halved = max(1.0, halved)
     return replace(space, **{name: replace(getattr(space, name), min=halved)})

@@ -14,7 +14,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);

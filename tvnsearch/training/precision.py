@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from tvnsearch.genome.kinds import DEPTHWISE
 from tvnsearch.genome.trace import Trace
 from tvnsearch.training.recipe import Precision
 
@@ -21,8 +22,6 @@ MOST_DEPTHWISE_SHARE = 0.03
 """Of a network's multiply-adds: CPUs run depthwise convolutions slower in bfloat16. With
 avx512_bf16, iterations of 15 networks below this share took 0.58 to 1.05 times as long as in float32 (median
 0.71), those of 4 networks above it 1.06 to 2.6 times."""
-
-DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
 
 
 def choose_precision(asked: Literal["auto", "float32", "bfloat16"], device: str, network: Trace) -> Precision:

@@ -18,7 +18,8 @@ from msgspec import Struct
 from latency_db.lut.blocks import INVERTED_RESIDUAL, WITH_SHORTCUT, inverted_residual_call
 from latency_db.lut.formats.base import Format, ReadTable, counted, foreign_row, refuse, text_of
 from latency_db.lut.table import LookupTable, LutRow, Origin, Size
-from tvnsearch.genome.calls import LayerCall, Shape, layer_call
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import SpatialConv
 
 POINTWISE = "conv1x1"
@@ -74,7 +75,7 @@ def read(content: bytes, source: str) -> ReadTable:
 
 
 def _name(row: LutRow) -> str | None:
-    if row.activation != "relu":
+    if row.activation != "relu" or row.kernel != row.kernel_width:
         return None
     if row.type == "spatial_conv" and row.kernel == 1:
         return POINTWISE

@@ -30,7 +30,8 @@ from latency_db.lut.formats.base import (
 )
 from latency_db.lut.table import LookupTable, LutRow, Origin
 from tvnsearch.errors import UserError
-from tvnsearch.genome.calls import LayerCall, Shape, head_call, layer_call
+from tvnsearch.genome.calls import LayerCall, Shape, head_call
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import SpatialConv
 
 _SHAPES = re.compile(r"(\w+)-input:(\d+)x(\d+)x(\d+)-output:(?:(\d+)x(\d+)x)?(\d+)(?:-(.+))?")
@@ -102,6 +103,8 @@ def read(content: bytes, source: str) -> ReadTable:
 def _key(row: LutRow) -> str | None:
     out = f"{row.out_height}x{row.out_width}x{row.out_channels}"
     shapes = f"-input:{row.in_height}x{row.in_width}x{row.in_channels}-output:"
+    if row.kernel != row.kernel_width:
+        return None
     if row.type == INVERTED_RESIDUAL and row.activation == "relu6":
         ratio, rest = divmod(row.hidden, row.in_channels)
         skip = int(row.mode == WITH_SHORTCUT)

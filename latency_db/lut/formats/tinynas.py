@@ -15,7 +15,8 @@ import msgspec
 
 from latency_db.lut.formats.base import Format, ReadTable, counted, foreign_row, refuse, text_of
 from latency_db.lut.table import LookupTable, LutRow
-from tvnsearch.genome.calls import LayerCall, Shape, layer_call
+from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import DepthwiseConv, SpatialConv
 
 TYPES = {"spatial_conv": "Regular", "depthwise_conv": "Depthwise"}
@@ -24,8 +25,9 @@ _LINE = re.compile(r"\{(Regular|Depthwise)" + r",([1-9]\d{0,8})" * 7 + r",([01])
 
 
 def expresses(row: LutRow) -> bool:
-    """Whether the row is a convolution over space, with ReLU and a kernel that has a middle."""
-    return row.type in TYPES and row.activation == "relu" and row.kernel % 2 == 1
+    """Whether the row is a convolution over space, with ReLU and a square kernel that has a middle."""
+    is_odd_square = row.kernel == row.kernel_width and row.kernel % 2 == 1
+    return row.type in TYPES and row.activation == "relu" and is_odd_square
 
 
 def write(table: LookupTable) -> bytes:

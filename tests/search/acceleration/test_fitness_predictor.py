@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 from tests.genome.strategies import DIGITS, MOBILE, genomes
 from tvnsearch.genome import Block, Genome
-from tvnsearch.genome.genome import InputSpec
+from tvnsearch.genome.genome import square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
@@ -70,11 +70,13 @@ def test_it_takes_networks_that_turn_out_well(whole: int) -> None:
 
 def test_it_tries_what_is_unlike_all_that_it_knows() -> None:
     """Of networks that are all predicted about alike, it takes the one that nobody has tried the like of."""
-    known = [Genome(InputSpec(32, 2), (Block((SpatialConv(8 + 8 * n, 3),)),)) for n in range(6)]
+    known = [Genome(square_input(32, 2), (Block((SpatialConv(8 + 8 * n, 3),)),)) for n in range(6)]
     predictor = FitnessPredictor(CLASSES)
     for number, genome in enumerate(known):
         predictor.observe(Observation(number, genome, 1.0, 0.5 + 0.01 * (number % 2)))
-    odd = Genome(InputSpec(64, 8), (Block((SpatialConv(24, 5, 2), TemporalConv(64, 5), SpatialConv(8, 3))),))
+    odd = Genome(
+        square_input(64, 8), (Block((SpatialConv(24, 5, 2), TemporalConv(64, 5), SpatialConv(8, 3))),)
+    )
     places = [predictor.choose([known[3], known[2], odd], random.Random(seed)).place for seed in range(20)]
     assert places.count(2) > 15
 
@@ -142,7 +144,7 @@ def test_every_genome_has_the_same_features_in_the_same_order(genome: Genome) ->
 @given(st.integers(2, 8))
 def test_receptive_fields_are_those_of_the_layers(frames: int) -> None:
     layers = (SpatialConv(8, 3, 2), SpatialConv(8, 3), TemporalConv(8, 3))
-    features = genome_features(Genome(InputSpec(32, frames), (Block(layers),)), CLASSES)
+    features = genome_features(Genome(square_input(32, frames), (Block(layers),)), CLASSES)
     assert features["field_pixels"] == 1 + 2 + 2 * 2
     assert features["field_frames"] == min(3, frames)
     assert features["first_temporal_side"] == 16

@@ -39,6 +39,7 @@ NAMES: dict[str, tuple[Family, str]] = {
     "context_gate": ("context gate", "context gate"),
     "non_local": ("non-local", "non-local"),
     "temporal_shift": ("temporal shift", "temporal shift"),
+    "frame_packing": ("temporal shift", "frame packing"),
     "dense": ("linear", "dense"),
 }
 """Family and name of each type of layer that is a box in a picture."""
@@ -55,6 +56,7 @@ _AMOUNTS = (
     ("bottleneck", "{}"),
     ("ratio", "{:.3g}"),
     ("share", "{:.3g}"),
+    ("frames", "{}"),
 )
 """What else a layer may have, and how it is written."""
 
@@ -101,12 +103,16 @@ def call_name(call: LayerCall) -> str:
     return NAMES[call.type][1].format(mode=call.mode) if call.type in NAMES else call.type
 
 
-def sizes(kind: str, size: int, frames: int) -> tuple[int, ...]:
-    """A kernel or a stride along the axes that layers of type ``kind`` work on: frames, height, width."""
+def sizes(kind: str, size: int, frames: int, width: int | None = None) -> tuple[int, ...]:
+    """A kernel or a stride along the axes that layers of type ``kind`` work on: frames, height, width.
+
+    It is square where no ``width`` is given.
+    """
+    width = size if width is None else width
     if kind in _OVER_BOTH:
-        return frames, size, size
+        return frames, size, width
     if kind in _OVER_SPACE:
-        return size, size
+        return size, width
     return (size,) if kind in _OVER_TIME else ()
 
 

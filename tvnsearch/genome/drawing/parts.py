@@ -146,7 +146,7 @@ class Clip:
         self._count = min(spec.frames, MAX_FRAMES)
         frames = "1 frame" if spec.frames == 1 else f"{spec.frames} frames"
         strides = [f"stride {spec.frame_stride}"] if spec.frames > 1 else []
-        self._captions = [frames, f"{spec.resolution}x{spec.resolution}", *strides]
+        self._captions = [frames, f"{spec.width}x{spec.height}", *strides]
         stack = FRAME + FRAME_STEP * (self._count - 1)
         self._stack = stack
         self.width = max([stack, *(text_width(text, PARAMETER_SIZE) for text in self._captions)])

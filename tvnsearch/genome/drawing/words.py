@@ -15,9 +15,7 @@ HEADS: dict[Head, str] = {
 def block_lines(genome: Genome) -> list[str]:
     """The input, then each block, then the head, one line each."""
     spec = genome.input
-    first = (
-        f"input    {spec.frames} frames of {spec.resolution}x{spec.resolution}, one in {spec.frame_stride}"
-    )
+    first = f"input    {spec.frames} frames of {spec.width}x{spec.height}, one in {spec.frame_stride}"
     blocks = [f"block {number}  {_block(block)}" for number, block in enumerate(genome.blocks, 1)]
     return [first, *blocks, f"head     {HEADS[genome.head]}"]
 

@@ -15,7 +15,7 @@ from tvnsearch.network.modules.convolution import (
 )
 from tvnsearch.network.modules.gating import ChannelGate, NonLocalBlock
 from tvnsearch.network.modules.head import Head
-from tvnsearch.network.modules.joining import Add, Concatenate, TemporalShifting
+from tvnsearch.network.modules.joining import Add, Concatenate, FramePacking, TemporalShifting
 from tvnsearch.network.modules.pooling import SpatialPooling, TemporalPooling
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ConvUnit",
     "Convolution3d",
     "DenseLayer",
+    "FramePacking",
     "Head",
     "NonLocalBlock",
     "SpatialConvolution",

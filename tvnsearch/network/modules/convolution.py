@@ -6,11 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.kinds import DEPTHWISE
+from tvnsearch.genome.windows import Padding, padding
 from tvnsearch.network.layout import keep_layout, over_clip, over_space, over_time
 from tvnsearch.network.modules.activation import activation_module
-from tvnsearch.network.padding import Padding, same_padding
-
-DEPTHWISE = frozenset({"depthwise_conv", "temporal_depthwise_conv", "depthwise_conv3d"})
 
 
 class ColumnConv2d(nn.Conv2d):
@@ -35,7 +34,7 @@ class ColumnConv2d(nn.Conv2d):
 class ConvUnit(nn.Module):
     """Convolution, BatchNorm, activation over one view of the features.
 
-    ``kernel``, ``stride`` and ``padding`` are for the two or three axes of the view; ``groups`` equals the
+    ``kernel``, ``stride`` and ``paddings`` are for the two or three axes of the view; ``groups`` equals the
     channels in a depthwise convolution; ``over_column`` says that the view is one pixel wide. After folding,
     ``norm`` is an identity and ``conv`` has a bias.
     """
@@ -46,14 +45,16 @@ class ConvUnit(nn.Module):
         out_channels: int,
         kernel: tuple[int, ...] = (1, 1),
         stride: tuple[int, ...] = (1, 1),
-        padding: tuple[Padding, ...] = (Padding(0, 0), Padding(0, 0)),
+        paddings: tuple[Padding, ...] = (Padding(0, 0), Padding(0, 0)),
         groups: int = 1,
         activation: str = "none",
         over_column: bool = False,
     ) -> None:
         super().__init__()
-        symmetric = all(axis.symmetric for axis in padding)
-        self.explicit_padding = None if symmetric else [zeros for axis in reversed(padding) for zeros in axis]
+        symmetric = all(axis.symmetric for axis in paddings)
+        self.explicit_padding = (
+            None if symmetric else [zeros for axis in reversed(paddings) for zeros in axis]
+        )
         conv: type[nn.Conv2d | nn.Conv3d] = nn.Conv3d if len(kernel) == 3 else nn.Conv2d
         if over_column:
             conv = ColumnConv2d
@@ -62,7 +63,7 @@ class ConvUnit(nn.Module):
             out_channels,
             kernel,  # type: ignore[arg-type]
             stride,  # type: ignore[arg-type]
-            padding=tuple(axis.before for axis in padding) if symmetric else 0,  # type: ignore[arg-type]
+            padding=tuple(axis.before for axis in paddings) if symmetric else 0,  # type: ignore[arg-type]
             groups=groups,
             bias=False,
         )
@@ -88,9 +89,8 @@ class SpatialConvolution(ConvUnit):
         super().__init__(
             call.in_shape.channels,
             call.out_shape.channels,
-            (call.kernel, call.kernel),
-            (call.stride, call.stride),
-            _padding_over_space(call),
+            (call.kernel, call.kernel_width),
+            *_stride_and_padding_over_space(call),
             groups=_groups(call),
             activation=call.activation,
         )
@@ -107,7 +107,7 @@ class TemporalConvolution(nn.Module):
             call.out_shape.channels,
             (call.kernel, 1),
             (call.stride, 1),
-            (same_padding(call.in_shape.frames, call.kernel, call.stride), Padding(0, 0)),
+            (padding(call.in_shape.frames, call.kernel, call.stride), Padding(0, 0)),
             groups=_groups(call),
             activation=call.activation,
             over_column=call.in_shape.height * call.in_shape.width == 1,
@@ -123,13 +123,14 @@ class Convolution3d(nn.Module):
     def __init__(self, call: LayerCall) -> None:
         super().__init__()
         self.in_shape, self.out_shape = call.in_shape, call.out_shape
-        over_frames = same_padding(call.in_shape.frames, call.kernel_frames, call.stride_frames)
+        stride, over_space_padding = _stride_and_padding_over_space(call)
+        over_frames = padding(call.in_shape.frames, call.kernel_frames, call.stride_frames)
         self.unit = ConvUnit(
             call.in_shape.channels,
             call.out_shape.channels,
-            (call.kernel_frames, call.kernel, call.kernel),
-            (call.stride_frames, call.stride, call.stride),
-            (over_frames, *_padding_over_space(call)),
+            (call.kernel_frames, call.kernel, call.kernel_width),
+            (call.stride_frames, *stride),
+            (over_frames, *over_space_padding),
             groups=_groups(call),
             activation=call.activation,
         )
@@ -157,6 +158,9 @@ def _groups(call: LayerCall) -> int:
     return call.in_shape.channels if call.type in DEPTHWISE else 1
 
 
-def _padding_over_space(call: LayerCall) -> tuple[Padding, Padding]:
+def _stride_and_padding_over_space(call: LayerCall) -> tuple[tuple[int, int], tuple[Padding, Padding]]:
+    """Strides beyond a side of the map are as long as it: a kernel has one output along it."""
     height, width = call.in_shape.height, call.in_shape.width
-    return same_padding(height, call.kernel, call.stride), same_padding(width, call.kernel, call.stride)
+    strides = min(call.stride, height), min(call.stride, width)
+    rows, columns = padding(height, call.kernel, strides[0]), padding(width, call.kernel_width, strides[1])
+    return strides, (rows, columns)

@@ -13,17 +13,19 @@ from tvnsearch.network.modules.convolution import ConvUnit
 
 
 class NonLocalBlock(nn.Module):
-    """``non_local``: the dot-product form (Wang et al. 2018, eq. 4), which needs no softmax over positions.
+    """``non_local``: every position hears of all others, through queries, keys and values (Wang et al. 2018).
 
-    Without the softmax the product is associative: keys times values first, a bottleneck x bottleneck matrix,
-    so that the cost grows with the positions and not with their square. The last BatchNorm starts at zero,
-    which makes a fresh block an identity.
+    In the dot-product form (eq. 4) there is no softmax and the product is associative: keys times values
+    first, a bottleneck x bottleneck matrix, so that the cost grows with the positions and not with their
+    square. The embedded Gaussian (eq. 3) takes the softmax of all pairs of positions. The last BatchNorm
+    starts at zero, which makes a fresh block an identity.
     """
 
     def __init__(self, call: LayerCall) -> None:
         super().__init__()
         self.shape, self.attended_shape = call.in_shape, call.in_shape._replace(channels=call.hidden)
         self.inner_shape = call.in_shape._replace(channels=3 * call.hidden)
+        self.by_softmax = call.mode == "softmax"
         self.embed = nn.Conv2d(call.in_shape.channels, 3 * call.hidden, 1, bias=False)
         self.project = ConvUnit(call.hidden, call.in_shape.channels)
         nn.init.kaiming_normal_(self.embed.weight, mode="fan_in", nonlinearity="relu")
@@ -32,9 +34,11 @@ class NonLocalBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         embedded = over_positions(self.embed(features), self.inner_shape)
         queries, keys, values = embedded.chunk(3, dim=2)
-        relations = keys.transpose(1, 2) @ values / self.shape.positions
-        attended = from_positions(queries @ relations, self.attended_shape)
-        projected: Tensor = self.project(attended)
+        if self.by_softmax:
+            attended = (queries @ keys.transpose(1, 2)).softmax(dim=2) @ values
+        else:
+            attended = queries @ (keys.transpose(1, 2) @ values / self.shape.positions)
+        projected: Tensor = self.project(from_positions(attended, self.attended_shape))
         return projected + features
 
 

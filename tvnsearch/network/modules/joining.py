@@ -1,4 +1,4 @@
-"""Where branches meet, and where frames do."""
+"""Where branches meet, and where frames do: sums, concatenations, shifts and packing."""
 
 from __future__ import annotations
 
@@ -56,3 +56,21 @@ class TemporalShifting(nn.Module):
             kept,
         ]
         return from_positions(torch.cat(moved, dim=3), self.shape)
+
+
+class FramePacking(nn.Module):
+    """``frame_packing``: consecutive frames side by side in the channels, the first one's channels first."""
+
+    def __init__(self, call: LayerCall) -> None:
+        super().__init__()
+        self.in_shape, self.out_shape = call.in_shape, call.out_shape
+        self.packed = call.kernel_frames
+        self.missing = self.packed * call.out_shape.frames - call.in_shape.frames
+
+    def forward(self, features: Tensor) -> Tensor:
+        frames, height, width, channels = self.in_shape
+        clips = features.permute(0, 2, 3, 1).reshape(-1, frames, height, width, channels)
+        if self.missing:
+            clips = functional.pad(clips, (0, 0, 0, 0, 0, 0, 0, self.missing))
+        groups = clips.reshape(-1, self.packed, height, width, channels).permute(0, 2, 3, 1, 4)
+        return groups.contiguous().reshape(-1, height, width, self.packed * channels).permute(0, 3, 1, 2)

@@ -7,11 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.windows import SEPARABLE_POOL_KERNEL, padding
 from tvnsearch.network.layout import over_space, over_time
-from tvnsearch.network.padding import same_padding
-
-SEPARABLE_POOL_KERNEL = 4
-"""From this kernel on, two one-dimensional passes beat one square pass (measured on CPU)."""
 
 
 class _AxisPool(nn.Module):
@@ -23,7 +20,7 @@ class _AxisPool(nn.Module):
         self, mode: str, sizes: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
     ) -> None:
         super().__init__()
-        rows, columns = (same_padding(*axis) for axis in zip(sizes, kernel, stride, strict=True))
+        rows, columns = (padding(*axis) for axis in zip(sizes, kernel, stride, strict=True))
         symmetric = rows.symmetric and columns.symmetric
         self.mode, self.kernel, self.stride = mode, kernel, stride
         self.padding = (rows.before, columns.before) if symmetric else (0, 0)
@@ -53,13 +50,14 @@ class SpatialPooling(nn.Sequential):
     """``spatial_pool``, large kernels as a pass over rows and a pass over columns."""
 
     def __init__(self, call: LayerCall) -> None:
-        height, width, kernel, stride = call.in_shape.height, call.in_shape.width, call.kernel, call.stride
-        if kernel < SEPARABLE_POOL_KERNEL:
-            super().__init__(_AxisPool(call.mode, (height, width), (kernel, kernel), (stride, stride)))
+        height, width = call.in_shape.height, call.in_shape.width
+        kernel, stride = (call.kernel, call.kernel_width), (min(call.stride, height), min(call.stride, width))
+        if max(kernel) < SEPARABLE_POOL_KERNEL:
+            super().__init__(_AxisPool(call.mode, (height, width), kernel, stride))
         else:
             super().__init__(
-                _AxisPool(call.mode, (height, width), (kernel, 1), (stride, 1)),
-                _AxisPool(call.mode, (call.out_shape.height, width), (1, kernel), (1, stride)),
+                _AxisPool(call.mode, (height, width), (kernel[0], 1), (stride[0], 1)),
+                _AxisPool(call.mode, (call.out_shape.height, width), (1, kernel[1]), (1, stride[1])),
             )
 
 

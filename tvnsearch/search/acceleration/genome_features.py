@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
+from tvnsearch.genome.kinds import CONVOLUTIONS, OVER_BOTH, OVER_TIME
 from tvnsearch.genome.trace import Trace, trace
 
-OVER_TIME = frozenset({"temporal_conv", "temporal_depthwise_conv", "temporal_pool", "temporal_shift"})
-OVER_BOTH = frozenset({"conv3d", "depthwise_conv3d"})
-CONVOLUTIONS = frozenset(
-    {"spatial_conv", "depthwise_conv", "temporal_conv", "temporal_depthwise_conv"} | OVER_BOTH
-)
+TEMPORAL = OVER_TIME | OVER_BOTH | {"temporal_shift", "frame_packing"}
+"""Types in which frames meet."""
+
 COUNTED = (
     "spatial_conv",
     "depthwise_conv",
@@ -39,7 +38,7 @@ def genome_features(genome: Genome, classes: int) -> dict[str, float]:
     calls = [call for call in traced.calls if call.type != "head"]
     spec, last = genome.input, traced.calls[-1].in_shape
     features = {
-        "resolution": float(spec.resolution),
+        "resolution": math.sqrt(spec.height * spec.width),
         "frames": float(spec.frames),
         "frame_stride": float(spec.frame_stride if spec.frames > 1 else 0),
         "seen_frames": float((spec.frames - 1) * spec.frame_stride + 1),
@@ -81,18 +80,21 @@ def _fields(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
     """How many pixels and frames a value behind all layers depends on, branches one after the other."""
     pixels = frames = 1.0
     for call in calls:
-        over_time, over_both = call.type in OVER_TIME, call.type in OVER_BOTH
-        if not over_time:
+        if call.type not in OVER_TIME:
             pixels += (call.kernel - 1) * traced.in_shape.height / call.in_shape.height
-        if over_time or over_both:
-            kernel = call.kernel_frames if over_both else 3 if call.type == "temporal_shift" else call.kernel
-            frames += (kernel - 1) * traced.in_shape.frames / call.in_shape.frames
+        frames += (_kernel_frames(call) - 1) * traced.in_shape.frames / call.in_shape.frames
     return {"field_pixels": pixels, "field_frames": min(frames, float(traced.in_shape.frames))}
+
+
+def _kernel_frames(call: LayerCall) -> int:
+    if call.type in OVER_TIME:
+        return call.kernel
+    return 3 if call.type == "temporal_shift" else call.kernel_frames
 
 
 def _motion(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
     """Where motion is looked at: the share of the work, how deep, and on how fine a map, first and last."""
-    over_time = [place for place, call in enumerate(calls) if call.type in OVER_TIME | OVER_BOTH]
+    over_time = [place for place, call in enumerate(calls) if call.type in TEMPORAL]
     if not over_time:
         return {
             "temporal_macs_share": 0.0,
@@ -110,5 +112,5 @@ def _motion(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
         "last_temporal_depth": float(over_time[-1]),
         "first_temporal_side": float(first.in_shape.height),
         "first_temporal_channels": float(first.in_shape.channels),
-        "first_temporal_kernel": float(first.kernel_frames if first.type in OVER_BOTH else first.kernel),
+        "first_temporal_kernel": float(_kernel_frames(first)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import (
     Branches,
     Conv3d,
@@ -83,7 +83,7 @@ def inception(convolution: Convolution) -> Genome:
     )
     branches = [mixed(convolution, widths) for widths in MIXED]
     return Genome(
-        InputSpec(224, frames=64),
+        square_input(224, frames=64),
         (
             Block(stem),
             Block((*branches[:2], *max_pool(3, 2))),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import Activation, Dense, DepthwiseConv, Layer, SpatialConv, TemporalShift
 from tvnsearch.genome.scaling import divisible_width
 from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, squeeze_excite
 from tvnsearch.genome.zoo.peers.peer import Peer
 
-INPUT = InputSpec(224, frames=8, frame_stride=8)
+INPUT = square_input(224, frames=8, frame_stride=8)
 
 
 class Unit(NamedTuple):

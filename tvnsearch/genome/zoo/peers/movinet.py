@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import (
     Branches,
     Dense,
@@ -18,7 +18,7 @@ from tvnsearch.genome.scaling import divisible_width
 from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, GLOBAL_TIME_POOL, squeeze_excite
 from tvnsearch.genome.zoo.peers.peer import Peer
 
-INPUT = InputSpec(172, frames=50, frame_stride=5)
+INPUT = square_input(172, frames=50, frame_stride=5)
 
 
 class Stage(NamedTuple):

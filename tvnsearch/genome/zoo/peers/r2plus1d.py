@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, InputSpec, square_input
 from tvnsearch.genome.layers import Activation, Branches, Layer, SpatialConv, TemporalConv, TemporalPool
 from tvnsearch.genome.zoo.peers.peer import Peer
 
@@ -115,18 +115,18 @@ def r2plus1d(
 
 def r2plus1d_18() -> Genome:
     """R(2+1)D-18 with torchvision's middle widths."""
-    return r2plus1d(InputSpec(112, frames=16, frame_stride=2), torchvision_unit, (2, 2, 2, 2))
+    return r2plus1d(square_input(112, frames=16, frame_stride=2), torchvision_unit, (2, 2, 2, 2))
 
 
 def r2plus1d_34() -> Genome:
     """R(2+1)D-34 as its authors released it."""
-    return r2plus1d(InputSpec(112, frames=32, frame_stride=2), basic_unit, (3, 4, 6, 3))
+    return r2plus1d(square_input(112, frames=32, frame_stride=2), basic_unit, (3, 4, 6, 3))
 
 
 def r2plus1d_50() -> Genome:
     """R(2+1)D-50 as PyTorchVideo designed it."""
     return r2plus1d(
-        InputSpec(256, frames=16, frame_stride=4),
+        square_input(256, frames=16, frame_stride=4),
         time_first_unit,
         (3, 4, 6, 3),
         stem=(SpatialConv(64, kernel=7, stride=2, activation="relu"),),
@@ -138,7 +138,7 @@ def r2plus1d_50() -> Genome:
 
 def r2plus1d_101() -> Genome:
     """R(2+1)D-101 as its authors deepened it."""
-    return r2plus1d(InputSpec(112, frames=32, frame_stride=2), bottleneck_unit, (3, 4, 23, 3), widening=4)
+    return r2plus1d(square_input(112, frames=32, frame_stride=2), bottleneck_unit, (3, 4, 23, 3), widening=4)
 
 
 TRAN = "Tran et al. 2018, A Closer Look at Spatiotemporal Convolutions for Action Recognition"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tvnsearch.genome.genome import Block, Genome, InputSpec
+from tvnsearch.genome.genome import Block, Genome, InputSpec, square_input
 from tvnsearch.genome.layers import Activate, Dense, DepthwiseConv3d, SpatialConv, TemporalDepthwiseConv
 from tvnsearch.genome.scaling import divisible_width
 from tvnsearch.genome.zoo.peers.parts import GLOBAL_FRAME_POOL, GLOBAL_TIME_POOL, squeeze_excite
@@ -69,7 +69,7 @@ def x3d_peer(input: InputSpec, published_gmacs: float, gmacs_tolerance: float) -
 
 
 X3D = {
-    "x3d-xs": x3d_peer(InputSpec(160, frames=4, frame_stride=12), 0.60, 0.01),
-    "x3d-s": x3d_peer(InputSpec(160, frames=13, frame_stride=6), 1.96, 0.005),
-    "x3d-m": x3d_peer(InputSpec(224, frames=16, frame_stride=5), 4.73, 0.001),
+    "x3d-xs": x3d_peer(square_input(160, frames=4, frame_stride=12), 0.60, 0.01),
+    "x3d-s": x3d_peer(square_input(160, frames=13, frame_stride=6), 1.96, 0.005),
+    "x3d-m": x3d_peer(square_input(224, frames=16, frame_stride=5), 4.73, 0.001),
 }
