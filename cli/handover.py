@@ -48,7 +48,7 @@ def load_model(path: Path) -> TrainedModel:
     """The network that was trained in a folder, or the winner of a run.
 
     Raises:
-        UserError: there is none, or none yet.
+        UserError: there is none, or none yet, or its files are damaged.
     """
     folder = path if (path / "model.json").is_file() else winner_folder(path)
     card = folder / "model.json"
@@ -57,18 +57,24 @@ def load_model(path: Path) -> TrainedModel:
             f"expected a trained network or a run with a winner in {path}, but there is no {card}; see how a "
             f"run stands with `tvnsearch status {path}`, or go on with `tvnsearch train {path} --resume`"
         )
-    return TrainedModel(
-        load_genome(folder / "genome.json"),
-        msgspec.json.decode(card.read_bytes(), type=ModelCard),
-        folder / "weights.safetensors",
-    )
+    try:
+        meaning = msgspec.json.decode(card.read_bytes(), type=ModelCard)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"expected the classes and the normalisation of a network in {card}, but it cannot be read "
+            f"({error}); train the network again"
+        ) from None
+    return TrainedModel(load_genome(folder / "genome.json"), meaning, folder / "weights.safetensors")
 
 
 def export_winner(model: TrainedModel, path: Path) -> float:
-    """Write the model as ONNX; returns its largest relative error against torch."""
+    """Write the model as ONNX; returns its largest relative error against torch.
+
+    Raises:
+        UserError: its weights are not there or not its own, or :func:`export_onnx` fails.
+    """
     from tvnsearch.export.onnx import export_onnx
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {
         "classes": msgspec.json.encode(model.card.classes).decode(),
         "genome": msgspec.json.encode(model.genome).decode(),

@@ -35,7 +35,7 @@ def hand_over(
     """Write the winner's folder, unless this winner's is there; a finalist is handed over as such.
 
     Where the search was cut to the user's minutes the winner is trained longer first; interrupted, that goes
-    on from its checkpoint.
+    on from its checkpoint. An export that failed, or was cut off, is tried again.
 
     Raises:
         UserError: the weights cannot be scored on this machine.
@@ -44,6 +44,7 @@ def hand_over(
     finalist = next((one for one in journal.finalists() if one.individual.number == number), None)
     scores = final_scores(run)
     if scores is not None and (scores.number, scores.at_full_length) == (number, finalist is not None):
+        _export(run)
         return
     if finalist is not None:
         hand_over_finalist(run, finalist, dataset, fitness, executor)
@@ -56,6 +57,7 @@ def hand_over(
         seconds = _train_longer(run, winner, request, request.minutes, fitness, executor)
     _write_files(run, winner.individual, seconds, dataset, fitness, executor)
     drop_checkpoint(_checkpoints(run, number))
+    _export(run)
 
 
 def hand_over_finalist(
@@ -67,10 +69,15 @@ def hand_over_finalist(
     _write_files(
         run, finalist.individual, finalist.fitness.seconds, dataset, fitness, executor, at_full_length=True
     )
+    _export(run)
 
 
 def _weights(run: Path) -> Path:
     return winner_folder(run) / "weights.safetensors"
+
+
+def _onnx(run: Path) -> Path:
+    return winner_folder(run) / "model.onnx"
 
 
 def _checkpoints(run: Path, number: int) -> Path:
@@ -86,9 +93,10 @@ def _write_files(
     executor: Executor,
     at_full_length: bool = False,
 ) -> None:
-    """Score the weights in the winner's folder on unseen clips, and write all that goes with them."""
+    """Score the weights in the winner's folder on unseen clips, and write all else but the export."""
     folder, genome = winner_folder(run), individual.genome
-    (folder / "scores.json").unlink(missing_ok=True)
+    for of_other_weights in (folder / "scores.json", _onnx(run)):
+        of_other_weights.unlink(missing_ok=True)
     try:
         test = executor.submit(fitness.evaluate, genome, _weights(run), "test").result()
     except (TrainingFailed, WorkerDiedError) as error:
@@ -97,12 +105,7 @@ def _write_files(
             "searched is kept, and the same command tries again"
         ) from None
     write_model(folder, genome, ModelCard(dataset.classes, dataset.multi_label, data=dataset.address))
-    try:
-        relative_error: float | None = export_winner(load_model(run), folder / "model.onnx")
-    except UserError as missing:
-        say(f"no ONNX file: {missing}")
-        relative_error = None
-    final = FinalScores(
+    scores = FinalScores(
         number=individual.number,
         clips=test.clips,
         chance=dataset.chance,
@@ -110,12 +113,31 @@ def _write_files(
         top5=test.top5,
         mean_average_precision=test.mean_average_precision,
         training_seconds=training_seconds,
-        max_relative_error=relative_error,
+        max_relative_error=None,
         at_full_length=at_full_length,
     )
-    part = folder / "scores.json.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(final), indent=1))
-    part.replace(folder / "scores.json")
+    _write_scores(run, scores)
+
+
+def _write_scores(run: Path, scores: FinalScores) -> None:
+    part = winner_folder(run) / "scores.json.part"
+    try:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(scores), indent=1))
+        part.replace(winner_folder(run) / "scores.json")
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _export(run: Path) -> None:
+    """Export the winner unless that is done; what fails is said, and the run has its scores all the same."""
+    scores = final_scores(run)
+    if scores is None or scores.max_relative_error is not None:
+        return
+    try:
+        relative_error = export_winner(load_model(run), _onnx(run))
+        _write_scores(run, msgspec.structs.replace(scores, max_relative_error=relative_error))
+    except (UserError, OSError) as error:
+        say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
 
 
 def _train_longer(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from cli import winning
 from cli.compose import TrainedFitness
+from cli.handover import TrainedModel, export_winner
 from cli.run_report import final_scores
 from cli.winning import hand_over
 from tests.cli.requests import REQUEST
@@ -24,7 +26,7 @@ from tvnsearch.genome.space import load_space
 from tvnsearch.network.build import build_network
 from tvnsearch.search import Journal, Winner, weights_path
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
-from tvnsearch.search.run_folder import winner_folder
+from tvnsearch.search.run_folder import journal_path, winner_folder
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
@@ -48,11 +50,18 @@ class Failing(NoProcess):
         return msgspec.to_builtins(Scores(clips=10, top1=0.7, top5=1.0))
 
 
-def handed_over(run: Path, failures: Mapping[str, Exception], monkeypatch: pytest.MonkeyPatch) -> Winner:
-    def without_onnx(model: object, path: Path) -> float:
-        raise UserError("onnx is not installed")
+def without_onnx(model: object, path: Path) -> float:
+    raise UserError("onnx is not installed")
 
-    monkeypatch.setattr(winning, "export_winner", without_onnx)
+
+def handed_over(
+    run: Path,
+    failures: Mapping[str, Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    export: Callable[[TrainedModel, Path], float] = without_onnx,
+) -> Winner:
+    """A winner of a new run, or of the one that is there."""
+    monkeypatch.setattr(winning, "export_winner", export)
     winner = Winner(
         make_individual(7, 1.2, sample_genome(load_space("digits"), random.Random(0))), measurement(1.0)
     )
@@ -65,7 +74,7 @@ def handed_over(run: Path, failures: Mapping[str, Exception], monkeypatch: pytes
         return Failing(failures)
 
     request = msgspec.structs.replace(REQUEST, minutes=1.0)
-    with Journal.create(run, make_plan()) as journal:
+    with Journal.open(run) if journal_path(run).exists() else Journal.create(run, make_plan()) as journal:
         hand_over(journal, winner, request, dataset, fitness, SerialExecutor(start))
     return winner
 
@@ -92,3 +101,86 @@ def test_where_the_winner_cannot_be_scored_that_is_a_sentence(
     with pytest.raises(UserError, match=r"expected to score the winner of .* the same command tries again"):
         handed_over(tmp_path, {"train": error, "evaluate": error}, monkeypatch)
     assert final_scores(tmp_path) is None
+
+
+def fails(*arguments: object, **options: object) -> None:
+    raise AssertionError("no legs\nto stand on")
+
+
+def is_interrupted(*arguments: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+def exported(run: Path) -> float | None:
+    scores = final_scores(run)
+    assert scores is not None and scores.top1 == 0.7
+    return scores.max_relative_error
+
+
+def test_an_export_that_fails_leaves_the_scores_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without training or scoring once more."""
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.onnx, "export", fails)
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
+    assert exported(tmp_path) is None
+    said = capsys.readouterr().err.strip().splitlines()
+    assert "the winner is not exported" in said[-1] and "AssertionError: no legs)" in said[-1]
+    assert f"`tvnsearch resume {tmp_path}` tries again" in said[-1]
+    onnx = winner_folder(tmp_path) / "model.onnx"
+    assert not onnx.exists()
+    handed_over(tmp_path, {"train": TORCH_ERROR, "evaluate": TORCH_ERROR}, monkeypatch, export_winner)
+    error = exported(tmp_path)
+    assert error is not None and error < 1e-3
+    assert onnx.is_file()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.onnx, "export", fails)
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
+    assert exported(tmp_path) == error
+
+
+def test_who_is_interrupted_in_the_export_has_the_scores_and_gets_the_file_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch.onnx, "export", is_interrupted)
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
+    assert exported(tmp_path) is None
+    handed_over(tmp_path, {"train": TORCH_ERROR, "evaluate": TORCH_ERROR}, monkeypatch, export_winner)
+    assert exported(tmp_path) is not None
+    assert {path.name for path in winner_folder(tmp_path).iterdir()} == {
+        "genome.json",
+        "model.json",
+        "model.onnx",
+        "scores.json",
+        "weights.safetensors",
+    }
+
+
+def test_a_disk_that_is_full_after_the_export_loses_no_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fills_the_disk(model: object, path: Path) -> float:
+        def full(path: Path, content: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(Path, "write_bytes", full)
+        return 1e-6
+
+    with monkeypatch.context() as patch:
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, fills_the_disk)
+    assert exported(tmp_path) is None
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(winner_folder(tmp_path).glob("*.part"))
+
+
+def test_the_file_of_a_former_winner_does_not_stay_beside_other_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner_folder(tmp_path).mkdir()
+    former = winner_folder(tmp_path) / "model.onnx"
+    former.write_bytes(b"of another network")
+    handed_over(tmp_path, {"train": TORCH_ERROR}, monkeypatch)
+    assert exported(tmp_path) is None
+    assert not former.exists()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tvnsearch.errors import UserError
 from tvnsearch.network.build import build_network
@@ -27,3 +28,18 @@ def test_weights_that_do_not_fit(genome, tmp_path):
     path.write_bytes(b"something else")
     with pytest.raises(UserError, match="do not fit"):
         load_weights(build_network(genome, 8), path)
+
+
+def test_what_does_not_fit_is_named(genome, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    network = build_network(genome, 8)
+    whole = network.state_dict()
+    first, *_, last = whole
+    for weights, told in (
+        ({name: value for name, value in whole.items() if name != first}, f"there is no {first}"),
+        (whole | {"odd": torch.zeros(1)}, "there is odd, which this network has not"),
+        (whole | {last: torch.zeros(9)}, rf"{last} is of shape \(9,\), not \(8,\)"),
+    ):
+        save_file({name: value.contiguous() for name, value in weights.items()}, path)
+        with pytest.raises(UserError, match=f"{path}, but they do not fit it .{told}.; train again, or"):
+            load_weights(network, path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tvnsearch.errors import UserError
 from tvnsearch.network.build import TinyVideoNetwork
@@ -17,6 +20,7 @@ from tvnsearch.network.deploy import deployed
 
 CHECK_CLIPS = 4
 MOST_RELATIVE_ERROR = 1e-3
+OTHER_PACKAGES = "try other versions of the packages, `pip install --upgrade 'tvnsearch[onnx]'`"
 
 
 def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, str]) -> float:
@@ -27,43 +31,109 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
     absolute difference of a logit over the largest logit, on random clips in ONNX Runtime.
 
     Raises:
-        UserError: the extra packages are missing.
-        RuntimeError: the written file computes something else than torch does.
+        UserError: the extra packages are missing, the export fails or computes something else than torch
+            does, or the file cannot be written. What was at ``path`` before is there still.
     """
+    with suppress(OSError):  # writing tells what is wrong with such a path
+        if path.is_dir():
+            raise UserError(f"expected a file to write, but {path} is a folder; add the name of a file")
     try:
-        import onnx
+        import onnx  # noqa: F401 - torch's exporter needs it, and the next one
         import onnxruntime
-        import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as missing:
+        import onnxscript  # noqa: F401
+    except Exception as error:
         raise UserError(
-            f"expected the ONNX packages for an export, but {missing.name} is missing; "
+            f"expected the ONNX packages for an export, but importing them failed ({_in_one_line(error)}); "
             "install them with `pip install 'tvnsearch[onnx]'`"
-        ) from None
-    plain = deployed(network).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        ) from error
     shape = network.trace.in_shape
-    generator = torch.Generator().manual_seed(0)
-    clips = torch.randn(CHECK_CLIPS, *shape, generator=generator)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        expected = plain(clips).numpy()
-        program = torch.onnx.export(
-            plain, (clips[:1],), dynamo=True, input_names=["clips"], output_names=["logits"], verbose=False
+    clips = torch.randn(CHECK_CLIPS, *shape, generator=torch.Generator().manual_seed(0))
+    try:
+        with _silence(), torch.inference_mode():
+            plain = deployed(network).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            expected = plain(clips).numpy()
+            content = _translated(plain, clips[:1], metadata)
+            session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            computed = np.concatenate([session.run(None, {"clips": clip[None].numpy()})[0] for clip in clips])
+            relative_error = float(np.abs(computed - expected).max() / np.abs(expected).max())
+    except Exception as error:
+        raise UserError(
+            f"expected to export a network for ONNX Runtime, but that failed ({_in_one_line(error)}); "
+            f"{OTHER_PACKAGES}"
+        ) from error
+    if not relative_error <= MOST_RELATIVE_ERROR:
+        raise UserError(
+            f"expected an exported network that agrees within {MOST_RELATIVE_ERROR:g} of the largest logit, "
+            f"but it differs from torch by {relative_error:.2g}; nothing was written, {OTHER_PACKAGES}"
         )
+    _write(path, content)
+    return relative_error
+
+
+def _translated(network: TinyVideoNetwork, clip: Tensor, metadata: Mapping[str, str]) -> bytes:
+    """The content of an ONNX file."""
+    program = torch.onnx.export(
+        network, (clip,), dynamo=True, input_names=["clips"], output_names=["logits"], verbose=False
+    )
     assert program is not None
     model = program.model_proto
+    _drop_origins(model)
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    onnx.save(model, part)
-    session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
-    computed = np.concatenate([session.run(None, {"clips": clip[None].numpy()})[0] for clip in clips])
-    error = float(np.abs(computed - expected).max() / np.abs(expected).max())
-    if not error <= MOST_RELATIVE_ERROR:
-        part.unlink()
-        raise RuntimeError(
-            f"the exported network differs from torch by {error:.2g} of the largest logit, "
-            f"more than {MOST_RELATIVE_ERROR:g}; nothing was written"
-        )
-    part.replace(path)
-    return error
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _drop_origins(message: Any) -> None:
+    """Clear what torch notes on where each part of a protobuf message comes from.
+
+    That is a stack trace for every node, with the paths of the machine that exports.
+    """
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                _drop_origins(part)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file at ``path`` whole, or leave what is there.
+
+    The part has the same name in every process, so that the next export clears away what a killed one left.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"expected to write {path}, but that failed ({error.strerror or error}); "
+            "make room, or choose another place"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing is printed, logged or warned of: where torch's exporter fails it prints whole graphs."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _in_one_line(error: BaseException) -> str:
+    """What an error began with, by its kind and first line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])

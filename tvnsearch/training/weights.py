@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from tvnsearch.errors import UserError
 
@@ -28,14 +29,33 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises UserError when there is no such file, or it holds something else or another network's weights.
     """
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
+        weights = safetensors.torch.load_file(path)
     except OSError as error:
         raise UserError(
             f"expected weights at {path}, but reading them failed ({error.strerror or error}); train first"
         ) from error
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"expected the weights of this network in {path}, but they do not fit it ({reason}); "
-            "give the weights that were trained for this genome and data set"
-        ) from error
+    except SafetensorError as error:
+        raise _not_its_weights(path, str(error).splitlines()[0]) from error
+    misfit = _misfit(network.state_dict(), weights)
+    if misfit is not None:
+        raise _not_its_weights(path, misfit)
+    network.load_state_dict(weights)
+
+
+def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that tells one network's weights from another's."""
+    for name in [*expected, *found]:
+        if name not in found:
+            return f"there is no {name}"
+        if name not in expected:
+            return f"there is {name}, which this network has not"
+        if found[name].shape != expected[name].shape:
+            return f"{name} is of shape {tuple(found[name].shape)}, not {tuple(expected[name].shape)}"
+    return None
+
+
+def _not_its_weights(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"expected the weights of this network in {path}, but they do not fit it ({reason}); train again, or "
+        "give the weights that were trained for this genome and data set"
+    )
