@@ -63,7 +63,7 @@ def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False
 def show_zoo(name: ZooName, classes: PublishedClassesOption = None, as_json: JsonOption = False) -> None:
     """Show one network: where it comes from, its blocks, its counts beside the published ones."""
     from cli.output import out, print_json
-    from tvnsearch.genome.drawing import block_lines
+    from tvnsearch.drawing import block_lines
     from tvnsearch.genome.zoo import load_zoo, zoo
 
     genome = load_zoo(name)
