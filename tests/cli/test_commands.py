@@ -39,6 +39,24 @@ def test_zoo_show_says_where_a_network_comes_from() -> None:
     assert "was not released" in " ".join(run("zoo", "show", "one-frame").stdout.split())
 
 
+def test_zoo_prints_the_papers_figures_within_100_columns() -> None:
+    listed = {row["name"]: row["paper"] for row in run_json("zoo", "list")}
+    assert (listed["r2plus1d-50"]["cpu_ms"], listed["i3d"]["mlb_map_percent"]) == (3022, 48.3)
+    assert listed["x3d-s"] is None
+    lines = run("zoo", "list").stdout.splitlines()
+    assert max(len(line.rstrip()) for line in lines if line.startswith(" ")) <= 100
+    [resnet] = [line.split() for line in lines if line.startswith(" r2plus1d-101 ")]
+    assert resnet[-3:] == ["3750", "140", "30.2"]
+    shown = " ".join(run("zoo", "show", "i3d").stdout.split())
+    assert (
+        "prints: 216 GFLOPs, 1,865 ms on its CPU, 74.8 % top-1 on HMDB, 32.9 % mAP on Charades, "
+        "48.3 % mAP on MLB-YouTube"
+    ) in shown
+    assert "does not say whether large or small" in " ".join(
+        run("zoo", "show", "mobilenetv3-large-2f").stdout.split()
+    )
+
+
 def test_scale_gives_the_scaled_genome(tmp_path: Path) -> None:
     larger = tmp_path / "larger.json"
     printed = run_json("scale", "tvn-1", "--frames", 8, "--width", 2, "--resolution", 2)
