@@ -54,7 +54,7 @@ def test_depth_multiplies_the_macs_by_about_as_much(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPOUND_BANDS)
-def test_a_compound_step_about_doubles_the_macs(name: str) -> None:
+def test_each_number_of_compound_steps_doubles_the_macs_about_as_often(name: str) -> None:
     genome = load_zoo(name)
     steps = (0.5, 1, 2, 3)
     grown = [macs(compound_scaled(genome, step)) for step in steps]

@@ -37,6 +37,12 @@ def test_any_factors_make_a_genome_that_can_be_traced(
     assert trace(grown).params > 0
 
 
+def test_a_compound_step_about_doubles_the_macs() -> None:
+    macs = [trace(compound_scaled(load_zoo("x3d-s"), steps)).macs for steps in range(5)]
+    growth = (macs[4] / macs[0]) ** (1 / 4)
+    assert growth == pytest.approx(2, rel=0.15)
+
+
 @pytest.mark.parametrize("name", ["i3d", "movinet-a0", "mobilenetv3-small"])
 def test_layers_inside_branches_are_scaled_too(name: str) -> None:
     peer = trace(load_zoo(name))
