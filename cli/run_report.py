@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tvnsearch.genome.drawing import block_lines
+from tvnsearch.drawing import block_lines
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.journal import Journal
 from tvnsearch.search.run_folder import winner_folder

@@ -15,12 +15,12 @@ def scale(
     genome: GenomeArgument,
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="This many frames.")] = None,
     width: Annotated[float, typer.Option("--width", help="Filters, times this.")] = 1.0,
-    depth: Annotated[float, typer.Option("--depth", help="Repeats of each block, times this.")] = 1.0,
+    depth: Annotated[float, typer.Option("--depth", help="Repeats of its blocks in all, times this.")] = 1.0,
     resolution: Annotated[float, typer.Option("--resolution", help="Pixels a side, times this.")] = 1.0,
     compound: Annotated[
         float | None,
         typer.Option(
-            "--compound", help="Width, depth and resolution by EfficientNet's rule: 1 doubles the MACs."
+            "--compound", help="Width, depth and resolution by EfficientNet's rule: 1 about doubles the MACs."
         ),
     ] = None,
     out: Annotated[

@@ -44,8 +44,8 @@ def show(
     from cli.latency import database_path, layer_latencies
     from cli.output import out, print_json, print_table, say, write_text
     from tvnsearch.devices.device import open_device
+    from tvnsearch.drawing import block_lines, network_svg
     from tvnsearch.errors import UserError
-    from tvnsearch.genome.drawing import block_lines, network_svg
     from tvnsearch.genome.trace import trace
 
     found = resolve_genome(genome)
@@ -96,7 +96,7 @@ def show(
 
 def _layers(network: Trace, latencies_ms: Sequence[float] | None) -> list[dict[str, Any]]:
     """Every layer call as plain data."""
-    from tvnsearch.genome.drawing.labels import sizes
+    from tvnsearch.drawing.labels import sizes
 
     layers: list[dict[str, Any]] = [
         {
@@ -119,7 +119,7 @@ def _layers(network: Trace, latencies_ms: Sequence[float] | None) -> list[dict[s
 
 def _rows(network: Trace, latencies_ms: Sequence[float] | None) -> Iterator[list[str]]:
     """A row of the table for each call; equal repeats that follow each other share rows, which count all."""
-    from tvnsearch.genome.drawing.labels import call_name, sizes, times
+    from tvnsearch.drawing.labels import call_name, sizes, times
 
     position = 0
     for place, count, calls in _runs(network):

@@ -16,7 +16,7 @@ from latency_db import LatencyStore
 from predictors import predictor_path
 from predictors.fit import fit_from_store
 from tests.cli.running import refused, run, run_json
-from tests.genome.test_zoo import RELEASED
+from tests.genome.released import COUNTS
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome.zoo import load_zoo
@@ -26,7 +26,7 @@ from tvnsearch.genome.zoo.peers import PEERS
 def test_zoo_list_counts_exactly() -> None:
     listed = run_json("zoo", "list")
     released = {row["name"]: (row["params"], row["macs"]) for row in listed if row["kind"] == "released"}
-    assert released == RELEASED
+    assert released == COUNTS
     assert listed[0]["paper"]["gflops"] == 13.0
     assert {row["name"] for row in listed if row["kind"] == "peer"} == set(PEERS)
 
@@ -37,6 +37,24 @@ def test_zoo_show_says_where_a_network_comes_from() -> None:
     assert abs(shown["published"]["params_difference_percent"]) < 1
     assert "multiply-adds" in run("zoo", "show", "x3d-s").stdout
     assert "was not released" in " ".join(run("zoo", "show", "one-frame").stdout.split())
+
+
+def test_zoo_prints_the_papers_figures_within_100_columns() -> None:
+    listed = {row["name"]: row["paper"] for row in run_json("zoo", "list")}
+    assert (listed["r2plus1d-50"]["cpu_ms"], listed["i3d"]["mlb_map_percent"]) == (3022, 48.3)
+    assert listed["x3d-s"] is None
+    lines = run("zoo", "list").stdout.splitlines()
+    assert max(len(line.rstrip()) for line in lines if line.startswith(" ")) <= 100
+    [resnet] = [line.split() for line in lines if line.startswith(" r2plus1d-101 ")]
+    assert resnet[-3:] == ["3750", "140", "30.2"]
+    shown = " ".join(run("zoo", "show", "i3d").stdout.split())
+    assert (
+        "prints: 216 GFLOPs, 1,865 ms on its CPU, 74.8 % top-1 on HMDB, 32.9 % mAP on Charades, "
+        "48.3 % mAP on MLB-YouTube"
+    ) in shown
+    assert "does not say whether large or small" in " ".join(
+        run("zoo", "show", "mobilenetv3-large-2f").stdout.split()
+    )
 
 
 def test_scale_gives_the_scaled_genome(tmp_path: Path) -> None:
@@ -93,17 +111,17 @@ def shown_rows(printed: str) -> list[list[str]]:
 
 def test_show_draws_a_line_a_block() -> None:
     shown = run("show", "tvn-1", "--db", "nowhere.sqlite").stdout
-    assert "block 4" in shown
-    assert "block 5" not in shown
+    assert "block 5" in shown
+    assert "block 6" not in shown
     assert "2 frames of 224x224, one in 4" in shown
 
 
 def test_rows_of_show_add_up_to_the_network() -> None:
     shown = run("show", "tvn-2", "--db", "nowhere.sqlite")
     rows = shown_rows(shown.stdout)
-    assert ["5.2.1", "x", "5", "conv", "1x1", "1", "1x43x43x1024", "9694.09", "5,253,120"] in rows
-    assert sum(int(row[-1].replace(",", "")) for row in rows) == RELEASED["tvn-2"][0]
-    assert sum(float(row[-2]) for row in rows) * 1e6 == pytest.approx(RELEASED["tvn-2"][1], rel=1e-5)
+    assert ["9.2.1", "x", "5", "conv", "1x1", "1", "1x43x43x1024", "9694.09", "5,253,120"] in rows
+    assert sum(int(row[-1].replace(",", "")) for row in rows) == COUNTS["tvn-2"][0]
+    assert sum(float(row[-2]) for row in rows) * 1e6 == pytest.approx(COUNTS["tvn-2"][1], rel=1e-5)
     closing = shown.stdout.splitlines()[-1]
     assert closing == (
         "tvn-2: 109,438,487 parameters, 34.61 GMACs, 69.23 GFLOPs (2 x GMACs); input: 2 x 256x256, stride 7"
@@ -125,7 +143,7 @@ def test_kernels_are_shown_along_the_axes_that_they_work_on() -> None:
 def test_show_predicts_where_a_predictor_knows(profiled: Path) -> None:
     shown = run_json("show", "tvn-2", "--db", profiled)
     assert sum(layer["latency_ms"] for layer in shown["layers"]) == pytest.approx(shown["latency_ms"])
-    assert shown["gflops"] == 2 * shown["gmacs"] == 2 * RELEASED["tvn-2"][1] / 1e9
+    assert shown["gflops"] == 2 * shown["gmacs"] == 2 * COUNTS["tvn-2"][1] / 1e9
     printed = run("show", "tvn-2", "--db", profiled)
     assert not printed.stderr
     rows = shown_rows(printed.stdout)

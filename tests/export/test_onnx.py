@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from tests.genome.strategies import DIGITS
 from tvnsearch.errors import UserError
 from tvnsearch.export.onnx import export_onnx
-from tvnsearch.genome import Block, Genome, InputSpec
+from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.zoo import load_zoo
@@ -49,7 +49,7 @@ def _networks() -> list[TinyVideoNetwork]:
 def network() -> TinyVideoNetwork:
     """One that is exported quickly."""
     torch.manual_seed(0)
-    genome = Genome(InputSpec(8, 2), (Block((SpatialConv(4, 3), TemporalConv(4, 2))),))
+    genome = Genome(square_input(8, 2), (Block((SpatialConv(4, 3), TemporalConv(4, 2))),))
     return _trained_looking(build_network(genome, 3))
 
 

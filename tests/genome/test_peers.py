@@ -29,6 +29,8 @@ NAMES = [
     "movinet-a1",
     "mobilenetv3-small",
     "mobilenetv3-large",
+    "mobilenetv3-large-1f",
+    "mobilenetv3-large-2f",
     "tsm-mobilenetv2",
 ]
 
@@ -51,7 +53,13 @@ def test_tolerances_are_tight() -> None:
     assert max(peer.gmacs_tolerance for peer in PEERS.values()) <= 0.03
 
 
-@pytest.mark.parametrize("name", ["r2plus1d-18", "i3d", "s3d", "mobilenetv3-small", "mobilenetv3-large"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("r2plus1d-18", "i3d", "s3d", "mobilenetv3-small"),
+        *("mobilenetv3-large", "mobilenetv3-large-1f", "mobilenetv3-large-2f"),
+    ],
+)
 def test_exactly_published_parameters_are_met_exactly(name: str) -> None:
     peer = PEERS[name]
     assert trace(peer.build(), peer.classes).params == peer.published_params

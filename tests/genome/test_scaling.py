@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +20,8 @@ def test_factors_of_one_change_nothing(genome: Genome) -> None:
 
 @given(genomes(MOBILE), st.sampled_from([2, 3]))
 def test_whole_factors_multiply(genome: Genome, factor: int) -> None:
-    grown = scaled(genome, width=factor, depth=factor, resolution=factor)
+    grown = scaled(genome, width=factor, resolution=factor)
     assert grown.input.height == factor * genome.input.height
-    assert [block.repeats for block in grown.blocks] == [factor * block.repeats for block in genome.blocks]
     for before, after in zip(genome.blocks, grown.blocks, strict=True):
         for old, new in zip(before.layers, after.layers, strict=True):
             for name in ("filters", "bottleneck"):
@@ -37,8 +34,6 @@ def test_any_factors_make_a_genome_that_can_be_traced(
 ) -> None:
     grown = scaled(genome, frames=frames, width=width, depth=depth)
     assert grown.input.frames == frames
-    for before, after in zip(genome.blocks, grown.blocks, strict=True):
-        assert after.repeats == math.ceil(round(before.repeats * depth, 9))
     assert trace(grown).params > 0
 
 
@@ -77,6 +72,7 @@ def test_an_activation_is_replaced_everywhere() -> None:
     [
         ({"width": 0}, "width"),
         ({"depth": -1}, "depth"),
+        ({"depth": 1e9}, "repeats"),
         ({"resolution": float("nan")}, "resolution"),
         ({"width": 1000}, "filters"),
         ({"resolution": 100}, "height"),

@@ -13,11 +13,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
+from tvnsearch.genome.deepening import deepened_repeats
 from tvnsearch.genome.genome import Block, Genome, genome_from_json, genome_to_json
 from tvnsearch.genome.layers import Activation, Branches, Layer
 
 COMPOUND_DEPTH, COMPOUND_WIDTH, COMPOUND_RESOLUTION = 1.2, 1.1, 1.15
-"""EfficientNet's coefficients (Tan and Le 2019, section 3.3): a step of one about doubles the MACs."""
+"""EfficientNet's coefficients (Tan and Le 2019, section 3.3): a step of one about doubles the MACs.
+
+It multiplies them by 1.92 where every layer is a dense convolution and nothing is rounded.
+"""
 
 _WIDTHS = ("filters", "bottleneck")
 
@@ -31,8 +35,9 @@ def scaled(
 ) -> Genome:
     """``genome`` with ``frames`` frames, and filters, repeats and pixels multiplied.
 
-    Filters and bottlenecks are rounded to a multiple of 8 and pixels likewise, unless the factor is whole;
-    repeats are rounded up. The frame stride stays.
+    Filters and bottlenecks are rounded to a multiple of 8 and pixels likewise, unless the factor is whole.
+    ``depth`` multiplies the repeats of all blocks together, which are rounded and shared out as
+    :func:`~tvnsearch.genome.deepening.deepened_repeats` says. The frame stride stays.
 
     Raises:
         UserError: a factor is not positive, or the result is beyond what a genome can hold.
@@ -48,11 +53,8 @@ def scaled(
     grown = Genome(
         spec if frames is None else replace(spec, frames=frames),
         tuple(
-            replace(
-                _with_layers(block, lambda layer: _widened(layer, width)),
-                repeats=math.ceil(round(block.repeats * depth, 9)),
-            )
-            for block in genome.blocks
+            replace(_with_layers(block, lambda layer: _widened(layer, width)), repeats=repeats)
+            for block, repeats in zip(genome.blocks, deepened_repeats(genome, depth), strict=True)
         ),
         genome.head,
     )
@@ -61,6 +63,9 @@ def scaled(
 
 def compound_scaled(genome: Genome, steps: float) -> Genome:
     """``genome`` with depth, width and resolution times EfficientNet's coefficients to the power ``steps``.
+
+    A step about doubles the MACs. Depthwise layers grow less, and sizes are rounded; docs/networks.md
+    says what it comes to.
 
     Raises:
         UserError: the result is beyond what a genome can hold.

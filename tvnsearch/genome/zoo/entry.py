@@ -15,10 +15,11 @@ Kind = Literal["released", "variant", "searched", "peer"]
 
 
 class PaperFigures(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the paper of the tiny video networks prints (tables 1, 5, 7-9, section A.2), or None.
+    """What the paper of the tiny video networks prints (tables 1 to 9, section A), or None.
 
     ``max_params`` is the limit of the search that found the network; ``cpu_ms`` and ``gpu_ms`` are on a
-    2.9 GHz Xeon and a V100; ``top1_percent`` is on Moments in Time.
+    2.9 GHz Xeon and a V100; ``top1_percent`` is on Moments in Time, the others say what they are on. ``note``
+    says where what the paper ran is not quite the zoo's network.
     """
 
     params: int | None = None
@@ -27,6 +28,10 @@ class PaperFigures(Struct, frozen=True, forbid_unknown_fields=True):
     cpu_ms: float | None = None
     gpu_ms: float | None = None
     top1_percent: float | None = None
+    hmdb_top1_percent: float | None = None
+    charades_map_percent: float | None = None
+    mlb_map_percent: float | None = None
+    note: str | None = None
 
 
 class PublishedCounts(Struct, frozen=True):
@@ -57,9 +62,11 @@ class ZooEntry(Struct, frozen=True):
         return MOMENTS_IN_TIME_CLASSES if self.peer is None else self.peer.classes
 
     def published(self) -> PublishedCounts | None:
-        """What others print; None where they print no count."""
+        """What others print of this very network; None where they print no count."""
         if self.peer is not None:
             return self._compared(self.peer.published_params, 2 * self.peer.published_gmacs)
+        if self.kind == "searched":
+            return None
         if self.paper is not None and (self.paper.params or self.paper.gflops):
             return self._compared(self.paper.params, self.paper.gflops)
         return None

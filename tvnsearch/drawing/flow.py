@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from tvnsearch.genome.drawing.picture import PARAMETER_SIZE, Item, Join, Point, Text, Wire
+from tvnsearch.drawing.picture import PARAMETER_SIZE, Item, Join, Point, Text, Wire
 
 GAP = 16.0
 LINE_GAP = 28.0

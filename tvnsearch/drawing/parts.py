@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from tvnsearch.genome.drawing.flow import JOIN, Flow
-from tvnsearch.genome.drawing.labels import Label
-from tvnsearch.genome.drawing.picture import (
+from tvnsearch.drawing.flow import JOIN, Flow
+from tvnsearch.drawing.labels import Label
+from tvnsearch.drawing.picture import (
     JOIN_RADIUS,
     NAME_SIZE,
     PARAMETER_SIZE,

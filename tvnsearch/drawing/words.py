@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tvnsearch.genome.drawing.labels import label_of
+from tvnsearch.drawing.labels import label_of
 from tvnsearch.genome.genome import Block, Genome, Head
 from tvnsearch.genome.layers import Activate, Branches, Layer
 

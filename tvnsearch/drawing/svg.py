@@ -8,9 +8,9 @@ from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from tvnsearch.genome.drawing.labels import Family
-from tvnsearch.genome.drawing.layout import draw_network
-from tvnsearch.genome.drawing.picture import (
+from tvnsearch.drawing.labels import Family
+from tvnsearch.drawing.layout import draw_network
+from tvnsearch.drawing.picture import (
     JOIN_RADIUS,
     NAME_SIZE,
     PARAMETER_SIZE,

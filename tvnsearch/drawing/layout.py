@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from tvnsearch.drawing.flow import FORK, JOIN, Flow, Fork, Lead, Part
+from tvnsearch.drawing.labels import Label, label_of, times
+from tvnsearch.drawing.legend import place_legend
+from tvnsearch.drawing.parts import MARK, PADDING_X, ActivationMark, Clip, LayerBox, Outline
+from tvnsearch.drawing.picture import PARAMETER_SIZE, Picture, Text, text_width
+from tvnsearch.drawing.words import block_lines
 from tvnsearch.genome.calls import Shape
-from tvnsearch.genome.drawing.flow import FORK, JOIN, Flow, Fork, Lead, Part
-from tvnsearch.genome.drawing.labels import Label, label_of, times
-from tvnsearch.genome.drawing.legend import place_legend
-from tvnsearch.genome.drawing.parts import MARK, PADDING_X, ActivationMark, Clip, LayerBox, Outline
-from tvnsearch.genome.drawing.picture import PARAMETER_SIZE, Picture, Text, text_width
-from tvnsearch.genome.drawing.words import block_lines
 from tvnsearch.genome.genome import Block, Genome
 from tvnsearch.genome.layers import Activate, Branches, Layer
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, Trace, trace, trace_block

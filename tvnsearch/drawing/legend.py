@@ -7,8 +7,8 @@ from typing import TypeAlias, get_args
 
 from msgspec.structs import replace
 
-from tvnsearch.genome.drawing.labels import Family
-from tvnsearch.genome.drawing.picture import Box, Item, Join, Mark, Text, Wire, text_width
+from tvnsearch.drawing.labels import Family
+from tvnsearch.drawing.picture import Box, Item, Join, Mark, Text, Wire, text_width
 from tvnsearch.genome.layers import Activation
 
 SIZE = 11.0

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.genome.strategies import PAPER, genomes
-from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, square_input, trace
-from tvnsearch.genome.drawing import block_lines, draw_network, network_svg
-from tvnsearch.genome.drawing.labels import Family
-from tvnsearch.genome.drawing.picture import (
+from tvnsearch.drawing import block_lines, draw_network, network_svg
+from tvnsearch.drawing.labels import Family
+from tvnsearch.drawing.picture import (
     JOIN_RADIUS,
     NAME_SIZE,
     PARAMETER_SIZE,
@@ -30,6 +28,8 @@ from tvnsearch.genome.drawing.picture import (
     Wire,
     text_width,
 )
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Block, Genome, InputSpec, square_input, trace
 from tvnsearch.genome.layers import (
     DRAWN_LAYERS,
     Activate,

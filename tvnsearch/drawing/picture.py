@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from tvnsearch.genome.drawing.labels import Family
+from tvnsearch.drawing.labels import Family
 from tvnsearch.genome.layers import Activation
 
 NAME_SIZE, PARAMETER_SIZE = 11.0, 10.0
