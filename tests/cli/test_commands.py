@@ -302,7 +302,7 @@ def test_clips_that_are_not_there_are_one_line(profiled: Path, tmp_path: Path) -
 
 def test_malformed_files_are_refused_by_name(tmp_path: Path) -> None:
     genome = tmp_path / "genome.json"
-    genome.write_text('{"input": {"resolution": 64}}')
+    genome.write_text('{"input": {"height": 64, "width": 64}}')
     assert "frames" in refused("show", genome)
     space = tmp_path / "space.toml"
     space.write_text("kernel = { min = 9, max = 2 }")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.genome.brute_force import live_taps
+
 FACTS = json.loads((Path(__file__).parent / "released_genomes.json").read_text())
 """The release's block descriptions and building rules, and what two other programs counted of them."""
 
@@ -49,6 +51,7 @@ class _Features:
         convolves = kind in ("std", "depth")
         if convolves:
             yield from self.pointwise(width, layer["activation"])
+        kernel = len(live_taps(self.pixels, kernel, stride))
         self.pixels = -(-self.pixels // stride)
         name = {"std": "spatial_conv", "depth": "depthwise_conv"}.get(kind, kind.replace("pool", "_frame"))
         yield self.step(name, kernel, stride)
@@ -58,11 +61,10 @@ class _Features:
     def temporal(self, layer: dict[str, Any], width: int) -> Iterator[Step]:
         if layer["kernel"] == 1 or self.frames == 1:
             return
-        # A stride beyond the clip keeps the first frame, as one of the clip's length does; a pool whose
-        # window covers the clip is one of that length.
-        kernel, stride = layer["kernel"], min(layer["stride"], self.frames)
-        if layer["type"] != "1d" and stride == self.frames:
-            kernel = min(kernel, self.frames)
+        # A stride beyond the clip keeps the first frame, as one of the clip's length does. Taps that only
+        # ever meet padding do nothing.
+        stride = min(layer["stride"], self.frames)
+        kernel = len(live_taps(self.frames, layer["kernel"], stride))
         self.frames = -(-self.frames // stride)
         if layer["type"] == "1d":
             self.channels = width
