@@ -22,6 +22,7 @@ NAMES = [
     "r2plus1d-101",
     "i3d",
     "s3d",
+    "s3d-g",
     "x3d-xs",
     "x3d-s",
     "x3d-m",
@@ -63,6 +64,12 @@ def test_tolerances_are_tight() -> None:
 def test_exactly_published_parameters_are_met_exactly(name: str) -> None:
     peer = PEERS[name]
     assert trace(peer.build(), peer.classes).params == peer.published_params
+
+
+def test_s3d_g_without_the_gate_in_its_stem_and_its_classifier_counts_as_published() -> None:
+    """ActionClassification (Han): 9.098 M parameters."""
+    stem_gate, classifier = 192 * 192 + 192, 1024 * 400 + 400
+    assert trace(PEERS["s3d-g"].build(), 400).params - stem_gate - classifier == 9_098_000
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,164 @@
+"""The peers' networks against the same networks in plain torch, by their logits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+from _pytest.mark.structures import ParameterSet
+from msgspec.structs import replace
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.network.plain_peers import PLAIN
+from tvnsearch.genome.genome import Genome, InputSpec
+from tvnsearch.genome.zoo.peers import PEERS
+from tvnsearch.network import build_network
+
+CLASSES = 7
+
+INPUTS = ((5, 71), (6, 80), (4, 30))
+"""Frames and pixels: odd before most strides, even before most, and so few that networks end on one pixel.
+
+The first two end on 3 x 3 pixels, of which pools that reach beyond the whole map once missed a part.
+"""
+
+STRIDE_OVER_TIME = ("r2plus1d-18", "r2plus1d-34", "r2plus1d-50", "r2plus1d-101", "i3d", "s3d", "s3d-g")
+INPUTS_TO_STRIDE = ((9, 37), (10, 48), (12, 30))
+"""So many frames that none is left alone: our temporal layers are not executed on a single one."""
+
+ONE_NETWORK = ("x3d-s", "x3d-m")
+"""The same network as ``x3d-xs``, on other inputs."""
+
+LARGE = ("r2plus1d-34", "r2plus1d-101")
+
+
+def cases() -> list[ParameterSet]:
+    found = []
+    for name in PEERS:
+        if name not in ONE_NETWORK:
+            for frames, pixels in INPUTS_TO_STRIDE if name in STRIDE_OVER_TIME else INPUTS:
+                marks = [pytest.mark.slow] if name in LARGE and pixels > 30 else []
+                found.append(pytest.param(name, frames, pixels, marks=marks))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def in_doubles() -> Iterator[None]:
+    """What is computed in doubles differs by its definition, not by rounding, however deep the network."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def randomise(network: nn.Module) -> None:
+    """Leave nothing at an identity, and activations at about one scale."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            assert module.running_mean is not None and module.running_var is not None
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+        elif isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+            nn.init.normal_(module.bias, std=0.2)
+
+
+def copy_weights(ours: nn.Module, plain: nn.Module) -> None:
+    """Give each tensor of ``plain`` the one at the same place of ``ours``, in the order of execution."""
+    values = [value for name, value in ours.state_dict().items() if "num_batches_tracked" not in name]
+    places = {name: value for name, value in plain.state_dict().items() if "num_batches_tracked" not in name}
+    copied = {}
+    for (name, place), value in zip(places.items(), values, strict=True):
+        shape = place.shape
+        assert [size for size in value.shape if size > 1] == [size for size in shape if size > 1], name
+        copied[name] = value.reshape(shape)
+    plain.load_state_dict(copied, strict=False, assign=True)
+
+
+def clips_of(spec: InputSpec, batch: int) -> Tensor:
+    """Noise over patches that are larger than a pixel and than a frame, so that clips differ."""
+    size = (spec.frames, spec.resolution, spec.resolution)
+    patches = functional.interpolate(torch.randn(batch, 3, 3, 4, 4), size=size, mode="trilinear")
+    return (2 * patches + torch.randn(batch, 3, *size)).movedim(1, -1)
+
+
+def assert_equal_logits(name: str, genome: Genome, batch: int) -> None:
+    torch.manual_seed(0)
+    ours = build_network(genome, CLASSES).eval()
+    randomise(ours)
+    with torch.device("meta"):
+        plain = PLAIN[name](CLASSES).eval()
+    copy_weights(ours, plain)
+    clips = clips_of(genome.input, batch)
+    with torch.inference_mode():
+        logits = ours(clips)
+        expected = plain(clips.movedim(-1, 1))
+    scale = float(expected.abs().max())
+    assert math.isfinite(scale)
+    if batch > 1:
+        assert float((expected[0] - expected[1]).abs().max()) > 1e-3 * scale
+    assert float((logits - expected).abs().max()) < 1e-8 * scale
+
+
+def test_every_peer_has_a_plain_network() -> None:
+    assert list(PLAIN) == list(PEERS)
+
+
+def test_the_x3d_peers_are_one_network() -> None:
+    blocks = PEERS["x3d-xs"].build().blocks
+    assert [PEERS[name].build().blocks for name in ONE_NETWORK] == [blocks, blocks]
+
+
+@pytest.mark.parametrize(("name", "frames", "resolution"), cases())
+def test_a_peer_computes_what_its_plain_network_computes(name: str, frames: int, resolution: int) -> None:
+    genome = PEERS[name].build()
+    assert_equal_logits(name, replace(genome, input=InputSpec(resolution, frames)), batch=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_computes_the_same_on_its_own_input(name: str) -> None:
+    assert_equal_logits(name, PEERS[name].build(), batch=1)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "published", "ours_alone"),
+    [
+        ("r2plus1d-18", 400, 31_505_325, 0),  # torchvision
+        ("i3d", 400, 12_697_264, 0),  # action-recognition-pytorch
+        ("s3d", 400, 8_320_048, 0),  # torchvision
+        (
+            "s3d-g",
+            400,
+            9_098_000 + 410_000,
+            37_056,
+        ),  # ActionClassification, and a classifier; a gate in the stem
+        ("x3d-m", 400, 3_794_322, 48 + 2048),  # PyTorchVideo; BatchNorm in the stem, a bias in the head
+        ("mobilenetv3-small", 1000, 2_542_856, 0),  # torchvision
+        ("mobilenetv3-large", 1000, 5_483_032, 0),  # torchvision
+        ("tsm-mobilenetv2", 1000, 3_504_872, 0),  # torchvision's MobileNetV2: shifts have none
+    ],
+)
+def test_plain_networks_have_the_published_parameters(
+    name: str, classes: int, published: int, ours_alone: int
+) -> None:
+    with torch.device("meta"):
+        network = PLAIN[name](classes)
+    assert parameters(network) == published + ours_alone
+
+
+def test_the_plain_backbone_of_movinet_a0_has_the_values_of_the_release() -> None:
+    """Keras counts 911,583, BatchNorm's running statistics and the 15 scales that we leave out among them."""
+    with torch.device("meta"):
+        network = PLAIN["movinet-a0"](600)
+    assert isinstance(network, nn.Sequential)
+    values = sum(value.numel() for name, value in network[:-1].state_dict().items() if "num_" not in name)
+    assert values + 15 == 911_583
