@@ -92,6 +92,8 @@ def show_zoo(name: ZooName, classes: PublishedClassesOption = None, as_json: Jso
     out.print(f"{name}: {entry.about}", highlight=False, markup=False)
     for line in (*block_lines(genome), *_count_lines(figures)):
         out.print(line, highlight=False, markup=False)
+    inside = ", ".join(figures["spaces"]) or "none of the presets"
+    out.print(f"lies in the search spaces: {inside}", highlight=False, markup=False)
     if entry.peer is not None:
         out.print(f"published by: {entry.peer.source}", highlight=False, markup=False)
 
@@ -100,6 +102,7 @@ def _figures(name: str, entry: ZooEntry, classes: int | None) -> dict[str, Any]:
     """What there is to say of a network in numbers; ``paper`` is the tiny video networks' paper."""
     import msgspec
 
+    from tvnsearch.genome.membership import presets_around
     from tvnsearch.genome.trace import trace
 
     genome = entry.build()
@@ -118,6 +121,7 @@ def _figures(name: str, entry: ZooEntry, classes: int | None) -> dict[str, Any]:
         "macs": network.macs,
         "gmacs": network.macs / 1e9,
         "gflops": 2 * network.macs / 1e9,
+        "spaces": presets_around(genome),
         "paper": msgspec.to_builtins(entry.paper),
         "published": msgspec.to_builtins(entry.published()),
     }

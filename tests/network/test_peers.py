@@ -12,10 +12,14 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.genome.brute_force import live_taps
 from tests.network.plain_peers import PLAIN
-from tvnsearch.genome.genome import Genome, InputSpec
+from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.genome import Genome, InputSpec, square_input
+from tvnsearch.genome.kinds import CONVOLUTIONS, OVER_TIME
 from tvnsearch.genome.zoo.peers import PEERS
 from tvnsearch.network import build_network
+from tvnsearch.network.build import TinyVideoNetwork
 
 CLASSES = 7
 
@@ -29,8 +33,8 @@ STRIDE_OVER_TIME = ("r2plus1d-18", "r2plus1d-34", "r2plus1d-50", "r2plus1d-101",
 INPUTS_TO_STRIDE = ((9, 37), (10, 48), (12, 30))
 """So many frames that none is left alone: our temporal layers are not executed on a single one."""
 
-ONE_NETWORK = ("x3d-s", "x3d-m")
-"""The same network as ``x3d-xs``, on other inputs."""
+ONE_NETWORK = ("x3d-s", "x3d-m", "mobilenetv3-large-1f", "mobilenetv3-large-2f")
+"""The same networks as ``x3d-xs`` and ``mobilenetv3-large``, on other inputs."""
 
 LARGE = ("r2plus1d-34", "r2plus1d-101")
 
@@ -67,21 +71,42 @@ def randomise(network: nn.Module) -> None:
             nn.init.normal_(module.bias, std=0.2)
 
 
-def copy_weights(ours: nn.Module, plain: nn.Module) -> None:
-    """Give each tensor of ``plain`` the one at the same place of ``ours``, in the order of execution."""
-    values = [value for name, value in ours.state_dict().items() if "num_batches_tracked" not in name]
+def copy_weights(ours: TinyVideoNetwork, plain: nn.Module) -> None:
+    """Give each tensor of ``plain`` the one at the same place of ``ours``, in the order of execution.
+
+    Kernels of ours lack the taps that only ever meet padding; those are zero in the plain one.
+    """
+    values = {name: value for name, value in ours.state_dict().items() if "num_batches_tracked" not in name}
     places = {name: value for name, value in plain.state_dict().items() if "num_batches_tracked" not in name}
+    convolutions = (call for call in ours.trace.calls if call.type in CONVOLUTIONS)
     copied = {}
-    for (name, place), value in zip(places.items(), values, strict=True):
-        shape = place.shape
-        assert [size for size in value.shape if size > 1] == [size for size in shape if size > 1], name
-        copied[name] = value.reshape(shape)
+    for (name, place), (our_name, value) in zip(places.items(), values.items(), strict=True):
+        if our_name.endswith("conv.weight"):
+            taps = (slice(None), slice(None), *taps_of(next(convolutions), place))
+            whole = torch.zeros(place.shape)
+            whole[taps] = value.reshape(whole[taps].shape)
+            copied[name] = whole
+        else:
+            assert value.numel() == place.numel(), name
+            copied[name] = value.reshape(place.shape)
     plain.load_state_dict(copied, strict=False, assign=True)
+
+
+def taps_of(call: LayerCall, kernel: Tensor) -> tuple[slice, ...]:
+    """Which taps of a plain kernel ever meet the map of ``call``, along each of its axes."""
+    over_time = call.type in OVER_TIME
+    strides = (call.stride, 1, 1) if over_time else (call.stride_frames, call.stride, call.stride)
+    axes = list(zip(call.in_shape[:3], strides, strict=True))[5 - kernel.dim() :]
+    slices = []
+    for (size, stride), written in zip(axes, kernel.shape[2:], strict=True):
+        taps = live_taps(size, written, min(stride, size))
+        slices.append(slice(taps[0], taps[-1] + 1))
+    return tuple(slices)
 
 
 def clips_of(spec: InputSpec, batch: int) -> Tensor:
     """Noise over patches that are larger than a pixel and than a frame, so that clips differ."""
-    size = (spec.frames, spec.resolution, spec.resolution)
+    size = (spec.frames, spec.height, spec.width)
     patches = functional.interpolate(torch.randn(batch, 3, 3, 4, 4), size=size, mode="trilinear")
     return (2 * patches + torch.randn(batch, 3, *size)).movedim(1, -1)
 
@@ -108,15 +133,16 @@ def test_every_peer_has_a_plain_network() -> None:
     assert list(PLAIN) == list(PEERS)
 
 
-def test_the_x3d_peers_are_one_network() -> None:
-    blocks = PEERS["x3d-xs"].build().blocks
-    assert [PEERS[name].build().blocks for name in ONE_NETWORK] == [blocks, blocks]
+@pytest.mark.parametrize("name", ONE_NETWORK)
+def test_peers_on_several_inputs_are_one_network(name: str) -> None:
+    one = "x3d-xs" if name.startswith("x3d") else "mobilenetv3-large"
+    assert PEERS[name].build().blocks == PEERS[one].build().blocks
 
 
 @pytest.mark.parametrize(("name", "frames", "resolution"), cases())
 def test_a_peer_computes_what_its_plain_network_computes(name: str, frames: int, resolution: int) -> None:
     genome = PEERS[name].build()
-    assert_equal_logits(name, replace(genome, input=InputSpec(resolution, frames)), batch=2)
+    assert_equal_logits(name, replace(genome, input=square_input(resolution, frames)), batch=2)
 
 
 @pytest.mark.slow

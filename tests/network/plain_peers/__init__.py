@@ -36,6 +36,8 @@ PLAIN: dict[str, Callable[[int], nn.Module]] = {
     "movinet-a1": plain_movinet_a1,
     "mobilenetv3-small": plain_mobilenetv3_small,
     "mobilenetv3-large": plain_mobilenetv3_large,
+    "mobilenetv3-large-1f": plain_mobilenetv3_large,
+    "mobilenetv3-large-2f": plain_mobilenetv3_large,
     "tsm-mobilenetv2": plain_tsm_mobilenetv2,
 }
 """By the peer's name, from the number of classes."""

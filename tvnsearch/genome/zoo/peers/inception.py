@@ -86,16 +86,9 @@ def inception(convolution: Convolution, gate: tuple[Layer, ...] = ()) -> Genome:
         *gate,
         SpatialPool("max", 3, 2),
     )
-    branches = [mixed(convolution, widths, gate) for widths in MIXED]
-    return Genome(
-        square_input(224, frames=64),
-        (
-            Block(stem),
-            Block((*branches[:2], *max_pool(3, 2))),
-            Block((*branches[2:7], *max_pool(2, 2))),
-            Block(tuple(branches[7:])),
-        ),
-    )
+    units = [(mixed(convolution, widths, gate),) for widths in MIXED]
+    layers = (*units[:1], (*units[1], *max_pool(3, 2)), *units[2:6], (*units[6], *max_pool(2, 2)), *units[7:])
+    return Genome(square_input(224, frames=64), (Block(stem), *map(Block, layers)))
 
 
 def i3d() -> Genome:

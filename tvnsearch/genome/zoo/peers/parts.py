@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tvnsearch.genome.genome import MOST_FRAMES, MOST_PIXELS
 from tvnsearch.genome.layers import Activation, Extent, Gate, SpatialPool, SqueezeExcite, TemporalPool
 
-GLOBAL_FRAME_POOL = SpatialPool("avg", kernel=64, stride=64)
-"""The mean of each frame: a window of 64 pixels and more covers every map that gets here."""
+GLOBAL_FRAME_POOL = SpatialPool("avg", kernel=MOST_PIXELS, stride=MOST_PIXELS)
+"""The mean of each frame, however large."""
 
-GLOBAL_TIME_POOL = TemporalPool("avg", kernel=64, stride=64)
-"""The mean over time of up to 64 frames."""
+GLOBAL_TIME_POOL = TemporalPool("avg", kernel=MOST_FRAMES, stride=MOST_FRAMES)
+"""The mean over time of any clip."""
 
 
 def squeeze_excite(
