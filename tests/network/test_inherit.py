@@ -21,6 +21,7 @@ from tvnsearch.genome.layers import (
     Conv3d,
     Dense,
     DepthwiseConv,
+    FramePacking,
     InvertedResidual,
     Layer,
     NonLocal,
@@ -107,6 +108,14 @@ PRESERVED: dict[str, tuple[Genome, Genome]] = {
     "wider before gates": (
         _genome(RELU_CONV, ContextGate(), SqueezeExcite(0.5), NonLocal(4)),
         _genome(replace(RELU_CONV, filters=20), ContextGate(), SqueezeExcite(0.4), NonLocal(4)),
+    ),
+    "wider before packing": (
+        _genome(RELU_CONV, FramePacking(2), RELU_CONV),
+        _genome(replace(RELU_CONV, filters=11), FramePacking(2), RELU_CONV),
+    ),
+    "wider by softmax": (
+        _genome(STRIDED, NonLocal(4, "embedded_gaussian"), RELU_CONV),
+        _genome(replace(STRIDED, filters=10), NonLocal(7, "embedded_gaussian"), RELU_CONV),
     ),
     "larger kernel": (_genome(STRIDED), _genome(replace(STRIDED, kernel=5))),
     "from an even kernel": (
