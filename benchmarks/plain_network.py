@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from tvnsearch.network.padding import Padding, same_padding
 
 from tvnsearch.genome.calls import LayerCall, Shape
+from tvnsearch.genome.kinds import DEPTHWISE, OVER_TIME
 from tvnsearch.genome.trace import Node, Parallel, Trace
+from tvnsearch.genome.windows import Padding
+from tvnsearch.genome.windows import padding as padding_of
 
 ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "hswish": nn.Hardswish}
-OVER_TIME = frozenset({"temporal_conv", "temporal_pool"})
 
 
 class PlainNetwork(nn.Module):
@@ -79,7 +80,7 @@ def _module(node: Node) -> nn.Module:
     if node.type == "activation":
         return ACTIVATIONS[node.activation]()
     along_time = node.type in OVER_TIME
-    kernel = (node.kernel, 1, 1) if along_time else (1, node.kernel, node.kernel)
+    kernel = (node.kernel, 1, 1) if along_time else (1, node.kernel, node.kernel_width)
     stride = (node.stride, 1, 1) if along_time else (1, node.stride, node.stride)
     paddings = _paddings(node.in_shape, kernel, stride)
     symmetric = all(axis.symmetric for axis in paddings)
@@ -97,11 +98,11 @@ def _module(node: Node) -> nn.Module:
             layers.append(nn.AvgPool3d(kernel, stride, padding, count_include_pad=False))
         return nn.Sequential(*layers)
     channels, filters = node.in_shape.channels, node.out_shape.channels
-    groups = channels if node.type == "depthwise_conv" else 1
+    groups = channels if node.type in DEPTHWISE else 1
     layers.append(nn.Conv3d(channels, filters, kernel, stride, padding, groups=groups, bias=False))
     return nn.Sequential(*layers, nn.BatchNorm3d(filters), ACTIVATIONS[node.activation]())
 
 
 def _paddings(shape: Shape, kernel: tuple[int, ...], stride: tuple[int, ...]) -> tuple[Padding, ...]:
     sizes = (shape.frames, shape.height, shape.width)
-    return tuple(same_padding(*axis) for axis in zip(sizes, kernel, stride, strict=True))
+    return tuple(padding_of(*axis) for axis in zip(sizes, kernel, stride, strict=True))

@@ -92,7 +92,7 @@ class Classifier:
         spec = self._model.genome.input
         live = pace_of(source) != FILE
         # While a label is held back until its time, the frames of the next window wait.
-        with closing(arrivals(source, spec.short_side, 2 * self._every_s)) as frames:
+        with closing(arrivals(source, spec.long_side, 2 * self._every_s)) as frames:
             for window in sliding_windows(frames, spec, self._every_s):
                 probabilities = self._probabilities(window)
                 if live and window.keeps_time:  # a file that is piped has no clock to keep

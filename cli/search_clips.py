@@ -32,4 +32,4 @@ def requested_clips(request: Request, space: SearchSpace) -> tuple[ClipCache, Da
         address: str | Path = data
     else:
         address = request.data
-    return open_clips(address, clip_cache_folder(), space.resolution.max, seed=0)
+    return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)

@@ -88,7 +88,7 @@ def carry_out(folder: Path, threads: int | None) -> dict[str, Any] | None:
     request = read_request(folder)
     path = folder / RESULT
     if not path.is_file():
-        resolution = request.genome.input.short_side
+        resolution = request.genome.input.long_side
         cache, source = open_clips(request.data, clip_cache_folder(), resolution, seed=0)
         if started_by_torchrun():
             result = _train_together(request, folder, cache)
@@ -181,7 +181,7 @@ def evaluate_model(
         raise UserError(
             "expected to know what this network was trained on, but its folder does not say; give --data"
         )
-    cache, source = open_clips(address, clip_cache_folder(), model.genome.input.short_side, seed=0)
+    cache, source = open_clips(address, clip_cache_folder(), model.genome.input.long_side, seed=0)
     _check_classes(model.card.classes, cache.dataset.classes, address)
     prepare_clips(cache)
     params = {

@@ -47,6 +47,7 @@ _GROUPS = {
     "spatial_pool": OVER_SPACE & POOLS,
     "windows": DEPTHWISE | POOLS,
     "square_windows": _SQUARE_WINDOWS,
+    "non_local": frozenset({"non_local"}),
     "plain_product": GATES | {"head", "non_local"},
 }
 """Types that have something in common; ``windows`` reads values around each output, a channel at a time."""
@@ -146,7 +147,12 @@ class CallTable:
     @cached_property
     def attention_macs(self) -> FloatArray:
         """MACs of the two products of a non-local block: of all pairs of positions where it has a softmax."""
-        return np.asarray(2 * self.out_positions * self.hidden * self._related_to)
+        return np.asarray(2 * self.out_positions * self.attended_hidden * self._related_to)
+
+    @cached_property
+    def attended_hidden(self) -> FloatArray:
+        """The inner width of non-local blocks, 0 for all others."""
+        return np.where(self._is["non_local"], self.hidden, 0.0)
 
     @cached_property
     def attended_pairs(self) -> FloatArray:
@@ -205,8 +211,10 @@ class CallTable:
 
     @property
     def border_share(self) -> FloatArray:
-        """How much of the padded map is padding, along one axis."""
-        return np.asarray((self.kernel - 1) / (self.size + self.kernel - 1))
+        """How much of a map that is padded for centred kernels would be padding."""
+        rows = self.size / (self.size + self.kernel - 1)
+        columns = self.in_width / (self.in_width + self.kernel_width - 1)
+        return np.asarray(1 - rows * np.where(self._over_time, 1.0, columns))
 
 
 def _tap_share(

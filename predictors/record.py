@@ -71,7 +71,9 @@ def read_record(path: Path) -> PredictorRecord:
         UserError: there is none, the file is damaged, or it comes from a release with other features.
     """
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=PredictorRecord)
+        text = path.read_bytes()
+        _require_this_release(msgspec.json.decode(text, type=_Release), path)
+        record = msgspec.json.decode(text, type=PredictorRecord)
     except FileNotFoundError:
         raise UserError(
             f"expected a latency predictor at {path}, but there is none; run `tvnsearch profile` first"
@@ -120,13 +122,24 @@ def rows_digest(measured: Iterable[tuple[int, float]]) -> str:
     return blake2b(msgspec.json.encode(list(measured)), digest_size=8).hexdigest()
 
 
-def _require_sound(record: PredictorRecord, path: Path) -> None:
-    if record.format != FORMAT or record.columns != MODEL_COLUMNS:
+class _Release(msgspec.Struct):
+    """What tells of any predictor, of whatever release, who wrote it."""
+
+    format: int
+    columns: tuple[str, ...]
+    versions: dict[str, str]
+
+
+def _require_this_release(written: _Release, path: Path) -> None:
+    if written.format != FORMAT or written.columns != MODEL_COLUMNS:
         raise UserError(
             f"expected a latency predictor of this release at {path}, but tvnsearch "
-            f"{record.versions.get('tvnsearch', 'unknown')} fitted it with other features; "
+            f"{written.versions.get('tvnsearch', 'unknown')} fitted it with other features; "
             f"run `tvnsearch fit` to write it anew"
         )
+
+
+def _require_sound(record: PredictorRecord, path: Path) -> None:
     origin = record.prior.origin if isinstance(record.prior, TransferredPrior) else None
     roofline = origin.prior if origin else record.prior
     assert isinstance(roofline, RooflinePrior)

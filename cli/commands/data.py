@@ -108,7 +108,7 @@ def prepare(
     from tvnsearch.genome.space import load_space
 
     dataset = open_dataset(data)
-    cache = ClipCache(dataset, load_space(space).resolution.max, clip_cache_folder())
+    cache = ClipCache(dataset, load_space(space).longest_side, clip_cache_folder())
     done = prepare_clips(cache)
     usable = {split: len(cache.usable(clips)) for split, clips in dataset.splits.items()}
     if as_json:

@@ -18,7 +18,7 @@ TABLES = (
     ("released", "The paper's networks, as released", "paper"),
     ("variant", "The paper's variants of TVN-1, generated", "paper"),
     ("searched", "In place of the paper's one-frame network, which was not released", "paper"),
-    ("peer", "Peers", "published"),
+    ("peer", "Peers", "publi-\nshed"),
 )
 """For each kind of network, the title of its table and whose the other counts are."""
 
@@ -62,16 +62,17 @@ def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False
         print_table(
             title,
             [
-                *("name", "input", "params", publisher, "%", "GMACs", "GFLOPs", publisher, "%"),
+                *("name", "input", "M\nparams", publisher, "%", "G\nFLOPs", publisher, "%"),
                 *("CPU\nms", "GPU\nms", "top-1\n%"),
             ],
             [_row(row) for row in rows if row["kind"] == kind],
         )
     out.print(
-        "Input: frames x pixels. A multiply-add (MAC) is 2 FLOPs. Differences are at the published number of "
-        "classes. The paper's release does not reproduce the paper's own counts; neither is fitted to the "
-        "other. Milliseconds (a 2.9 GHz Xeon, a V100) and top-1 (on Moments in Time) are what Tiny Video "
-        "Networks prints, of peers in its own version. More of each: tvnsearch zoo show NAME",
+        "Input: frames x pixels. Counts: 10^6 parameters, 10^9 FLOPs (two a multiply-add). Differences "
+        "are at the published number of classes. The paper's release does not reproduce the paper's own "
+        "counts; neither is fitted to the other. Milliseconds (a 2.9 GHz Xeon, a V100) and top-1 (on Moments "
+        "in Time) are what Tiny Video Networks prints, of peers in its own version. More of each: "
+        "tvnsearch zoo show NAME",
         highlight=False,
     )
 
@@ -152,22 +153,22 @@ def _paper_lines(paper: dict[str, Any]) -> list[str]:
 
 
 def _row(figures: dict[str, Any]) -> list[str]:
-    from cli.output import count
-
     published, paper = figures["published"] or {}, figures["paper"] or {}
 
     def theirs(key: str, form: Callable[[Any], str], printed: dict[str, Any] = published) -> str:
         return "-" if printed.get(key) is None else form(printed[key])
 
+    def millions(params: int) -> str:
+        return f"{params / 1e6:.3g}"
+
     return [
         figures["name"],
         figures["input"],
-        count(figures["params"]),
-        theirs("params", count),
+        millions(figures["params"]),
+        theirs("params", millions),
         theirs("params_difference_percent", "{:+.1f}".format),
-        f"{figures['gmacs']:.4g}",
-        f"{figures['gflops']:.4g}",
-        theirs("gflops", "{:.4g}".format),
+        f"{figures['gflops']:.3g}",
+        theirs("gflops", "{:.3g}".format),
         theirs("gflops_difference_percent", "{:+.1f}".format),
         *(theirs(key, "{:g}".format, paper) for key in ("cpu_ms", "gpu_ms", "top1_percent")),
     ]

@@ -50,7 +50,8 @@ class Grid(Struct, frozen=True):
 def read_grid(path: Path) -> Grid:
     """The grid in a TOML file: a table for each type of layer, a list of values for each of its keys.
 
-    Frames are square: ``in_height`` is the width too. A layer that is executed as several calls gives all.
+    Frames are square, ``in_height`` the width too, where no ``in_width`` is given. A layer that is executed
+    as several calls gives all.
 
     Raises:
         UserError: the file cannot be read, or a key of it is wrong; the sentence names the key.
@@ -109,6 +110,7 @@ def _keys(kind: str) -> dict[str, tuple[Any, bool]]:
     """The keys of a type of layer: what values each takes, and whether it must be there."""
     keys: dict[str, tuple[Any, bool]] = dict.fromkeys(INPUT_KEYS[:2], (_Size, True))
     keys["in_channels"] = (Filters, True)
+    keys["in_width"] = (_Size, False)
     if kind in _JOINS:
         return keys | {key: (values, key == "classes") for key, values in _JOINS[kind].items()}
     return keys | {
@@ -118,7 +120,7 @@ def _keys(kind: str) -> dict[str, tuple[Any, bool]]:
 
 def _executed(kind: str, point: dict[str, Any]) -> tuple[tuple[LayerCall, ...], LayerCall | None]:
     frames, height, channels = (point.pop(key) for key in INPUT_KEYS)
-    shape = Shape(frames, height, height, channels)
+    shape = Shape(frames, height, point.pop("in_width", height), channels)
     if kind == "head":
         return (head_call(shape, point["classes"], point.get("head", "mean")),), None
     if kind == "concat":

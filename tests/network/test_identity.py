@@ -17,6 +17,7 @@ from tvnsearch.genome.layers import (
     Activate,
     Branches,
     DepthwiseConv,
+    FramePacking,
     InvertedResidual,
     SpatialConv,
     SpatialPool,
@@ -82,7 +83,11 @@ def _write_out_inverted_residuals(block: Block, rng: random.Random) -> Block:
 
 def _pointwise_in_time(genome: Genome, rng: random.Random) -> Genome:
     layers = [layer for block in genome.blocks for layer in block.layers]
-    if genome.input.frames == 1 or any(isinstance(layer, OVER_TIME) and layer.stride > 1 for layer in layers):
+    fewer_frames = any(
+        isinstance(layer, FramePacking) or (isinstance(layer, OVER_TIME) and layer.stride > 1)
+        for layer in layers
+    )
+    if genome.input.frames == 1 or fewer_frames:
         return genome  # temporal layers are not executed on a single frame, spatial ones are
     return _in_a_block(_pointwise_in_space)(genome, rng)
 

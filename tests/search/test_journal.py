@@ -154,7 +154,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(journal_path(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UserError, match=r"expected a journal of version 5 in .*, but it is of version 99"):
+    with pytest.raises(UserError, match=r"expected a journal of version 6 in .*, but it is of version 99"):
         Journal.open(tmp_path)
 
 

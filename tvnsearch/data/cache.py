@@ -12,11 +12,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.decode import BASE_RATE, WIDEST
+from tvnsearch.data.decode import BASE_RATE
 from tvnsearch.data.preparation import OnPreparation, decode_all
 from tvnsearch.data.stored import Form, Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip, source_files
 from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import WIDEST
 
 OPEN_VIDEOS = 256
 """Memory maps held open, each of which holds a file: well below the 1,024 that a process may usually open."""

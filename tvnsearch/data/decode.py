@@ -13,15 +13,13 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from tvnsearch.data.video import BrokenClip, Video, open_video
+from tvnsearch.genome.genome import WIDEST
 
 BASE_RATE = 30.0
 """Frames a second that faster videos are thinned to, so that a stride is about the same time in all."""
 
 BELIEVED_RATE = 480.0
 """A higher rate is the clock of a container that knows no rate, not what a camera took."""
-
-WIDEST = 2.0
-"""Long side of a frame by its short one; what is wider is cut to that, in the middle."""
 
 WHOLE_ENOUGH = 0.75
 """Share of the announced frames that must decode. A lost tail changes what a clip shows."""

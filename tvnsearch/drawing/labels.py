@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.kinds import OVER_BOTH, OVER_SPACE, OVER_TIME
 from tvnsearch.genome.layers import Activation, Layer
 
 Family = Literal[
@@ -44,11 +45,8 @@ NAMES: dict[str, tuple[Family, str]] = {
 }
 """Family and name of each type of layer that is a box in a picture."""
 
-_OVER_SPACE = frozenset({"spatial_conv", "depthwise_conv", "inverted_residual", "spatial_pool"})
-_OVER_TIME = frozenset(
-    {"temporal_conv", "temporal_depthwise_conv", "temporal_inverted_residual", "temporal_pool"}
-)
-_OVER_BOTH = frozenset({"conv3d", "depthwise_conv3d"})
+_OVER_SPACE = OVER_SPACE | {"inverted_residual"}
+_OVER_TIME = OVER_TIME | {"temporal_inverted_residual"}
 
 _AMOUNTS = (
     ("expansion", "x{:g}"),
@@ -109,7 +107,7 @@ def sizes(kind: str, size: int, frames: int, width: int | None = None) -> tuple[
     It is square where no ``width`` is given.
     """
     width = size if width is None else width
-    if kind in _OVER_BOTH:
+    if kind in OVER_BOTH:
         return frames, size, width
     if kind in _OVER_SPACE:
         return size, width

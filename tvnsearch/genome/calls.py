@@ -46,11 +46,12 @@ class LayerCall(Struct, frozen=True, gc=False, array_like=True, cache_hash=True)
     ``type`` is a layer's tag, or ``add``, ``concat``, ``activation``, ``head``: a name in
     :data:`~tvnsearch.genome.kinds.KINDS`. In temporal layers ``kernel`` and ``stride`` are frames; in others
     they are pixels, ``kernel`` over rows and ``kernel_width`` over columns, with ``kernel_frames`` and
-    ``stride_frames`` beside them. Kernels are without the taps that only ever meet padding
-    (:func:`~tvnsearch.genome.windows.live_kernel`). ``hidden`` is the inner width of a non-local block or a
-    squeeze, or the channels that a shift moves each way; ``mode`` the kind of pooling, of gate, of attention
-    or of head. ``macs`` counts convolutions and linear layers; ``bytes_moved`` counts each float32 read and
-    written once per pass over it, weights included.
+    ``stride_frames`` beside them, which also say how many frames are packed into one. Kernels are without
+    the taps that only ever meet padding (:func:`~tvnsearch.genome.windows.live_kernel`). ``hidden`` is the
+    inner width of a non-local block or a squeeze, or the channels that a shift moves each way; ``mode`` the
+    kind of pooling, of gate, of attention or of head. ``macs`` counts convolutions and linear layers;
+    ``bytes_moved`` counts each float32 read and written once per pass over it, weights included, copies for
+    padding not.
     """
 
     type: str

@@ -19,6 +19,9 @@ Head = Literal["mean", "per_frame"]
 MOST_PIXELS, MOST_FRAMES = 4096, 1024
 """The longest side of a frame and the longest clip that a genome can hold."""
 
+WIDEST = 2.0
+"""The long side of a frame by its short one: what is wider is cut to that when videos are decoded."""
+
 Pixels = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 
 
@@ -30,10 +33,20 @@ class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     frames: Annotated[int, Meta(ge=1, le=MOST_FRAMES)]
     frame_stride: Annotated[int, Meta(ge=1, le=MOST_FRAMES)] = 1
 
+    def __post_init__(self) -> None:
+        if self.long_side > WIDEST * self.short_side:
+            size = f"{self.width}x{self.height}"
+            raise ValueError(f"expected frames of at most {WIDEST:g} to 1, as videos are kept, got {size}")
+
     @property
     def short_side(self) -> int:
         """The shorter side of a frame in pixels: what resolutions are given as."""
         return min(self.height, self.width)
+
+    @property
+    def long_side(self) -> int:
+        """The longer side of a frame in pixels: videos whose shorter side is as long cover it."""
+        return max(self.height, self.width)
 
     @property
     def size(self) -> str:

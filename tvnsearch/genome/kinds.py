@@ -66,6 +66,12 @@ def names_where(holds: Callable[[CallKind], bool]) -> frozenset[str]:
     return frozenset(name for name, kind in KINDS.items() if holds(kind))
 
 
+NON_NEGATIVE = frozenset({"relu", "relu6"})
+"""Activations behind which nothing is negative."""
+
+KEEP_NON_NEGATIVE = frozenset({"swish", "hswish"})
+"""Activations behind which nothing is negative where nothing was."""
+
 CONVOLUTIONS = names_where(lambda kind: kind.family == "convolution")
 DEPTHWISE = names_where(lambda kind: kind.depthwise)
 POOLS = names_where(lambda kind: kind.family == "pool")

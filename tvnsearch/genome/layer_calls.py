@@ -29,12 +29,12 @@ from tvnsearch.genome.layers import (
     TemporalPool,
     TemporalShift,
 )
-from tvnsearch.genome.windows import live_kernel
+from tvnsearch.genome.windows import SEPARABLE_POOL_KERNEL, live_kernel
 
 MIN_SQUEEZE_WIDTH = 8
 
 MOST_ATTENDED_POSITIONS = 4096
-"""The embedded-Gaussian form relates all positions to all others: the matrix of so many is 64 MiB a clip."""
+"""The embedded-Gaussian form relates all positions to all others: the work grows with their square."""
 
 Primitive: TypeAlias = (
     SpatialConv
@@ -241,7 +241,8 @@ def _temporal_pool(layer: TemporalPool, shape: Shape, strided: bool) -> LayerCal
 def _pool(
     kind: str, mode: str, shape: Shape, out: Shape, kernel: int, kernel_width: int, stride: int
 ) -> LayerCall:
-    # A window of one value has the same average as maximum.
+    in_two_passes = kind == "spatial_pool" and max(kernel, kernel_width) >= SEPARABLE_POOL_KERNEL
+    between = out.frames * out.height * shape.width * out.channels if in_two_passes else 0
     return LayerCall(
         kind,
         shape,
@@ -249,8 +250,9 @@ def _pool(
         kernel,
         kernel_width,
         stride,
+        # A window of one value has the same average as maximum.
         mode="max" if kernel == kernel_width == 1 else mode,
-        bytes_moved=moved(shape.values, out.values),
+        bytes_moved=moved(shape.values + between, between + out.values),
     )
 
 
@@ -292,9 +294,8 @@ def _non_local(layer: NonLocal, shape: Shape, strided: bool) -> LayerCall:
             f"embedded-Gaussian form, which relates each to all others, but got {positions:,} ({frames} "
             f"frames of {height} x {width}); use its dot_product form, or fewer pixels or frames before it"
         )
-    # By the softmax a matrix of all pairs of positions is written, normalised and read; without it, keys
-    # meet values first, in a matrix of the bottleneck's size.
-    related = positions * positions if by_softmax else 0
+    # Keys meet values first, in a matrix of the bottleneck's size, unless a softmax stands between.
+    related = positions if by_softmax else inner
     return LayerCall(
         "non_local",
         shape,
@@ -302,10 +303,8 @@ def _non_local(layer: NonLocal, shape: Shape, strided: bool) -> LayerCall:
         hidden=inner,
         mode="softmax" if by_softmax else "",
         params=params,
-        macs=positions * weights + 2 * inner * (related or positions * inner),
-        bytes_moved=moved(
-            4 * values + inner_values + 2 * related, values + inner_values + 2 * related, params
-        ),
+        macs=positions * (weights + 2 * inner * related),
+        bytes_moved=moved(4 * values + inner_values, values + inner_values, params),
     )
 
 

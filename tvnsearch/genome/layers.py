@@ -16,10 +16,15 @@ Gate = Literal["sigmoid", "hsigmoid"]
 Extent = Literal["clip", "frame"]
 Attention = Literal["dot_product", "embedded_gaussian"]
 
-Kernel = Annotated[int, Meta(ge=1, le=4096)]
-Stride = Annotated[int, Meta(ge=1, le=4096)]
-Filters = Annotated[int, Meta(ge=1, le=16384)]
-Expansion = Annotated[float, Meta(ge=1.0, le=64.0)]
+LONGEST_WINDOW = 4096
+MOST_FILTERS = 16384
+MOST_EXPANSION = 64.0
+"""What a layer can hold at all: the longest kernel and stride, the widest convolution, the widest inside."""
+
+Kernel = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW)]
+Stride = Annotated[int, Meta(ge=1, le=LONGEST_WINDOW)]
+Filters = Annotated[int, Meta(ge=1, le=MOST_FILTERS)]
+Expansion = Annotated[float, Meta(ge=1.0, le=MOST_EXPANSION)]
 Ratio = Annotated[float, Meta(gt=0.0, le=1.0)]
 
 

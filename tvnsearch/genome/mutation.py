@@ -25,11 +25,13 @@ Part = TypeVar("Part")
 Operator = Callable[[Genome, SearchSpace, random.Random], Genome]
 
 MOST_DRAWS = 64
-"""After so many draws that brought the layer that was there, a space is taken to have no other."""
+"""After so many draws that brought what was there, a space is taken to have nothing else."""
 
 
 def mutate(genome: Genome, space: SearchSpace, rng: random.Random) -> Genome:
     """A child that differs from ``genome`` in one written part, chosen with its operator at random.
+
+    Where it would be refused for too many positions before a softmax, those blocks get their other form.
 
     Of the operators that can change this genome each is as likely: none draws what is there already. Those
     that cannot (removing its only block, say) are passed over; a space in which none can change anything
@@ -38,12 +40,13 @@ def mutate(genome: Genome, space: SearchSpace, rng: random.Random) -> Genome:
     untried = list(OPERATORS.values())
     while untried:
         operator = untried.pop(int(rng.random() * len(untried)))
-        child = operator(genome, space, rng)
-        if child is genome:
-            continue
-        affordable = with_affordable_attention(child, space)
-        if affordable is child or affordable != genome:
-            return affordable
+        for _ in range(MOST_DRAWS):
+            child = operator(genome, space, rng)
+            if child is genome:
+                break
+            affordable = with_affordable_attention(child)
+            if affordable is child or affordable != genome:
+                return affordable
     return genome
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
+from tvnsearch.genome.calls import Shape
 from tvnsearch.genome.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import DRAWN_LAYERS, Branches, Layer, NonLocal
 from tvnsearch.genome.space import FloatRange, IntRange, SearchSpace
@@ -39,7 +40,7 @@ def sample_genome(space: SearchSpace, rng: random.Random) -> Genome:
     """A random genome: input first, then each block's layers."""
     spec = _sample_input(space, rng)
     blocks = tuple([sample_block(space, rng) for _ in range(space.blocks.draw(rng))])
-    return with_affordable_attention(Genome(spec, blocks, space.head), space)
+    return with_affordable_attention(Genome(spec, blocks, space.head))
 
 
 def sample_block(space: SearchSpace, rng: random.Random) -> Block:
@@ -90,35 +91,46 @@ def pick(choices: tuple[Choice, ...], rng: random.Random) -> Choice:
     return choices[int(rng.random() * len(choices))]
 
 
-def with_affordable_attention(genome: Genome, space: SearchSpace) -> Genome:
-    """``genome`` with the dot-product form in blocks whose embedded Gaussians have too many positions.
+def with_affordable_attention(genome: Genome) -> Genome:
+    """``genome`` with the dot-product form where a non-local block has too many positions for a softmax.
 
     What is drawn is always a network that can be built; shapes do not depend on the form.
     """
-    if "embedded_gaussian" not in space.non_local_forms:
+    if not any(_attends(layer) for block in genome.blocks for layer in block.layers):
         return genome
     shape, non_negative = in_shape(genome), False
     blocks: list[Block] = []
     for block in genome.blocks:
-        try:
-            walked = trace_block(block, shape, non_negative)
-        except UserError:
-            block = replace(block, layers=_by_dot_product(block.layers))  # noqa: PLW2901 - the same, mended
-            walked = trace_block(block, shape, non_negative)
-        blocks.append(block)
+        blocks.append(_affordable(block, shape, non_negative))
+        walked = trace_block(blocks[-1], shape, non_negative)
         shape, non_negative = walked.out_shape, walked.non_negative
     return genome if tuple(blocks) == genome.blocks else replace(genome, blocks=tuple(blocks))
 
 
-def _by_dot_product(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    return tuple(
-        replace(layer, branches=tuple(_by_dot_product(branch) for branch in layer.branches))
-        if isinstance(layer, Branches)
-        else replace(layer, form="dot_product")
-        if isinstance(layer, NonLocal)
-        else layer
-        for layer in layers
-    )
+def _affordable(block: Block, shape: Shape, non_negative: bool) -> Block:
+    """Maps only become smaller: where a layer can be built in the first repeat it can be in all others."""
+    layers: tuple[Layer, ...] = ()
+    for layer in block.layers:
+        if _attends(layer):
+            try:
+                trace_block(Block((*layers, layer)), shape, non_negative)
+            except UserError:
+                layer = _by_dot_product(layer)  # noqa: PLW2901 - the same, mended
+        layers += (layer,)
+    return replace(block, layers=layers)
+
+
+def _attends(layer: Layer) -> bool:
+    if isinstance(layer, Branches):
+        return any(_attends(inner) for branch in layer.branches for inner in branch)
+    return isinstance(layer, NonLocal) and layer.form == "embedded_gaussian"
+
+
+def _by_dot_product(layer: Layer) -> Layer:
+    if isinstance(layer, Branches):
+        branches = tuple(tuple(_by_dot_product(inner) for inner in branch) for branch in layer.branches)
+        return replace(layer, branches=branches)
+    return replace(layer, form="dot_product") if isinstance(layer, NonLocal) else layer
 
 
 _DRAWN_KEYS: dict[str, tuple[type[Layer], list[str]]] = {

@@ -16,6 +16,8 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome.deepening import deepened_repeats
 from tvnsearch.genome.genome import Block, Genome, genome_from_json, genome_to_json
 from tvnsearch.genome.layers import Activation, Branches, Layer
+from tvnsearch.genome.space import FrameShape
+from tvnsearch.genome.trace import trace_blocks
 
 COMPOUND_DEPTH, COMPOUND_WIDTH, COMPOUND_RESOLUTION = 1.2, 1.1, 1.15
 """EfficientNet's coefficients (Tan and Le 2019, section 3.3): a step of one about doubles the MACs.
@@ -35,7 +37,8 @@ def scaled(
 ) -> Genome:
     """``genome`` with ``frames`` frames, and filters, repeats and pixels multiplied.
 
-    Filters and bottlenecks are rounded to a multiple of 8 and pixels likewise, unless the factor is whole.
+    Filters, bottlenecks and pixels of the short side are rounded to a multiple of 8, unless the factor is
+    whole; frames keep their proportions.
     ``depth`` multiplies the repeats of all blocks together, which are rounded and shared out as
     :func:`~tvnsearch.genome.deepening.deepened_repeats` says. The frame stride stays.
 
@@ -45,13 +48,11 @@ def scaled(
     for name, factor in (("width", width), ("depth", depth), ("resolution", resolution)):
         if not (factor > 0 and math.isfinite(factor)):
             raise UserError(f"expected a positive factor for {name}, got {factor:g}")
-    spec = replace(
-        genome.input,
-        height=_rounded(genome.input.height, resolution),
-        width=_rounded(genome.input.width, resolution),
-    )
+    shape = FrameShape(width=genome.input.width, height=genome.input.height)
+    height, pixels_wide = shape.with_short_side(_rounded(genome.input.short_side, resolution))
+    spec = genome.input if frames is None else replace(genome.input, frames=frames)
     grown = Genome(
-        spec if frames is None else replace(spec, frames=frames),
+        replace(spec, height=height, width=pixels_wide),
         tuple(
             replace(_with_layers(block, lambda layer: _widened(layer, width)), repeats=repeats)
             for block, repeats in zip(genome.blocks, deepened_repeats(genome, depth), strict=True)
@@ -79,7 +80,7 @@ def compound_scaled(genome: Genome, steps: float) -> Genome:
 
 
 def with_activation(genome: Genome, old: Activation, new: Activation) -> Genome:
-    """``genome`` with every activation ``old`` replaced by ``new``."""
+    """``genome`` with every activation ``old`` replaced by ``new``, but not those inside gates."""
 
     def swapped(layer: Layer) -> Layer:
         names = [name for name in ("activation", "function") if getattr(layer, name, None) == old]
@@ -131,7 +132,9 @@ def _replaced(layer: Layer, values: Mapping[str, Any]) -> Layer:
 
 def _checked(genome: Genome) -> Genome:
     try:
-        return genome_from_json(genome_to_json(genome))
+        grown = genome_from_json(genome_to_json(genome))
+        trace_blocks(grown)
+        return grown
     except UserError as error:
         raise UserError(
             f"expected factors that a genome can hold, but they make one that it cannot: {error}"

@@ -11,8 +11,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import MOST_FRAMES, MOST_PIXELS, Head, Residual
-from tvnsearch.genome.layers import DRAWN_LAYERS, Activation, Attention, PoolMode
+from tvnsearch.genome.genome import MOST_FRAMES, MOST_PIXELS, WIDEST, Head, Residual
+from tvnsearch.genome.layers import (
+    DRAWN_LAYERS,
+    LONGEST_WINDOW,
+    MOST_EXPANSION,
+    MOST_FILTERS,
+    Activation,
+    Attention,
+    PoolMode,
+)
 
 if TYPE_CHECKING:
     LayerType: TypeAlias = str
@@ -33,16 +41,16 @@ PAPER_LAYER_TYPES = (
 _HIGHEST = {
     "resolution": MOST_PIXELS,
     "frames": MOST_FRAMES,
-    "frame_stride": 1024,
+    "frame_stride": MOST_FRAMES,
     "blocks": 64,
     "repeats": 64,
     "layers": 64,
-    "kernel": 64,
-    "stride": 64,
-    "filters": 16384,
-    "bottleneck": 16384,
+    "kernel": LONGEST_WINDOW,
+    "stride": LONGEST_WINDOW,
+    "filters": MOST_FILTERS,
+    "bottleneck": MOST_FILTERS,
     "squeeze_ratio": 1.0,
-    "expansion": 64,
+    "expansion": MOST_EXPANSION,
     "packed_frames": MOST_FRAMES,
 }
 """What a genome can hold at all, by range."""
@@ -122,6 +130,11 @@ class FrameShape(Struct, frozen=True, forbid_unknown_fields=True):
     width: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
     height: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
 
+    def __post_init__(self) -> None:
+        if max(self.width, self.height) > WIDEST * min(self.width, self.height):
+            shape = f"{self.width} to {self.height}"
+            raise ValueError(f"expected frames of at most {WIDEST:g} to 1, as videos are kept, got {shape}")
+
     def with_short_side(self, pixels: int) -> tuple[int, int]:
         """Height and width of frames of this shape whose short side is ``pixels``."""
         long = round(pixels * max(self.width, self.height) / min(self.width, self.height))
@@ -163,13 +176,20 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("layer_types", "non_local_forms", "pool_modes", "activations", "residuals"):
             if not getattr(self, name):
                 raise ValueError(f"expected at least one of {name}, got none")
+        if "dot_product" not in self.non_local_forms:
+            raise ValueError("expected dot_product in non_local_forms: only that form fits maps of any size")
         for name, highest in _HIGHEST.items():
             if (range_max := getattr(self, name).max) > highest:
                 raise ValueError(f"expected {name}.max of at most {highest}, got {range_max}")
-        if max(self.input.with_short_side(self.resolution.max)) > MOST_PIXELS:
+        if self.longest_side > MOST_PIXELS:
             raise ValueError(f"expected frames of at most {MOST_PIXELS} pixels a side, got longer ones")
         if self.expansion.min < 1:
             raise ValueError(f"expected expansion.min of at least 1, got {self.expansion.min}")
+
+    @property
+    def longest_side(self) -> int:
+        """The longest side of a frame that may be drawn, in pixels."""
+        return max(self.input.with_short_side(self.resolution.max))
 
     def frame_strides(self, frames: int) -> IntRange:
         """The frame strides that ``frames`` frames may have."""

@@ -25,7 +25,7 @@ from tvnsearch.genome.calls import (
     head_call,
 )
 from tvnsearch.genome.genome import Block, Genome
-from tvnsearch.genome.kinds import END_WITH_ACTIVATION, KINDS, OVER_TIME
+from tvnsearch.genome.kinds import END_WITH_ACTIVATION, KEEP_NON_NEGATIVE, KINDS, NON_NEGATIVE, OVER_TIME
 from tvnsearch.genome.layer_calls import CALLS
 from tvnsearch.genome.layers import (
     Activate,
@@ -259,7 +259,7 @@ class _Walk:
                     self.calls.append(call)
                     self.shape = call.out_shape
                     if sets_sign:
-                        self.non_negative = call.activation in _NON_NEGATIVE
+                        self.non_negative = call.activation in NON_NEGATIVE
             elif isinstance(layer, Branches):
                 ends = [_Walk(self.shape, self.non_negative) for _ in layer.branches]
                 for end, branch in zip(ends, layer.branches, strict=True):
@@ -270,9 +270,16 @@ class _Walk:
 
     def activate(self, function: Activation) -> None:
         """Apply an activation, at the end of the last call if that has none."""
+        last = self.calls[-1] if self.calls else None
         if function == "none" or (function == "relu" and self.non_negative):
             return
-        last = self.calls[-1] if self.calls else None
+        if (
+            function == "relu6"
+            and last is not None
+            and last.activation == "relu6"
+            and last.type in END_WITH_ACTIVATION
+        ):
+            return
         if last is not None and last.activation == "none" and last.type in END_WITH_ACTIVATION:
             ended = replace(last, activation=function)
             node = self.nodes[-1]
@@ -282,7 +289,8 @@ class _Walk:
             call = activation_call(function, self.shape)
             self.nodes.append(call)
             self.calls.append(call)
-        self.non_negative = function in _NON_NEGATIVE
+        kept = self.non_negative and function in KEEP_NON_NEGATIVE
+        self.non_negative = kept or function in NON_NEGATIVE
 
     def join(self, how: str, ends: Sequence[_Walk]) -> None:
         """Go on from where branches end, as :class:`~tvnsearch.genome.layers.Branches` says."""
@@ -314,9 +322,6 @@ class _Walk:
         self.nodes = [Parallel(branches if self.nodes else branches[::-1], call)]
         self.calls += (*other.calls, call)
         self.non_negative = self.non_negative and other.non_negative
-
-
-_NON_NEGATIVE = frozenset({"relu", "relu6"})
 
 
 def _rule(layer: type[Layer]) -> tuple[Any, Any, bool]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.kinds import GATES, POOLS
+from tvnsearch.genome.kinds import GATES, KEEP_NON_NEGATIVE, NON_NEGATIVE, POOLS
 from tvnsearch.genome.trace import Node, Parallel
 from tvnsearch.network.build import Chain, Fork, TinyVideoNetwork, build_network
 from tvnsearch.network.morphs import (
@@ -35,8 +35,6 @@ from tvnsearch.network.morphs import (
 
 HOMOGENEOUS = frozenset({"relu"})
 """Activations f with f(s x) = s f(x) for s >= 0."""
-
-NON_NEGATIVE = frozenset({"relu", "relu6"})
 
 Part = TypeVar("Part")
 
@@ -302,7 +300,8 @@ def _activated(function: str, features: Features, *, same: bool) -> Features:
         exact = features.exact and (features.scale == 1 or function in HOMOGENEOUS)
     else:
         exact = features.exact and function == "relu" and features.non_negative
-    return features._replace(exact=exact, non_negative=function in NON_NEGATIVE)
+    kept = features.non_negative and function in KEEP_NON_NEGATIVE
+    return features._replace(exact=exact, non_negative=kept or function in NON_NEGATIVE)
 
 
 def _summed(first: Features, second: Features, *, new: bool = False) -> Features:

@@ -57,9 +57,13 @@ def pack(network: Module) -> Module:
     """Pack the 2-D convolutions of a network that is deployed on the processor, in place.
 
     For inference only, on clips of one shape; the result computes the same to rounding. Norms must have been
-    folded before. A network is left as it is where torch was built without oneDNN.
+    folded before. A network is left as it is where torch was built without oneDNN, and in bfloat16 where
+    oneDNN has no such kernels for this processor.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return network
+    dtype = next((weights.dtype for weights in network.parameters()), torch.float32)
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return network
     for module in list(network.modules()):
         for name, child in list(module.named_children()):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Block, Genome, InputSpec
 from tvnsearch.genome.layers import DRAWN_LAYERS, Layer
-from tvnsearch.genome.sampling import domain_of, drawn_parameters
+from tvnsearch.genome.sampling import domain_of, drawn_parameters, with_affordable_attention
 from tvnsearch.genome.space import IntRange, SearchSpace
 
 Costs = Callable[[Sequence[Genome]], list[float]]
@@ -43,7 +43,8 @@ def smallest_genomes(space: SearchSpace) -> list[Genome]:
             residual=space.residuals[0],
             activation=space.activations[0],
         )
-        genomes.append(Genome(spec, (block,) * space.blocks.min, space.head))
+        smallest = Genome(spec, (block,) * space.blocks.min, space.head)
+        genomes.append(with_affordable_attention(smallest))
     return genomes
 
 

@@ -213,7 +213,8 @@ def connect(run: Path, writable: bool) -> sqlite3.Connection:
         raise UserError(
             f"expected the journal of a run in {path}, but it is another kind of file; give another folder"
         )
+    newer = "upgrade tvnsearch" if version > SCHEMA_VERSION else "go on with the tvnsearch that wrote it"
     raise UserError(
-        f"expected a journal of version {SCHEMA_VERSION} in {path}, but it is of version {version}; go on "
-        "with the tvnsearch that wrote it, or begin a new run in another folder"
+        f"expected a journal of version {SCHEMA_VERSION} in {path}, but it is of version {version}; {newer}, "
+        "or begin a new run in another folder"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.network.layout import from_positions, over_positions
@@ -35,7 +36,7 @@ class NonLocalBlock(nn.Module):
         embedded = over_positions(self.embed(features), self.inner_shape)
         queries, keys, values = embedded.chunk(3, dim=2)
         if self.by_softmax:
-            attended = (queries @ keys.transpose(1, 2)).softmax(dim=2) @ values
+            attended = functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)
         else:
             attended = queries @ (keys.transpose(1, 2) @ values / self.shape.positions)
         projected: Tensor = self.project(from_positions(attended, self.attended_shape))

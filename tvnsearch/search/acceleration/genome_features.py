@@ -5,27 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.kinds import CONVOLUTIONS, OVER_BOTH, OVER_TIME
+from tvnsearch.genome.kinds import CONVOLUTIONS, KINDS, OVER_BOTH, OVER_TIME
 from tvnsearch.genome.trace import Trace, trace
 
 TEMPORAL = OVER_TIME | OVER_BOTH | {"temporal_shift", "frame_packing"}
 """Types in which frames meet."""
 
-COUNTED = (
-    "spatial_conv",
-    "depthwise_conv",
-    "temporal_conv",
-    "temporal_depthwise_conv",
-    "conv3d",
-    "spatial_pool",
-    "temporal_pool",
-    "non_local",
-    "context_gate",
-    "squeeze_excite",
-    "add",
-)
+COUNTED = tuple(name for name in KINDS if name not in ("activation", "concat", "head"))
 
 
 def genome_features(genome: Genome, classes: int) -> dict[str, float]:
@@ -38,7 +26,7 @@ def genome_features(genome: Genome, classes: int) -> dict[str, float]:
     calls = [call for call in traced.calls if call.type != "head"]
     spec, last = genome.input, traced.calls[-1].in_shape
     features = {
-        "resolution": math.sqrt(spec.height * spec.width),
+        "resolution": _side(traced.in_shape),
         "frames": float(spec.frames),
         "frame_stride": float(spec.frame_stride if spec.frames > 1 else 0),
         "seen_frames": float((spec.frames - 1) * spec.frame_stride + 1),
@@ -49,7 +37,7 @@ def genome_features(genome: Genome, classes: int) -> dict[str, float]:
         "activations": float(sum(call.activation != "none" for call in calls)),
         "last_channels": float(last.channels),
         "last_frames": float(last.frames),
-        "last_side": float(last.height),
+        "last_side": _side(last),
     }
     features |= {f"count_{kind}": float(sum(call.type == kind for call in calls)) for kind in COUNTED}
     return features | _widths(calls) | _kernels(calls) | _fields(traced, calls) | _motion(traced, calls)
@@ -67,7 +55,7 @@ def _widths(calls: Sequence[LayerCall]) -> dict[str, float]:
 
 def _kernels(calls: Sequence[LayerCall]) -> dict[str, float]:
     """The mean kernel over pixels and over frames, 0 where there is none."""
-    over_space = [call.kernel for call in calls if call.kernel > 1 and call.type not in OVER_TIME]
+    over_space = [pixels for call in calls if (pixels := _kernel_pixels(call)) > 1]
     over_time = [call.kernel for call in calls if call.kernel > 1 and call.type in OVER_TIME]
     over_time += [call.kernel_frames for call in calls if call.kernel_frames > 1]
     return {
@@ -81,9 +69,18 @@ def _fields(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
     pixels = frames = 1.0
     for call in calls:
         if call.type not in OVER_TIME:
-            pixels += (call.kernel - 1) * traced.in_shape.height / call.in_shape.height
+            pixels += (_kernel_pixels(call) - 1) * _side(traced.in_shape) / _side(call.in_shape)
         frames += (_kernel_frames(call) - 1) * traced.in_shape.frames / call.in_shape.frames
     return {"field_pixels": pixels, "field_frames": min(frames, float(traced.in_shape.frames))}
+
+
+def _side(shape: Shape) -> float:
+    """Pixels along a side of a map, on average."""
+    return math.sqrt(shape.height * shape.width)
+
+
+def _kernel_pixels(call: LayerCall) -> float:
+    return 1.0 if call.type in OVER_TIME else math.sqrt(call.kernel * call.kernel_width)
 
 
 def _kernel_frames(call: LayerCall) -> int:
@@ -110,7 +107,7 @@ def _motion(traced: Trace, calls: Sequence[LayerCall]) -> dict[str, float]:
         "temporal_macs_share": macs / max(1, traced.macs),
         "first_temporal_depth": float(over_time[0]),
         "last_temporal_depth": float(over_time[-1]),
-        "first_temporal_side": float(first.in_shape.height),
+        "first_temporal_side": _side(first.in_shape),
         "first_temporal_channels": float(first.in_shape.channels),
         "first_temporal_kernel": float(_kernel_frames(first)),
     }
