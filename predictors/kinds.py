@@ -12,7 +12,10 @@ FEW_CHANNELS = 8
 """Below this many input channels (the image itself, mostly), runtimes use other kernels."""
 
 RELATIVES = {
-    "convolutions": ("spatial_conv", "temporal_conv", "conv3d", "dense", "non_local"),
+    "convolutions": (
+        *("spatial_conv", "temporal_conv", "conv3d"),
+        *("dense", "non_local", "channel_time_learning"),
+    ),
     "gates": ("context_gate", "squeeze_excite", "head"),
     "copies": ("activation", "add", "concat", "temporal_shift", "frame_packing"),
 }

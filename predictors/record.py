@@ -19,7 +19,7 @@ from predictors.prior import RooflinePrior
 from predictors.transfer import TransferredPrior
 from tvnsearch.errors import UserError
 
-FORMAT = 6
+FORMAT = 7
 
 
 def predictor_path(store_path: Path, digest: str) -> Path:

@@ -24,6 +24,8 @@ BANDS = {
     ),
     # Few repeats: one of 7 in TVN-1 is up to 28 % of the MACs, one of 9 in R(2+1)D-18 is 27 %.
     **dict.fromkeys(["tvn-1", "tvn-2", "tvn-3", "tvn-4", "r2plus1d-18", "r2plus1d-34"], (0.88, 1.12)),
+    # The stem, 18 % of the MACs, and what downsamples stay.
+    "squeezetime": (0.86, 1.01),
     # Two layers before a stride cost 78 % of the MACs; one more repeat of their block, behind it, 6 %.
     "tvn-m-1": (0.45, 1.0),
 }

@@ -33,6 +33,7 @@ NAMES = [
     "mobilenetv3-large-1f",
     "mobilenetv3-large-2f",
     "tsm-mobilenetv2",
+    "squeezetime",
 ]
 
 

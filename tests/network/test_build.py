@@ -18,6 +18,7 @@ from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import (
     Activate,
     Branches,
+    ChannelTimeLearning,
     ContextGate,
     Conv3d,
     Dense,
@@ -153,6 +154,8 @@ LAYERS: list[Layer] = [
     FramePacking(3),
     FramePacking(8),
     NonLocal(4, "embedded_gaussian"),
+    ChannelTimeLearning(6, "relu"),
+    ChannelTimeLearning(1),
     Activate("swish"),
     Branches("sum", ((SpatialConv(5, 3),), ())),
     Branches("concat", ((SpatialConv(4, 3, 2),), (SpatialPool("max", 3, 2), Dense(3)), (SpatialConv(1),))),

@@ -17,6 +17,7 @@ from tvnsearch.genome import Block, Genome
 from tvnsearch.genome.genome import square_input
 from tvnsearch.genome.layers import (
     Branches,
+    ChannelTimeLearning,
     ContextGate,
     Conv3d,
     Dense,
@@ -113,6 +114,14 @@ PRESERVED: dict[str, tuple[Genome, Genome]] = {
         _genome(RELU_CONV, FramePacking(2), RELU_CONV),
         _genome(replace(RELU_CONV, filters=11), FramePacking(2), RELU_CONV),
     ),
+    "wider channel-time learning": (
+        _genome(RELU_CONV, ContextGate(), ChannelTimeLearning(8, "relu"), RELU_CONV),
+        _genome(replace(RELU_CONV, filters=11), ContextGate(), ChannelTimeLearning(13, "relu"), RELU_CONV),
+    ),
+    "channel-time learning behind a new gate": (
+        _genome(RELU_CONV, ChannelTimeLearning(8), RELU_CONV),
+        _genome(RELU_CONV, ContextGate(), ChannelTimeLearning(8), RELU_CONV),
+    ),
     "wider by softmax": (
         _genome(STRIDED, NonLocal(4, "embedded_gaussian"), RELU_CONV),
         _genome(replace(STRIDED, filters=10), NonLocal(7, "embedded_gaussian"), RELU_CONV),
@@ -177,6 +186,13 @@ PRESERVED: dict[str, tuple[Genome, Genome]] = {
         _genome(TemporalShift(0.25), STRIDED),
         replace(_genome(TemporalShift(0.25), STRIDED), input=square_input(12, 4, 3)),
     ),
+    "inserted residual channel-time learning": (
+        Genome(square_input(12, 4), (Block((STRIDED,)),)),
+        Genome(
+            square_input(12, 4),
+            (Block((STRIDED,)), Block((ChannelTimeLearning(8),), residual="identity", activation="relu")),
+        ),
+    ),
     "inserted block": (
         Genome(square_input(12, 4), (Block((STRIDED,)), Block((TemporalConv(12, 3),)))),
         Genome(
@@ -227,6 +243,18 @@ NOT_PRESERVED: dict[str, tuple[Genome, Genome]] = {
     "a layer less": (_genome(STRIDED, RELU_CONV), _genome(STRIDED)),
     "inserted pool": (_genome(STRIDED), _genome(STRIDED, SpatialPool("avg", 3))),
     "another input": (_genome(STRIDED), replace(_genome(STRIDED), input=square_input(12, 2))),
+    "inserted channel-time learning": (
+        _genome(STRIDED, SpatialConv(300, 5)),
+        _genome(STRIDED, ChannelTimeLearning(9), SpatialConv(300, 5)),
+    ),
+    "narrower channel-time learning": (
+        _genome(RELU_CONV, ChannelTimeLearning(12), RELU_CONV),
+        _genome(RELU_CONV, ChannelTimeLearning(7), RELU_CONV),
+    ),
+    "channel-time learning on another map": (
+        _genome(RELU_CONV, ChannelTimeLearning(8)),
+        replace(_genome(RELU_CONV, ChannelTimeLearning(8)), input=square_input(3, 4)),
+    ),
     "activation added": (_genome(SpatialConv(8, 3)), _genome(SpatialConv(8, 3, activation="relu"))),
     "residual added": (_genome(SpatialConv(3, 3)), _genome(SpatialConv(3, 3), residual="identity")),
 }

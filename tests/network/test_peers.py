@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from tests.genome.brute_force import live_taps
 from tests.network.plain_peers import PLAIN
+from tests.network.plain_peers.squeezetime import plain_squeezetime
 from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.genome import Genome, InputSpec, square_input
 from tvnsearch.genome.kinds import CONVOLUTIONS, OVER_TIME
@@ -33,6 +34,9 @@ STRIDE_OVER_TIME = ("r2plus1d-18", "r2plus1d-34", "r2plus1d-50", "r2plus1d-101",
 INPUTS_TO_STRIDE = ((9, 37), (10, 48), (12, 30))
 """So many frames that none is left alone: our temporal layers are not executed on a single one."""
 
+INPUTS_TO_PACK = ((16, 71), (16, 80), (16, 30))
+"""As many frames as SqueezeTime packs; maps of 1 and 3 pixels cut the kernels of channel-time learning."""
+
 ONE_NETWORK = ("x3d-s", "x3d-m", "mobilenetv3-large-1f", "mobilenetv3-large-2f")
 """The same networks as ``x3d-xs`` and ``mobilenetv3-large``, on other inputs."""
 
@@ -43,7 +47,8 @@ def cases() -> list[ParameterSet]:
     found = []
     for name in PEERS:
         if name not in ONE_NETWORK:
-            for frames, pixels in INPUTS_TO_STRIDE if name in STRIDE_OVER_TIME else INPUTS:
+            inputs = INPUTS_TO_STRIDE if name in STRIDE_OVER_TIME else INPUTS
+            for frames, pixels in INPUTS_TO_PACK if name == "squeezetime" else inputs:
                 marks = [pytest.mark.slow] if name in LARGE and pixels > 30 else []
                 found.append(pytest.param(name, frames, pixels, marks=marks))
     return found
@@ -71,6 +76,20 @@ def randomise(network: nn.Module) -> None:
             nn.init.normal_(module.bias, std=0.2)
 
 
+def settle(network: TinyVideoNetwork, clips: Tensor) -> None:
+    """Give each BatchNorm the statistics of what it sees in ``clips``.
+
+    Where activations grow from layer to layer, channel-time learning's gates become so steep that rounding
+    grows tenfold in each.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(clips)
+    network.eval()
+
+
 def copy_weights(ours: TinyVideoNetwork, plain: nn.Module) -> None:
     """Give each tensor of ``plain`` the one at the same place of ``ours``, in the order of execution.
 
@@ -78,10 +97,10 @@ def copy_weights(ours: TinyVideoNetwork, plain: nn.Module) -> None:
     """
     values = {name: value for name, value in ours.state_dict().items() if "num_batches_tracked" not in name}
     places = {name: value for name, value in plain.state_dict().items() if "num_batches_tracked" not in name}
-    convolutions = (call for call in ours.trace.calls if call.type in CONVOLUTIONS)
+    convolutions = convolutions_of(ours.trace.calls)
     copied = {}
-    for (name, place), (our_name, value) in zip(places.items(), values.items(), strict=True):
-        if our_name.endswith("conv.weight"):
+    for (name, place), value in zip(places.items(), values.values(), strict=True):
+        if name.endswith("weight") and place.dim() > 2:
             taps = (slice(None), slice(None), *taps_of(next(convolutions), place))
             whole = torch.zeros(place.shape)
             whole[taps] = value.reshape(whole[taps].shape)
@@ -90,6 +109,15 @@ def copy_weights(ours: TinyVideoNetwork, plain: nn.Module) -> None:
             assert value.numel() == place.numel(), name
             copied[name] = value.reshape(place.shape)
     plain.load_state_dict(copied, strict=False, assign=True)
+
+
+def convolutions_of(calls: Iterable[LayerCall]) -> Iterator[LayerCall]:
+    """The call that each convolution is part of: channel-time learning has seven on one map."""
+    for call in calls:
+        if call.type in CONVOLUTIONS:
+            yield call
+        elif call.type == "channel_time_learning":
+            yield from [call] * 7
 
 
 def taps_of(call: LayerCall, kernel: Tensor) -> tuple[slice, ...]:
@@ -111,12 +139,18 @@ def clips_of(spec: InputSpec, batch: int) -> Tensor:
     return (2 * patches + torch.randn(batch, 3, *size)).movedim(1, -1)
 
 
+def plain_of(name: str, pixels: int) -> nn.Module:
+    return plain_squeezetime(CLASSES, pixels) if name == "squeezetime" else PLAIN[name](CLASSES)
+
+
 def assert_equal_logits(name: str, genome: Genome, batch: int) -> None:
     torch.manual_seed(0)
     ours = build_network(genome, CLASSES).eval()
     randomise(ours)
+    if name == "squeezetime":
+        settle(ours, clips_of(genome.input, batch=4))
     with torch.device("meta"):
-        plain = PLAIN[name](CLASSES).eval()
+        plain = plain_of(name, genome.input.height).eval()
     copy_weights(ours, plain)
     clips = clips_of(genome.input, batch)
     with torch.inference_mode():
@@ -171,6 +205,8 @@ def parameters(network: nn.Module) -> int:
         ("mobilenetv3-small", 1000, 2_542_856, 0),  # torchvision
         ("mobilenetv3-large", 1000, 5_483_032, 0),  # torchvision
         ("tsm-mobilenetv2", 1000, 3_504_872, 0),  # torchvision's MobileNetV2: shifts have none
+        # the official code, with biases before three BatchNorms: 16 units' two, three downsamplings'
+        ("squeezetime", 400, 29_706_688, -(16 * 2 * 16 + 256 + 512 + 1024)),
     ],
 )
 def test_plain_networks_have_the_published_parameters(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from tvnsearch.genome import Block, Genome, InputSpec
 from tvnsearch.genome.calls import Shape
 from tvnsearch.genome.layer_calls import layer_call
 from tvnsearch.genome.layers import (
+    ChannelTimeLearning,
     ContextGate,
     FramePacking,
     Layer,
@@ -23,6 +26,7 @@ from tvnsearch.genome.layers import (
 )
 from tvnsearch.network import build_network, deployed, pack
 from tvnsearch.network.build import MODULES
+from tvnsearch.network.deploy import fold_norms
 
 SHAPE = Shape(3, 4, 5, 6)
 
@@ -104,6 +108,54 @@ def test_gates_scale_channels_by_a_function_of_their_means(layer: Layer, frames:
         scale = (hidden / 6 + 0.5).clamp(0, 1) if by_steps else hidden.sigmoid()
         expected = clips * scale.repeat_interleave(frames, dim=1)[:, :, None, None]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 5), (9, 2), (1, 1), (1, 7)])
+def test_channel_time_learning_is_focus_and_gated_interaction(height: int, width: int) -> None:
+    """With the live taps of each kernel in the middle of a whole one, written out for one frame."""
+    layer = module_of(ChannelTimeLearning(7, "relu"), Shape(3, height, width, 6))
+    for number, values in enumerate(layer.parameters()):
+        draws = torch.Generator().manual_seed(number)
+        nn.init.normal_(values, std=0.3, generator=draws) if values.dim() > 1 else nn.init.uniform_(
+            values, 0.5, 1.5, generator=draws
+        )
+    for name, values in layer.named_buffers():
+        if name.endswith(("mean", "var")):
+            nn.init.uniform_(values, 0.5, 1.5)
+
+    def whole(kernel: Tensor, size: int) -> Tensor:
+        rows, columns = ((size - taps) // 2 for taps in kernel.shape[2:])
+        return functional.pad(kernel, (columns, columns, rows, rows))
+
+    def normed(features: Tensor, norm: nn.Module) -> Tensor:
+        mean, var, weight, bias = (
+            values[:, None, None] for values in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        return (features - mean) / (var + norm.eps).sqrt() * weight + bias
+
+    _, features = clips_of(Shape(3, height, width, 6))
+    with torch.inference_mode():
+        expected = []
+        for frame in features:
+            squeezed = layer.squeeze.conv.weight[:, :, 0, 0] @ frame.mean(dim=(1, 2))
+            hidden = normed(squeezed[:, None, None], layer.squeeze.norm).relu()[:, 0, 0]
+            weighed = frame * (layer.excite.weight[:, :, 0, 0] @ hidden).sigmoid()[:, None, None]
+            focus = torch.einsum("oi,ihw->ohw", layer.focus.weight[:, :, 0, 0], weighed)
+            near = functional.conv2d(frame, whole(layer.near.weight, 3), layer.near.bias, padding=1)
+            reduced = functional.conv2d(weighed, whole(layer.reduce.conv.weight, 3), padding=1)
+            placed = normed(reduced, layer.reduce.norm).relu() + layer.positions[0]
+            far = functional.conv2d(placed, whole(layer.far.conv.weight, 7), padding=3)
+            restored = functional.conv2d(
+                normed(far, layer.far.norm).relu(),
+                whole(layer.restore.weight, 3),
+                layer.restore.bias,
+                padding=1,
+            )
+            expected.append(normed(focus + near * restored.sigmoid(), layer.norm).relu())
+        for module in (layer, fold_norms(deepcopy(layer)), pack(fold_norms(deepcopy(layer)))):
+            torch.testing.assert_close(module(features), torch.stack(expected), rtol=1e-4, atol=1e-4)
+    norms = [part for part in fold_norms(layer).modules() if isinstance(part, nn.BatchNorm2d)]
+    assert norms == []
 
 
 def test_frames_that_are_not_square_run_as_their_plain_torch_network() -> None:

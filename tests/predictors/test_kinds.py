@@ -9,6 +9,7 @@ from predictors.kinds import KIND_NAMES, call_kinds
 from tvnsearch.genome.calls import Shape, add_call, head_call
 from tvnsearch.genome.layer_calls import Primitive, layer_call
 from tvnsearch.genome.layers import (
+    ChannelTimeLearning,
     ContextGate,
     DepthwiseConv,
     NonLocal,
@@ -41,6 +42,7 @@ MAP, IMAGE, PIXEL = Shape(4, 16, 16, 32), Shape(4, 64, 64, 3), Shape(4, 1, 1, 32
         (TemporalPool(kernel=2, stride=2, mode="avg"), MAP, "temporal_pool:avg"),
         (NonLocal(bottleneck=8), MAP, "non_local"),
         (NonLocal(bottleneck=8), IMAGE, "non_local"),
+        (ChannelTimeLearning(16), MAP, "channel_time_learning"),
         (ContextGate(), MAP, "context_gate:clip_sigmoid"),
         (SqueezeExcite(ratio=0.25, over="frame", gate="hsigmoid"), MAP, "squeeze_excite:frame_hsigmoid"),
     ],

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from tests.search.fakes import CLASSES
-from tvnsearch.genome import trace
+from tvnsearch.genome import Block, Genome, square_input, trace
+from tvnsearch.genome.layers import ChannelTimeLearning, SpatialConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.zoo import load_zoo
@@ -27,6 +28,16 @@ def test_megabytes_are_those_of_the_network_with_its_norms_folded(space: str) ->
         bytes_held = sum(weights.numel() * weights.element_size() for weights in network.parameters())
         assert weights_mb(trace(genome, CLASSES), "float32") * 1e6 == pytest.approx(bytes_held, abs=0.01)
         assert weights_mb(trace(genome, CLASSES), "bfloat16") * 2e6 == pytest.approx(bytes_held, abs=0.01)
+
+
+def test_megabytes_of_channel_time_learning_are_those_of_its_folded_network() -> None:
+    from tvnsearch.network import build_network
+    from tvnsearch.network.deploy import deployed
+
+    genome = Genome(square_input(9, 4), (Block((SpatialConv(5), ChannelTimeLearning(6))),))
+    network = deployed(build_network(genome, CLASSES))
+    bytes_held = sum(weights.numel() * weights.element_size() for weights in network.parameters())
+    assert weights_mb(trace(genome, CLASSES), "float32") * 1e6 == pytest.approx(bytes_held, abs=0.01)
 
 
 def test_gflops_count_two_a_multiply_accumulate() -> None:

@@ -47,6 +47,8 @@ def require_memory(genomes: Sequence[Genome], classes: int, device: Device) -> N
 def _working_bytes(call: LayerCall) -> int:
     """What is held while a call runs: its input, a padded copy of it, its output, and a shortcut's input."""
     inner = 4 * call.hidden * call.in_shape.positions if call.type == "non_local" else 0
+    if call.type == "channel_time_learning":
+        inner = 2 * call.out_shape.values  # its two paths meet in a product and a sum
     return (3 * call.in_shape.values + 2 * call.out_shape.values + inner) * BYTES_PER_VALUE
 
 

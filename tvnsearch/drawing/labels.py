@@ -41,6 +41,7 @@ NAMES: dict[str, tuple[Family, str]] = {
     "non_local": ("non-local", "non-local"),
     "temporal_shift": ("temporal shift", "temporal shift"),
     "frame_packing": ("temporal shift", "frame packing"),
+    "channel_time_learning": ("spatial convolution", "channel-time"),
     "dense": ("linear", "dense"),
 }
 """Family and name of each type of layer that is a box in a picture."""

@@ -50,6 +50,7 @@ KINDS: dict[str, CallKind] = {
         CallKind("temporal_shift", "copy", keeps_sign=True),
         CallKind("frame_packing", "copy", keeps_sign=True),
         CallKind("non_local", "attention", has_norm=True),
+        CallKind("channel_time_learning", "attention", has_norm=True, ends_with_activation=True),
         CallKind("context_gate", "gate", keeps_sign=True),
         CallKind("squeeze_excite", "gate", keeps_sign=True),
         CallKind("activation", "copy", ends_with_activation=True),

@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall, Shape, make_shape, moved
+from tvnsearch.genome.channel_time import channel_time_call
 from tvnsearch.genome.layers import (
+    ChannelTimeLearning,
     ContextGate,
     Conv3d,
     Dense,
@@ -51,6 +53,7 @@ Primitive: TypeAlias = (
     | NonLocal
     | ContextGate
     | SqueezeExcite
+    | ChannelTimeLearning
 )
 """Layers that are executed as one call; the others are written out in these first."""
 
@@ -359,4 +362,5 @@ CALLS: dict[type[Struct], Callable[..., LayerCall | None]] = {
     NonLocal: _non_local,
     ContextGate: _context_gate,
     SqueezeExcite: _squeeze_excite,
+    ChannelTimeLearning: channel_time_call,
 }

@@ -178,6 +178,17 @@ class FramePacking(_Layer, frozen=True, tag="frame_packing"):
     frames: Annotated[int, Meta(ge=1, le=1024)]
 
 
+class ChannelTimeLearning(_Layer, frozen=True, tag="channel_time_learning"):
+    """Convolutions over each frame whose channels hold time, BatchNorm, activation (Zhai et al. 2024, CTL).
+
+    Channels weighed by a function of their means are convolved point by point; to that comes a 3x3
+    convolution, gated at each position by a narrow path through a 7x7 kernel that knows where it is.
+    """
+
+    filters: Filters
+    activation: Activation = "none"
+
+
 class Activate(_Layer, frozen=True, tag="activation"):
     """An activation by itself."""
 
@@ -219,6 +230,7 @@ Layer: TypeAlias = (
     | Dense
     | TemporalShift
     | FramePacking
+    | ChannelTimeLearning
     | Activate
     | Branches
 )

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tvnsearch.network.build import TinyVideoNetwork
-from tvnsearch.network.modules import ConvUnit
+from tvnsearch.network.modules import ChannelTimeLearning, ConvUnit
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -33,4 +33,6 @@ def fold_norms(module: Module) -> Module:
         if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d | nn.BatchNorm3d):
             unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
             unit.norm = nn.Identity()
+        if isinstance(unit, ChannelTimeLearning):
+            unit.fold_norm()
     return module

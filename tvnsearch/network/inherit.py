@@ -23,15 +23,8 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.kinds import GATES, KEEP_NON_NEGATIVE, NON_NEGATIVE, POOLS
 from tvnsearch.genome.trace import Node, Parallel
 from tvnsearch.network.build import Chain, Fork, TinyVideoNetwork, build_network
-from tvnsearch.network.morphs import (
-    Carrier,
-    Features,
-    inserted,
-    matched,
-    matched_head,
-    overlap,
-    silence,
-)
+from tvnsearch.network.carrying import Carrier, Features, overlap
+from tvnsearch.network.morphs import inserted, matched, matched_head, silence
 
 HOMOGENEOUS = frozenset({"relu"})
 """Activations f with f(s x) = s f(x) for s >= 0."""

@@ -8,17 +8,18 @@ parent's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.kinds import CONVOLUTIONS, DEPTHWISE, OVER_BOTH, OVER_TIME
 from tvnsearch.genome.windows import padding
+from tvnsearch.network.carrying import Carrier, Features, overlap
+from tvnsearch.network.channel_time_morphs import matched_channel_time
 from tvnsearch.network.modules import (
     ChannelGate,
+    ChannelTimeLearning,
     Convolution3d,
     ConvUnit,
     DenseLayer,
@@ -27,79 +28,8 @@ from tvnsearch.network.modules import (
     TemporalConvolution,
 )
 
-SHRINK = 0.7
-"""Inherited weights behind the first change count so much, fresh ones the rest (Ash and Adams 2020)."""
-
 FRESH_GATE = 0.5
 """What a gate multiplies with while its last layer is zero: sigmoid and hard sigmoid of 0."""
-
-
-class Features(NamedTuple):
-    """What is known of the child's features at some place, next to the parent's at the matching place.
-
-    ``source`` gives for each channel of the child the parent's channel that it stands for, -1 for a new one.
-    Where ``exact``, every such channel is ``scale`` times the parent's, in evaluation mode. ``non_negative``
-    tells whether those channels are known to be >= 0.
-    """
-
-    source: tuple[int, ...]
-    parent_channels: int
-    scale: float = 1.0
-    exact: bool = True
-    non_negative: bool = False
-
-    @property
-    def complete(self) -> bool:
-        """Whether the child knows all that the parent knows here: what reads this can be exact as well."""
-        return self.exact and set(range(self.parent_channels)) <= set(self.source)
-
-
-def overlap(channels: int, parent_channels: int) -> tuple[int, ...]:
-    """As many channels as both have stand for each other, in their order; further ones are new."""
-    return tuple(channel if channel < parent_channels else -1 for channel in range(channels))
-
-
-class Carrier:
-    """Copies parts of a parent's parameters into a child's, and counts what it copied."""
-
-    def __init__(self) -> None:
-        self.copied = 0
-
-    def carry(
-        self,
-        child: Tensor,
-        parent: Tensor,
-        rows: Sequence[int],
-        columns: Sequence[int] | None,
-        *,
-        exact: bool,
-        factor: float = 1.0,
-        taps: Sequence[tuple[slice, slice]] = (),
-        parameter: bool = True,
-    ) -> None:
-        """Fill the child's tensor where ``rows`` and ``columns`` have a source in the parent's.
-
-        Where ``exact``, the other columns and taps of such rows are zero, so that nothing new is heard; else
-        they stay fresh, and the inherited part is shrunk and mixed with the fresh one. ``taps`` are the
-        child's and the parent's part of each axis behind the columns.
-        """
-        into = [row for row, source in enumerate(rows) if source >= 0]
-        out_of = [source for source in rows if source >= 0]
-        inherited = parent[out_of] * factor
-        target = child[into]
-        place: tuple[Any, ...] = (slice(None),)
-        if columns is not None:
-            known = [column for column, source in enumerate(columns) if source >= 0]
-            inherited = inherited[:, [columns[column] for column in known]]
-            place = (slice(None), known, *[ours for ours, _ in taps])
-            inherited = inherited[(slice(None), slice(None), *[theirs for _, theirs in taps])]
-        mixed = inherited if exact or columns is None else SHRINK * inherited + (1 - SHRINK) * target[place]
-        if exact and columns is not None:
-            target = torch.zeros_like(target)
-        target[place] = mixed
-        child[into] = target
-        if parameter:
-            self.copied += inherited.numel()
 
 
 def matched(
@@ -129,12 +59,9 @@ def matched(
     if isinstance(child, NonLocalBlock) and isinstance(parent, NonLocalBlock):
         exact = features.complete and call.mode == parent_call.mode
         return _matched_non_local(child, parent, features._replace(exact=exact), carrier)
-    alike = _same_windows(call, parent_call)
-    if call.type == "frame_packing":
-        return _packed(features, call, parent_call, exact=features.exact and alike)
-    if call.type == "temporal_shift":
-        alike = call == parent_call and features.source == tuple(range(call.in_shape.channels))
-    return features._replace(exact=features.exact and alike)
+    if isinstance(child, ChannelTimeLearning) and isinstance(parent, ChannelTimeLearning):
+        return matched_channel_time(child, parent, features, carrier)
+    return _matched_without_weights(call, parent_call, features)
 
 
 def matched_head(child: Head, parent: Head, features: Features, carrier: Carrier) -> bool:
@@ -163,7 +90,8 @@ def inserted(child: nn.Module, call: LayerCall, features: Features) -> Features:
         return features._replace(scale=features.scale * FRESH_GATE)
     if isinstance(child, NonLocalBlock):
         return features
-    source = overlap(channels, features.parent_channels) if call.type == "frame_packing" else features.source
+    reorders = call.type in ("frame_packing", "channel_time_learning")
+    source = overlap(channels, features.parent_channels) if reorders else features.source
     return features._replace(source=source, exact=False)
 
 
@@ -176,6 +104,10 @@ def silence(child: nn.Module, call: LayerCall) -> bool:
         return True
     if isinstance(child, DenseLayer):
         nn.init.zeros_(child.linear.weight)
+        return True
+    if isinstance(child, ChannelTimeLearning):
+        assert isinstance(child.norm, nn.BatchNorm2d)
+        nn.init.zeros_(child.norm.weight)
         return True
     return False
 
@@ -235,20 +167,8 @@ def _matched_convolution(
         rows, columns = overlap(call.out_shape.channels, parent_channels), features.source
     weights = (ours.conv.weight, theirs.conv.weight)
     carrier.carry(*weights, rows, columns, exact=exact, factor=1 / features.scale, taps=taps)
-    _carry_norm(ours, theirs, rows, carrier)
+    carrier.carry_norm(ours.norm, theirs.norm, rows)
     return Features(rows, parent_channels, exact=exact)
-
-
-def _carry_norm(
-    ours: ConvUnit, theirs: ConvUnit, rows: Sequence[int], carrier: Carrier, factor: float = 1.0
-) -> None:
-    learnt = dict(theirs.norm.named_parameters())
-    for name, values in ours.norm.named_parameters():
-        carrier.carry(values, learnt[name], rows, None, exact=True, factor=factor)
-    seen = dict(theirs.norm.named_buffers())
-    for name in ("running_mean", "running_var"):
-        buffer = ours.norm.get_buffer(name)
-        carrier.carry(buffer, seen[name], rows, None, exact=True, parameter=False)
 
 
 def _matched_gate(ours: ChannelGate, theirs: ChannelGate, features: Features, carrier: Carrier) -> Features:
@@ -279,8 +199,17 @@ def _matched_non_local(
         ours.embed.weight[parent_hidden:hidden] = 0.0
     weights = (ours.project.conv.weight, theirs.project.conv.weight)
     carrier.carry(*weights, features.source, inner, exact=exact)
-    _carry_norm(ours.project, theirs.project, features.source, carrier, factor=features.scale)
+    carrier.carry_norm(ours.project.norm, theirs.project.norm, features.source, factor=features.scale)
     return features._replace(exact=exact, non_negative=False)
+
+
+def _matched_without_weights(call: LayerCall, parent_call: LayerCall, features: Features) -> Features:
+    alike = _same_windows(call, parent_call)
+    if call.type == "frame_packing":
+        return _packed(features, call, parent_call, exact=features.exact and alike)
+    if call.type == "temporal_shift":
+        alike = call == parent_call and features.source == tuple(range(call.in_shape.channels))
+    return features._replace(exact=features.exact and alike)
 
 
 def _packed(features: Features, call: LayerCall, parent_call: LayerCall, *, exact: bool) -> Features:

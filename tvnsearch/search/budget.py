@@ -88,4 +88,10 @@ def gflops(traced: Trace) -> float:
 def weights_mb(traced: Trace, dtype: str) -> float:
     """The weights as deployed, in 10^6 bytes: a folded BatchNorm leaves one bias of its two parameters."""
     folded = sum(call.out_shape.channels for call in traced.calls if call.type in WITH_NORM)
+    # Channel-time learning has three more BatchNorms inside.
+    folded += sum(
+        call.in_shape.channels + 2 * call.hidden
+        for call in traced.calls
+        if call.type == "channel_time_learning"
+    )
     return (traced.params - folded) * BYTES_PER_WEIGHT[dtype] / 1e6

@@ -19,6 +19,7 @@ from tests.network.plain_peers.r2plus1d import (
     plain_r2plus1d_50,
     plain_r2plus1d_101,
 )
+from tests.network.plain_peers.squeezetime import plain_squeezetime
 from tests.network.plain_peers.x3d import plain_x3d
 
 PLAIN: dict[str, Callable[[int], nn.Module]] = {
@@ -39,5 +40,6 @@ PLAIN: dict[str, Callable[[int], nn.Module]] = {
     "mobilenetv3-large-1f": plain_mobilenetv3_large,
     "mobilenetv3-large-2f": plain_mobilenetv3_large,
     "tsm-mobilenetv2": plain_tsm_mobilenetv2,
+    "squeezetime": plain_squeezetime,
 }
 """By the peer's name, from the number of classes."""

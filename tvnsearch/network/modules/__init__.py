@@ -6,6 +6,7 @@ peers' networks have.
 """
 
 from tvnsearch.network.modules.activation import Activation
+from tvnsearch.network.modules.channel_time import ChannelTimeLearning
 from tvnsearch.network.modules.convolution import (
     Convolution3d,
     ConvUnit,
@@ -22,6 +23,7 @@ __all__ = [
     "Activation",
     "Add",
     "ChannelGate",
+    "ChannelTimeLearning",
     "Concatenate",
     "ConvUnit",
     "Convolution3d",
