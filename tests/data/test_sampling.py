@@ -6,19 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.videos import stored_frames
+from tvnsearch.data.decode import small_size
 from tvnsearch.data.sampling import (
     PIXEL_MEAN,
     PIXEL_STD,
     View,
     frame_indices,
     look,
+    middle_crop,
     middle_view,
     normalise,
     resize,
     slack,
 )
 from tvnsearch.data.stored import Crop
-from tvnsearch.genome.genome import square_input
+from tvnsearch.genome.genome import InputSpec, square_input
 
 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.integers(0, 99))
@@ -57,28 +59,27 @@ def test_a_view_is_cropped_and_mirrored():
     column = np.broadcast_to(np.arange(12, dtype=np.uint8)[None, None, :, None], (3, 8, 12, 3))
     frames = stored_frames(column)
     crop = Crop(1, 3, 6, 6)
-    seen = look(frames, View(np.array([0, 2]), crop), 6)
+    seen = look(frames, View(np.array([0, 2]), crop), square_input(6, 2))
     assert seen.shape == (2, 6, 6, 3)
     assert seen[0, 0, :, 0].tolist() == [3, 4, 5, 6, 7, 8]
-    assert look(frames, View(np.array([0, 2]), crop, mirrored=True), 6)[1, 5, :, 2].tolist() == [
-        8, 7, 6, 5, 4, 3,
-    ]  # fmt: skip
+    mirrored = look(frames, View(np.array([0, 2]), crop, mirrored=True), square_input(6, 2))
+    assert mirrored[1, 5, :, 2].tolist() == [8, 7, 6, 5, 4, 3]
 
 
 @pytest.mark.parametrize("size", [(7, 7), (16, 9), (20, 30)])
-@pytest.mark.parametrize("resolution", [7, 16, 40])
-def test_any_crop_becomes_a_square(size, resolution):
+@pytest.mark.parametrize("wanted", [(7, 7), (16, 16), (40, 40), (9, 16), (20, 11)])
+def test_any_crop_becomes_what_the_network_looks_at(size, wanted):
     pixels = np.full((3, *size, 3), 51, np.uint8)
     pixels[..., 1] = 255
-    resized = resize(pixels, resolution)
-    assert resized.shape == (3, resolution, resolution, 3)
+    resized = resize(pixels, InputSpec(*wanted, 3))
+    assert resized.shape == (3, *wanted, 3)
     assert (resized == [51, 255, 51]).all()
 
 
 def test_shrinking_averages_instead_of_picking_pixels():
     pixels = np.zeros((1, 16, 16, 3), np.uint8)
     pixels[:, ::2] = 200  # stripes of one pixel
-    assert np.abs(resize(pixels, 4).astype(int) - 100).max() < 15
+    assert np.abs(resize(pixels, square_input(4, 1)).astype(int) - 100).max() < 15
 
 
 def test_network_input():
@@ -92,3 +93,23 @@ def test_network_input():
     place = np.empty_like(prepared)
     assert normalise(pixels, place) is place
     assert np.array_equal(place, prepared)
+
+
+@pytest.mark.parametrize("video", [(1080, 1920), (1920, 1080), (720, 720), (480, 640), (640, 1920)])
+@pytest.mark.parametrize("wanted", [(180, 320), (320, 180), (224, 224), (96, 192)])
+def test_the_largest_crop_has_the_inputs_proportions_and_no_pixel_is_made_up(video, wanted):
+    spec = InputSpec(*wanted, 1)
+    width, height = small_size(video[1], video[0], spec.long_side)
+    top, left, crop_height, crop_width = middle_crop(height, width, spec)
+    assert crop_height == height or crop_width == width
+    assert 0 <= top <= height - crop_height and abs(2 * top - (height - crop_height)) <= 1
+    assert 0 <= left <= width - crop_width and abs(2 * left - (width - crop_width)) <= 1
+    assert crop_width / crop_height == pytest.approx(wanted[1] / wanted[0], rel=0.01)
+    # videos that have the pixels are decoded with as many as the network looks at
+    assert crop_height >= wanted[0] and crop_width >= wanted[1]
+
+
+def test_a_camera_of_the_inputs_proportions_is_seen_whole():
+    spec = InputSpec(180, 320, 1)
+    width, height = small_size(1920, 1080, spec.long_side)
+    assert middle_crop(height, width, spec) == (0, 0, height, width)

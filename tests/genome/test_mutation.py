@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tests.genome.strategies import MOBILE, PAPER
 from tests.genome.test_space import assert_inside
 from tvnsearch.genome import Block, Genome, genome_id, square_input, trace
-from tvnsearch.genome.layers import Branches, ContextGate, Layer, SpatialConv, SpatialPool
+from tvnsearch.genome.layers import Branches, ContextGate, Layer, NonLocal, SpatialConv, SpatialPool
 from tvnsearch.genome.mutation import OPERATORS, Operator, mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import PRESETS, IntRange, SearchSpace, load_space
@@ -123,7 +123,7 @@ def test_every_operator_reaches_every_legal_value() -> None:
     assert min(reached["expansion"]) < 1.01 and max(reached["expansion"]) > 7.99  # type: ignore[operator, type-var]
     assert min(reached["ratio"]) < 0.01 and max(reached["ratio"]) > 0.99  # type: ignore[operator, type-var]
     genome = sample_genome(MOBILE, rng)
-    for _ in range(40_000):
+    for _ in range(80_000):
         genome = mutate(genome, MOBILE, rng)
         inputs["resolution"].add(genome.input.height)
         inputs["frames"].add(genome.input.frames)
@@ -208,8 +208,8 @@ def test_each_operator_that_can_change_a_genome_is_as_likely(
     for operator in OPERATORS.values():
         monkeypatch.setitem(OPERATORS, operator.__name__, counted(operator))
     # a genome with room on every side: no operator has to be passed over
-    convolution, gate = SpatialConv(64, 3), ContextGate()
-    block = Block((convolution, gate, convolution), repeats=2)
+    convolution, gate, related = SpatialConv(64, 3), ContextGate(), NonLocal(16)
+    block = Block((convolution, gate, related), repeats=2)
     spec = square_input(space.resolution.max, space.frames.max, space.frame_stride.min)
     genome = Genome(spec, (block,) * 3)
     for _ in range(13_000):

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.genome.strategies import MOBILE, PAPER, genomes
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome, genome_id, trace
-from tvnsearch.genome.layers import Branches, Layer
+from tvnsearch.genome import Block, Genome, InputSpec, genome_id, square_input, trace
+from tvnsearch.genome.layers import Branches, Layer, NonLocal
 from tvnsearch.genome.scaling import compound_scaled, scaled, with_activation
 from tvnsearch.genome.zoo import load_zoo
 
@@ -18,7 +19,7 @@ def test_factors_of_one_change_nothing(genome: Genome) -> None:
     assert compound_scaled(genome, 0) == genome
 
 
-@given(genomes(MOBILE), st.sampled_from([2, 3]))
+@given(genomes(replace(MOBILE, non_local_forms=("dot_product",))), st.sampled_from([2, 3]))
 def test_whole_factors_multiply(genome: Genome, factor: int) -> None:
     grown = scaled(genome, width=factor, resolution=factor)
     assert grown.input.height == factor * genome.input.height
@@ -83,3 +84,17 @@ def test_factors_that_make_no_genome_are_refused(factors: dict[str, float], name
     with pytest.raises(UserError, match=names) as refusal:
         scaled(load_zoo("tvn-1"), **factors)  # type: ignore[arg-type]
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.15, 1.5, 2])
+def test_frames_keep_their_proportions(factor: float) -> None:
+    wide = replace(load_zoo("tvn-1"), input=InputSpec(180, 320, 2))
+    grown = scaled(wide, resolution=factor).input
+    assert abs(grown.width - grown.height * 16 / 9) <= 0.5
+    assert grown.height == pytest.approx(180 * factor, abs=8)
+
+
+def test_a_network_that_could_not_be_built_is_refused_before_it_is_written() -> None:
+    genome = Genome(square_input(64, 1), (Block((NonLocal(4, "embedded_gaussian"),)),))
+    with pytest.raises(UserError, match="at most 4,096 positions"):
+        scaled(genome, resolution=2)

@@ -240,3 +240,20 @@ def test_all_pairs_of_positions_count_in_the_form_by_softmax() -> None:
     positions = 2 * 8 * 8
     # four 1x1 convolutions, and two products of every position with every other, 4 values each
     assert by_softmax.macs == positions * 4 * 3 * 4 + 2 * positions * positions * 4
+
+
+@pytest.mark.parametrize(
+    ("layers", "types"),
+    [
+        ((SpatialConv(4, 3, activation="relu6"), Activate("relu6")), ["spatial_conv"]),
+        ((SpatialConv(4, 3, activation="relu"), ContextGate(), Activate("hswish"), Activate("relu")), 3),
+        ((SpatialConv(4, 3, activation="relu"), Activate("swish"), Activate("relu")), 2),
+        ((SpatialConv(4, 3, activation="swish"), Activate("relu")), 2),
+        ((SpatialConv(4, 3, activation="relu6"), ContextGate(), Activate("relu6")), 3),
+    ],
+)
+def test_an_activation_that_changes_nothing_is_not_executed(
+    layers: tuple[Layer, ...], types: list[str] | int
+) -> None:
+    found = _types(_one_block(*layers))[:-1]
+    assert found == types or len(found) == types

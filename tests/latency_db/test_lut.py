@@ -264,3 +264,13 @@ def test_a_mistake_in_a_grid_names_the_key(text, said, tmp_path):
         read_grid(path)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_grid_may_have_frames_that_are_not_square(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        "[spatial_conv]\nin_frames = [2]\nin_height = [9]\nin_width = [16, 9]\n"
+        "in_channels = [3]\nfilters = [8]\n"
+    )
+    shapes = {call.in_shape[1:3] for call in read_grid(path).calls}
+    assert shapes == {(9, 16), (9, 9)}

@@ -182,3 +182,12 @@ def test_measurements_that_disagree_move_predictions_and_are_said_once(predictor
         total_ms = sum(layer.latency_ms for layer in watched.layers(genome, CLASSES))
         assert total_ms == pytest.approx(now.latency_ms)
     assert predictor.estimate(genomes, CLASSES) == before
+
+
+def test_a_file_of_an_older_release_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    file = tmp_path / "predictor.json"
+    file.write_text(
+        '{"format": 5, "columns": ["type"], "fingerprint": {}, "versions": {"tvnsearch": "0.0.9"}}'
+    )
+    with pytest.raises(UserError, match=r"but tvnsearch 0\.0\.9 fitted it with other features; run .*fit"):
+        LatencyPredictor.load(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import Future
@@ -216,13 +217,17 @@ def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_for
     with Journal.read(tmp_path / "run") as journal:
         individuals = journal.individuals()
     best = max(one.fitness.value for one in individuals if not one.fitness.stopped)
+    errors = []
     for one in individuals:
         assert one.fitness.stopped == (asked[one.number] == [0.6])
         assert one.fitness.seconds == asked[one.number][-1]
         if one.fitness.stopped:
             assert one.fitness.reached is not None
-            assert one.fitness.value == pytest.approx(one.fitness.reached / 0.6, rel=0.2)
+            errors.append(abs(one.fitness.value / (one.fitness.reached / 0.6) - 1))
             assert one.fitness.value < best
+    # What was foretold early, of few, may be far off; of any seed all but a few are close.
+    assert statistics.median(errors) < 0.05
+    assert sum(error > 0.2 for error in errors) <= len(errors) / 10
     summary = summarise(tmp_path / "run")
     assert summary.trained == 60
     assert 5 < summary.stopped == sum(one.fitness.stopped for one in individuals)

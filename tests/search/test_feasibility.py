@@ -97,3 +97,12 @@ def test_the_answer_takes_few_predictions() -> None:
     with pytest.raises(UserError):
         check_reachable(make_plan(space=load_space("paper"), budget=Budget(50.0, 10_000)), latency)
     assert latency.predicted < 5_000
+
+
+def test_a_space_that_names_the_softmax_first_is_let_through() -> None:
+    space = replace(
+        load_space("mobile"),
+        resolution=IntRange(96, 128, 32),
+        non_local_forms=("embedded_gaussian", "dot_product"),
+    )
+    check_reachable(make_plan(space=space, budget=Budget(1e9)), FakeLatency())
