@@ -87,11 +87,23 @@ def test_ids_in_journals_and_databases_stay_right(name: str, identity: str) -> N
     assert genome_id(load_zoo(name)) == identity
 
 
+def _executed(genome: Genome) -> list[object]:
+    """All calls, activations apart: behind the end of a block they stand alone, elsewhere a call has them."""
+    work: list[object] = []
+    for call in trace(genome).calls:
+        if call.type != "activation":
+            inner = call.activation if call.type == "squeeze_excite" else "none"
+            work.append(replace(call, activation=inner))
+        if call.type != "squeeze_excite" and call.activation != "none":
+            work.append(call.activation)
+    return work
+
+
 @given(genomes(), st.integers(0, 2**32))
 def test_equal_ids_mean_equal_calls(genome: Genome, seed: int) -> None:
     child = mutate(genome, DIGITS, random.Random(seed))
     same_input = genome.input.frame_stride == child.input.frame_stride or child.input.frames == 1
     if genome_id(genome) == genome_id(child):
-        assert trace(genome).calls == trace(child).calls
+        assert _executed(genome) == _executed(child)
     elif same_input and genome.input == child.input:
-        assert trace(genome).calls != trace(child).calls or "identity" in str(genome) + str(child)
+        assert _executed(genome) != _executed(child) or "identity" in str(genome) + str(child)

@@ -173,6 +173,9 @@ def test_frames_have_the_shape_that_a_space_gives(tmp_path: Path) -> None:
     path.write_text("input = { width = 9, height = 16 }\nresolution = { min = 90, max = 90 }\n")
     assert sample_genome(load_space(str(path)), rng).input.size == "90x160"
     path.write_text("input = { width = 1000, height = 1 }\n")
+    with pytest.raises(UserError, match=r"at most 2 to 1, as videos are kept, got 1000 to 1 .*\$\.input"):
+        load_space(str(path))
+    path.write_text("input = { width = 2, height = 1 }\nresolution = { min = 90, max = 4096 }\n")
     with pytest.raises(UserError, match=r"at most 4096 pixels a side"):
         load_space(str(path))
 

@@ -196,8 +196,8 @@ def test_taps_that_only_meet_padding_are_not_counted() -> None:
     assert _counts(TemporalConv(8, 8), frames=2) == _counts(TemporalConv(8, 3), frames=2)
     # a single output sees the map once, whatever the kernel
     assert _counts(SpatialConv(8, 8, 4), resolution=4) == _counts(SpatialConv(8, 4, 4), resolution=4)
-    tall = Genome(InputSpec(1, 6, 2), (Block((SpatialConv(8, 3),)),))
-    assert trace(tall, 10).calls[0].params == 3 * 3 * 8 + 2 * 8
+    wide = Genome(InputSpec(2, 4, 2), (Block((SpatialConv(8, 7),)),))
+    assert trace(wide, 10).calls[0].params == 3 * 7 * 3 * 8 + 2 * 8
 
 
 def test_kernels_that_see_the_same_are_the_same_individual() -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall, Shape, make_shape, moved
+from tvnsearch.genome.calls import LayerCall, Shape, make_shape, moved
 from tvnsearch.genome.channel_time import channel_time_call
 from tvnsearch.genome.layers import (
     ChannelTimeLearning,
@@ -31,7 +31,16 @@ from tvnsearch.genome.layers import (
     TemporalPool,
     TemporalShift,
 )
-from tvnsearch.genome.windows import SEPARABLE_POOL_KERNEL, live_kernel
+from tvnsearch.genome.window_calls import (
+    conv3d_call,
+    depthwise_conv3d_call,
+    depthwise_conv_call,
+    spatial_conv_call,
+    spatial_pool_call,
+    temporal_conv_call,
+    temporal_depthwise_call,
+    temporal_pool_call,
+)
 
 MIN_SQUEEZE_WIDTH = 8
 
@@ -67,145 +76,6 @@ def layer_call(layer: Primitive, in_shape: Shape, strided: bool = True) -> Layer
     return CALLS[type(layer)](layer, in_shape, strided)
 
 
-def _effective_stride(stride: int, size: int, strided: bool) -> int:
-    """Strides beyond the map all pick the one first output."""
-    if not strided or stride == 1:
-        return 1
-    return stride if stride < size else size
-
-
-def _over_space(shape: Shape, stride: int, channels: int) -> Shape:
-    frames, height, width, in_channels = shape
-    if stride == 1 and channels == in_channels:
-        return shape
-    return make_shape((frames, -(-height // stride), -(-width // stride), channels))
-
-
-def _over_time(shape: Shape, stride: int, channels: int) -> Shape:
-    frames, height, width, in_channels = shape
-    if stride == 1 and channels == in_channels:
-        return shape
-    return make_shape((-(-frames // stride), height, width, channels))
-
-
-def _square_kernel(kernel: int, stride: int, height: int, width: int) -> tuple[int, int]:
-    """What is live of a square kernel, over rows and over columns."""
-    if kernel <= height and kernel <= width:
-        return kernel, kernel
-    return live_kernel(height, kernel, min(stride, height)), live_kernel(width, kernel, min(stride, width))
-
-
-def _with_norm(
-    kind: str,
-    in_shape: Shape,
-    out: Shape,
-    weights: int,
-    activation: str,
-    kernel: int,
-    kernel_width: int,
-    stride: int,
-    kernel_frames: int = 1,
-    stride_frames: int = 1,
-) -> LayerCall:
-    """A convolution of ``weights`` weights, each used once at every output position, and its BatchNorm."""
-    in_frames, in_height, in_width, in_channels = in_shape
-    out_frames, out_height, out_width, out_channels = out
-    positions = out_frames * out_height * out_width
-    params = weights + 2 * out_channels
-    values = in_frames * in_height * in_width * in_channels + positions * out_channels
-    return LayerCall(
-        kind,
-        in_shape,
-        out,
-        kernel,
-        kernel_width,
-        stride,
-        kernel_frames,
-        stride_frames,
-        activation=activation,
-        params=params,
-        macs=weights * positions,
-        bytes_moved=(values + params) * BYTES_PER_VALUE,
-    )
-
-
-def _spatial_conv(layer: SpatialConv, shape: Shape, strided: bool) -> LayerCall:
-    _, height, width, channels = shape
-    filters = layer.filters
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
-    out = _over_space(shape, stride, filters)
-    weights = kernel * kernel_width * channels * filters
-    return _with_norm("spatial_conv", shape, out, weights, layer.activation, kernel, kernel_width, stride)
-
-
-def _depthwise_conv(layer: DepthwiseConv, shape: Shape, strided: bool) -> LayerCall:
-    _, height, width, channels = shape
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
-    out = _over_space(shape, stride, channels)
-    weights = kernel * kernel_width * channels
-    return _with_norm("depthwise_conv", shape, out, weights, layer.activation, kernel, kernel_width, stride)
-
-
-def _temporal_conv(layer: TemporalConv, shape: Shape, strided: bool) -> LayerCall | None:
-    frames, _, _, channels = shape
-    if frames == 1:
-        return None
-    filters = layer.filters
-    stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
-    if kernel == 1 and stride == 1:
-        return layer_call(SpatialConv(filters, activation=layer.activation), shape)
-    out = _over_time(shape, stride, filters)
-    weights = kernel * channels * filters
-    return _with_norm("temporal_conv", shape, out, weights, layer.activation, kernel, 1, stride)
-
-
-def _temporal_depthwise(layer: TemporalDepthwiseConv, shape: Shape, strided: bool) -> LayerCall | None:
-    frames, _, _, channels = shape
-    if frames == 1:
-        return None
-    stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
-    if kernel == 1 and stride == 1:
-        return layer_call(DepthwiseConv(1, activation=layer.activation), shape)
-    out = _over_time(shape, stride, channels)
-    weights = kernel * channels
-    return _with_norm("temporal_depthwise_conv", shape, out, weights, layer.activation, kernel, 1, stride)
-
-
-def _conv3d(layer: Conv3d, shape: Shape, strided: bool) -> LayerCall:
-    return _over_space_and_time(
-        "conv3d", layer, layer.filters, shape.channels * layer.filters, shape, strided
-    )
-
-
-def _depthwise_conv3d(layer: DepthwiseConv3d, shape: Shape, strided: bool) -> LayerCall:
-    return _over_space_and_time("depthwise_conv3d", layer, shape.channels, shape.channels, shape, strided)
-
-
-def _over_space_and_time(
-    kind: str, layer: Conv3d | DepthwiseConv3d, channels: int, weights_a_tap: int, shape: Shape, strided: bool
-) -> LayerCall:
-    stride = _effective_stride(layer.stride, max(shape.height, shape.width), strided)
-    stride_frames = _effective_stride(layer.stride_frames, shape.frames, strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, shape.height, shape.width)
-    kernel_frames = live_kernel(shape.frames, layer.kernel_frames, stride_frames)
-    return _with_norm(
-        kind,
-        shape,
-        _over_time(_over_space(shape, stride, channels), stride_frames, channels),
-        weights_a_tap * kernel * kernel_width * kernel_frames,
-        layer.activation,
-        kernel,
-        kernel_width,
-        stride,
-        kernel_frames,
-        stride_frames,
-    )
-
-
 def _dense(layer: Dense, shape: Shape, strided: bool) -> LayerCall:
     out = shape._replace(channels=layer.filters)
     weights = shape.channels * layer.filters
@@ -218,44 +88,6 @@ def _dense(layer: Dense, shape: Shape, strided: bool) -> LayerCall:
         params=params,
         macs=weights * out.positions,
         bytes_moved=moved(shape.values, out.values, params),
-    )
-
-
-def _spatial_pool(layer: SpatialPool, shape: Shape, strided: bool) -> LayerCall | None:
-    _, height, width, channels = shape
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
-    if kernel == kernel_width == stride == 1:
-        return None
-    out = _over_space(shape, stride, channels)
-    return _pool("spatial_pool", layer.mode, shape, out, kernel, kernel_width, stride)
-
-
-def _temporal_pool(layer: TemporalPool, shape: Shape, strided: bool) -> LayerCall | None:
-    frames, _, _, channels = shape
-    stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
-    if kernel == stride == 1:
-        return None
-    out = _over_time(shape, stride, channels)
-    return _pool("temporal_pool", layer.mode, shape, out, kernel, 1, stride)
-
-
-def _pool(
-    kind: str, mode: str, shape: Shape, out: Shape, kernel: int, kernel_width: int, stride: int
-) -> LayerCall:
-    in_two_passes = kind == "spatial_pool" and max(kernel, kernel_width) >= SEPARABLE_POOL_KERNEL
-    between = out.frames * out.height * shape.width * out.channels if in_two_passes else 0
-    return LayerCall(
-        kind,
-        shape,
-        out,
-        kernel,
-        kernel_width,
-        stride,
-        # A window of one value has the same average as maximum.
-        mode="max" if kernel == kernel_width == 1 else mode,
-        bytes_moved=moved(shape.values + between, between + out.values),
     )
 
 
@@ -348,15 +180,15 @@ def _squeeze_excite(layer: SqueezeExcite, shape: Shape, strided: bool) -> LayerC
 
 
 CALLS: dict[type[Struct], Callable[..., LayerCall | None]] = {
-    SpatialConv: _spatial_conv,
-    DepthwiseConv: _depthwise_conv,
-    TemporalConv: _temporal_conv,
-    TemporalDepthwiseConv: _temporal_depthwise,
-    Conv3d: _conv3d,
-    DepthwiseConv3d: _depthwise_conv3d,
+    SpatialConv: spatial_conv_call,
+    DepthwiseConv: depthwise_conv_call,
+    TemporalConv: temporal_conv_call,
+    TemporalDepthwiseConv: temporal_depthwise_call,
+    Conv3d: conv3d_call,
+    DepthwiseConv3d: depthwise_conv3d_call,
     Dense: _dense,
-    SpatialPool: _spatial_pool,
-    TemporalPool: _temporal_pool,
+    SpatialPool: spatial_pool_call,
+    TemporalPool: temporal_pool_call,
     TemporalShift: _temporal_shift,
     FramePacking: _frame_packing,
     NonLocal: _non_local,
