@@ -19,7 +19,9 @@ DbOption = Annotated[
     Path | None, typer.Option("--db", help="The latency database file; by default one for this user.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and only JSON, on stdout.")]
-SpaceOption = Annotated[str, typer.Option("--space", help="paper, digits, or a TOML file of your own.")]
+SpaceOption = Annotated[
+    str, typer.Option("--space", help="paper, mobile, released, digits, or a TOML file of your own.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
 ClassesOption = Annotated[int, typer.Option("--classes", min=1, help="Outputs of the network's head.")]
 GenomeArguments = Annotated[

@@ -19,7 +19,7 @@ from cli.output import ProgressBar, say
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import trace
+from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
 from tvnsearch.training.checkpoint import CHECKPOINT, Checkpoints
 from tvnsearch.training.precision import choose_precision
@@ -47,8 +47,9 @@ def begin(request: TrainingRequest, folder: Path) -> None:
     """Claim a folder for a training; one that was begun there with the same request is taken up again.
 
     Raises:
-        UserError: the folder holds something else that would be lost.
+        UserError: the network cannot be built, or the folder holds something else that would be lost.
     """
+    trace_blocks(request.genome)
     path = folder / REQUEST
     if path.is_file() and read_request(folder) == request:
         return

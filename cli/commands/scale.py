@@ -53,7 +53,7 @@ def scale(
         counted = trace(network, classes)
         spec = network.input
         say(
-            f"{label}: {spec.frames} x {spec.width} x {spec.height}, "
+            f"{label}: {spec.frames} x {spec.width}x{spec.height}, "
             f"{count(counted.params)} parameters, "
             f"{counted.macs / 1e9:.3f} GMACs, {2 * counted.macs / 1e9:.3f} GFLOPs"
         )

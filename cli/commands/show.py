@@ -49,6 +49,7 @@ def show(
     from tvnsearch.genome.trace import trace
 
     found = resolve_genome(genome)
+    network = trace(found, classes)
     opened = open_device(device, threads, backend, dtype, batch)
     if svg is not None:
         write_text(svg, network_svg(found, genome, classes))
@@ -58,7 +59,6 @@ def show(
         latencies_ms = layer_latencies(found, classes, opened, database_path(db))
     except UserError as error:
         say(f"no predicted latencies: {error}")
-    network = trace(found, classes)
     gmacs = network.macs / 1e9
     if as_json:
         total = {} if latencies_ms is None else {"latency_ms": sum(latencies_ms)}

@@ -18,7 +18,7 @@ TABLES = (
     ("released", "The paper's networks, as released", "paper"),
     ("variant", "The paper's variants of TVN-1, generated", "paper"),
     ("searched", "In place of the paper's one-frame network, which was not released", "paper"),
-    ("peer", "Peers", "publi-\nshed"),
+    ("peer", "Peers", "theirs"),
 )
 """For each kind of network, the title of its table and whose the other counts are."""
 

@@ -29,7 +29,7 @@ from tvnsearch.drawing.picture import (
     text_width,
 )
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, InputSpec, square_input, trace
+from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import (
     DRAWN_LAYERS,
     Activate,
@@ -85,7 +85,7 @@ def _has_usual_size(genome: Genome) -> bool:
 
 nested_genomes = st.builds(
     Genome,
-    st.builds(InputSpec, st.integers(1, 512), st.integers(1, 64), st.integers(1, 25)),
+    st.builds(square_input, st.integers(1, 512), st.integers(1, 64), st.integers(1, 25)),
     st.lists(blocks, min_size=1, max_size=3).map(tuple),
 ).filter(_has_usual_size)
 every_kind = genomes(PAPER) | genomes(MOBILE) | nested_genomes

@@ -44,7 +44,7 @@ def kernels(size: int) -> list[int]:
 
 
 ALL_FRAMES = range(2, 65)
-SOME_FRAMES = (2, 3, 4, 5, 8, 13, 50)
+SOME_FRAMES = (2, 3, 5, 8, 13)
 
 
 def along_time(sizes: Iterable[int]) -> Iterator[tuple[int, int, int]]:
@@ -53,8 +53,15 @@ def along_time(sizes: Iterable[int]) -> Iterator[tuple[int, int, int]]:
             yield size, kernel, stride
 
 
-SOME_MAPS = ((1, 1), (2, 2), (3, 3), (7, 7), (8, 8), (1, 6), (6, 1), (3, 7))
-ALL_MAPS = (*((side, side) for side in (1, 2, 3, 4, 5, 6, 7, 8, 13, 28)), *SOME_MAPS[5:], (9, 5), (2, 11))
+SOME_MAPS = ((1, 1), (2, 2), (3, 3), (8, 8), (1, 6), (3, 7))
+ALL_MAPS = (
+    *((side, side) for side in (1, 2, 3, 4, 5, 6, 7, 8, 13, 28)),
+    (1, 6),
+    (6, 1),
+    (3, 7),
+    (9, 5),
+    (2, 11),
+)
 
 
 def over_space(maps: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], int, int]]:

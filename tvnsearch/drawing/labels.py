@@ -7,8 +7,9 @@ from typing import Literal
 from msgspec import Struct
 
 from tvnsearch.genome.calls import LayerCall
+from tvnsearch.genome.genome import MOST_FRAMES, MOST_PIXELS
 from tvnsearch.genome.kinds import OVER_BOTH, OVER_SPACE, OVER_TIME
-from tvnsearch.genome.layers import Activation, Layer
+from tvnsearch.genome.layers import Activation, Layer, SpatialPool, TemporalPool
 
 Family = Literal[
     "spatial convolution",
@@ -79,6 +80,8 @@ def label_of(layer: Layer) -> Label:
     """The label of a layer whose type is in :data:`NAMES`."""
     kind = str(layer.__struct_config__.tag)
     family, name = NAMES[kind]
+    if isinstance(layer, SpatialPool | TemporalPool) and _is_global(layer):
+        return Label(family, f"global {name.format(mode=layer.mode)}")
     activation: Activation = getattr(layer, "activation", "none")
     is_inside = family == "inverted residual"
     strides = sizes(kind, getattr(layer, "stride", 1), getattr(layer, "stride_frames", 1))
@@ -93,6 +96,12 @@ def label_of(layer: Layer) -> Label:
         inner=activation if is_inside else "none",
         activation="none" if is_inside else activation,
     )
+
+
+def _is_global(layer: SpatialPool | TemporalPool) -> bool:
+    """Whether it pools all of any map."""
+    longest = MOST_PIXELS if isinstance(layer, SpatialPool) else MOST_FRAMES
+    return min(layer.kernel, layer.stride) >= longest
 
 
 def call_name(call: LayerCall) -> str:

@@ -104,7 +104,8 @@ def genome_from_json(text: str | bytes, source: str = "this text") -> Genome:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{source} is not a genome: {error}; `tvnsearch sample` writes genomes to start from"
+            f"{source} is not a genome: {error}; an input has height, width, frames and frame_stride, the "
+            "layers are in docs/search-space.md, and `tvnsearch sample` writes genomes to start from"
         ) from None
 
 

@@ -127,8 +127,8 @@ class FloatRange(Struct, frozen=True, forbid_unknown_fields=True):
 class FrameShape(Struct, frozen=True, forbid_unknown_fields=True):
     """The shape of frames: 16 to 9, say, or a camera's pixels."""
 
-    width: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
-    height: Annotated[int, Meta(ge=1, le=MOST_PIXELS)] = 1
+    width: Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
+    height: Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 
     def __post_init__(self) -> None:
         if max(self.width, self.height) > WIDEST * min(self.width, self.height):
@@ -150,7 +150,7 @@ class SearchSpace(Struct, frozen=True, forbid_unknown_fields=True):
     drawn uniformly in their logarithm, so that small networks are not one in a thousand.
     """
 
-    input: FrameShape = FrameShape()
+    input: FrameShape = FrameShape(1, 1)
     resolution: IntRange = IntRange(32, 320, 32)
     frames: IntRange = IntRange(1, 128, scale="log")
     frame_stride: IntRange = IntRange(1, 25)
