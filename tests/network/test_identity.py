@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -141,9 +142,11 @@ REWRITES = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
-@given(genomes(SMALL), st.integers(0, 2**32))
-def test_written_differently_and_executed_alike_is_one_identity(genome: Genome, seed: int) -> None:
+QUICK = settings(max_examples=50, deadline=None)
+THOROUGH = settings(max_examples=400, deadline=None)
+
+
+def _assert_rewriting_changes_nothing(genome: Genome, seed: int) -> None:
     rng = random.Random(seed)
     rewritten = genome
     for _ in range(6):
@@ -153,12 +156,36 @@ def test_written_differently_and_executed_alike_is_one_identity(genome: Genome, 
     assert genome_id(genome) == genome_id(rewritten)
 
 
-@settings(max_examples=150, deadline=None)
+@QUICK
 @given(genomes(SMALL), st.integers(0, 2**32))
-def test_children_of_one_identity_compute_the_same(genome: Genome, seed: int) -> None:
+def test_written_differently_and_executed_alike_is_one_identity(genome: Genome, seed: int) -> None:
+    _assert_rewriting_changes_nothing(genome, seed)
+
+
+@pytest.mark.slow
+@THOROUGH
+@given(genomes(SMALL), st.integers(0, 2**32))
+def test_written_differently_400_times(genome: Genome, seed: int) -> None:
+    _assert_rewriting_changes_nothing(genome, seed)
+
+
+def _assert_equal_ids_compute_the_same(genome: Genome, seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(10):
         child = mutate(genome, SMALL, rng)
         if genome_id(child) == genome_id(genome):
             assert torch.equal(_logits(child), _logits(genome))
         genome = child
+
+
+@QUICK
+@given(genomes(SMALL), st.integers(0, 2**32))
+def test_children_of_one_identity_compute_the_same(genome: Genome, seed: int) -> None:
+    _assert_equal_ids_compute_the_same(genome, seed)
+
+
+@pytest.mark.slow
+@THOROUGH
+@given(genomes(SMALL), st.integers(0, 2**32))
+def test_children_of_400_families_compute_the_same(genome: Genome, seed: int) -> None:
+    _assert_equal_ids_compute_the_same(genome, seed)
