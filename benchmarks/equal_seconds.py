@@ -3,8 +3,9 @@
     python benchmarks/equal_seconds.py NETWORK... [--seconds 60] [--seeds 0 1 2] [--folder DIR]
 
 NETWORK is a name of the zoo, which then looks at 8 frames of 64 pixels, or a genome file, taken as it is;
-the clips are three digits in four motions, 12 classes. Trainings are single-threaded and last by the clock, so nothing else may run
-meanwhile; to compare two versions of the code run this script of each at the same time, each on its core.
+the clips are three digits in four motions, 12 classes. Trainings are single-threaded and last by the clock,
+so nothing else may run meanwhile; to compare two versions of the code run this script of each at the same
+time, each on its core.
 """
 
 from __future__ import annotations
