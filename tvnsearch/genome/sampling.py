@@ -96,7 +96,7 @@ def with_affordable_attention(genome: Genome) -> Genome:
 
     What is drawn is always a network that can be built; shapes do not depend on the form.
     """
-    if not any(_attends(layer) for block in genome.blocks for layer in block.layers):
+    if not _has_softmax(genome):
         return genome
     shape, non_negative = in_shape(genome), False
     blocks: list[Block] = []
@@ -105,6 +105,16 @@ def with_affordable_attention(genome: Genome) -> Genome:
         walked = trace_block(blocks[-1], shape, non_negative)
         shape, non_negative = walked.out_shape, walked.non_negative
     return genome if tuple(blocks) == genome.blocks else replace(genome, blocks=tuple(blocks))
+
+
+def _has_softmax(genome: Genome) -> bool:
+    """Asked of every genome that is drawn, so written for speed."""
+    for block in genome.blocks:
+        for layer in block.layers:
+            kind = type(layer)
+            if (kind is NonLocal or kind is Branches) and _attends(layer):
+                return True
+    return False
 
 
 def _affordable(block: Block, shape: Shape, non_negative: bool) -> Block:

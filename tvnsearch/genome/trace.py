@@ -165,7 +165,7 @@ def trace_block(block: Block, in_shape: Shape, non_negative: bool) -> BlockTrace
     repeats: tuple[RepeatTrace, ...] = (last,)
     params, macs, bytes_moved = last.params, last.macs, last.bytes_moved
     # A branch that a stride keeps from being joined in the first repeat is joined in the others.
-    has_branches = any(isinstance(layer, Branches) for layer in block.layers)
+    has_branches = block.repeats > 1 and Branches in [type(layer) for layer in block.layers]
     while (left := block.repeats - len(repeats)) > 0:
         alike = 1
         is_like_the_next = len(repeats) > 1 or not has_branches
@@ -270,9 +270,9 @@ class _Walk:
 
     def activate(self, function: Activation) -> None:
         """Apply an activation, at the end of the last call if that has none."""
-        last = self.calls[-1] if self.calls else None
         if function == "none" or (function == "relu" and self.non_negative):
             return
+        last = self.calls[-1] if self.calls else None
         if (
             function == "relu6"
             and last is not None

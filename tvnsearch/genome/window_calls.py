@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall, Shape, make_shape, moved
 from tvnsearch.genome.layers import (
     Conv3d,
@@ -37,10 +39,9 @@ def _over_time(shape: Shape, stride: int, channels: int) -> Shape:
     return make_shape((-(-frames // stride), height, width, channels))
 
 
+@lru_cache(maxsize=65536)
 def _square_kernel(kernel: int, stride: int, height: int, width: int) -> tuple[int, int]:
     """What is live of a square kernel, over rows and over columns."""
-    if kernel <= height and kernel <= width:
-        return kernel, kernel
     return live_kernel(height, kernel, min(stride, height)), live_kernel(width, kernel, min(stride, width))
 
 
@@ -82,8 +83,11 @@ def spatial_conv_call(layer: SpatialConv, shape: Shape, strided: bool) -> LayerC
     """A convolution over each frame."""
     _, height, width, channels = shape
     filters = layer.filters
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
+    longer = height if height > width else width
+    stride = _effective_stride(layer.stride, longer, strided)
+    kernel = kernel_width = layer.kernel
+    if kernel > height or kernel > width:
+        kernel, kernel_width = _square_kernel(kernel, stride, height, width)
     out = _over_space(shape, stride, filters)
     weights = kernel * kernel_width * channels * filters
     return _with_norm("spatial_conv", shape, out, weights, layer.activation, kernel, kernel_width, stride)
@@ -92,8 +96,11 @@ def spatial_conv_call(layer: SpatialConv, shape: Shape, strided: bool) -> LayerC
 def depthwise_conv_call(layer: DepthwiseConv, shape: Shape, strided: bool) -> LayerCall:
     """A depthwise convolution over each frame."""
     _, height, width, channels = shape
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
+    longer = height if height > width else width
+    stride = _effective_stride(layer.stride, longer, strided)
+    kernel = kernel_width = layer.kernel
+    if kernel > height or kernel > width:
+        kernel, kernel_width = _square_kernel(kernel, stride, height, width)
     out = _over_space(shape, stride, channels)
     weights = kernel * kernel_width * channels
     return _with_norm("depthwise_conv", shape, out, weights, layer.activation, kernel, kernel_width, stride)
@@ -106,7 +113,9 @@ def temporal_conv_call(layer: TemporalConv, shape: Shape, strided: bool) -> Laye
         return None
     filters = layer.filters
     stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
+    kernel = layer.kernel
+    if kernel > frames:
+        kernel = live_kernel(frames, kernel, stride)
     if kernel == 1 and stride == 1:
         return spatial_conv_call(SpatialConv(filters, activation=layer.activation), shape, strided)
     out = _over_time(shape, stride, filters)
@@ -120,7 +129,9 @@ def temporal_depthwise_call(layer: TemporalDepthwiseConv, shape: Shape, strided:
     if frames == 1:
         return None
     stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
+    kernel = layer.kernel
+    if kernel > frames:
+        kernel = live_kernel(frames, kernel, stride)
     if kernel == 1 and stride == 1:
         return depthwise_conv_call(DepthwiseConv(1, activation=layer.activation), shape, strided)
     out = _over_time(shape, stride, channels)
@@ -164,8 +175,11 @@ def _over_space_and_time(
 def spatial_pool_call(layer: SpatialPool, shape: Shape, strided: bool) -> LayerCall | None:
     """A pool over each frame; none where it changes nothing."""
     _, height, width, channels = shape
-    stride = _effective_stride(layer.stride, max(height, width), strided)
-    kernel, kernel_width = _square_kernel(layer.kernel, stride, height, width)
+    longer = height if height > width else width
+    stride = _effective_stride(layer.stride, longer, strided)
+    kernel = kernel_width = layer.kernel
+    if kernel > height or kernel > width:
+        kernel, kernel_width = _square_kernel(kernel, stride, height, width)
     if kernel == kernel_width == stride == 1:
         return None
     out = _over_space(shape, stride, channels)
@@ -176,7 +190,9 @@ def temporal_pool_call(layer: TemporalPool, shape: Shape, strided: bool) -> Laye
     """A pool over time; none where it changes nothing."""
     frames, _, _, channels = shape
     stride = _effective_stride(layer.stride, frames, strided)
-    kernel = live_kernel(frames, layer.kernel, stride)
+    kernel = layer.kernel
+    if kernel > frames:
+        kernel = live_kernel(frames, kernel, stride)
     if kernel == stride == 1:
         return None
     out = _over_time(shape, stride, channels)

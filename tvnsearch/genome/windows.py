@@ -31,6 +31,7 @@ def outputs(size: int, stride: int) -> int:
     return -(-size // stride)
 
 
+@lru_cache(maxsize=65536)
 def live_kernel(size: int, kernel: int, stride: int) -> int:
     """``kernel`` without its outer taps that only ever meet padding.
 
