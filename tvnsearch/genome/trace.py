@@ -215,21 +215,19 @@ def _work(nodes: Iterable[Node]) -> list[object]:
         kind, activation = node.type, node.activation
         if kind != "activation":
             inner = "" if kind in END_WITH_ACTIVATION else activation
-            columns = () if node.kernel_width == node.kernel or kind in OVER_TIME else (node.kernel_width,)
-            work.append(
-                (
-                    kind,
-                    node.kernel,
-                    *columns,
-                    node.stride,
-                    node.kernel_frames,
-                    node.stride_frames,
-                    node.hidden,
-                    node.mode,
-                    node.out_shape[3],
-                    inner,
-                )
+            what = (
+                kind,
+                node.kernel,
+                node.stride,
+                node.kernel_frames,
+                node.stride_frames,
+                node.hidden,
+                node.mode,
+                node.out_shape[3],
+                inner,
             )
+            is_square = node.kernel_width == node.kernel or kind in OVER_TIME
+            work.append(what if is_square else (*what, node.kernel_width))
         if kind in END_WITH_ACTIVATION and activation != "none":
             work.append(activation)
     return work
