@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome, InputSpec, trace
+from tvnsearch.genome import Block, Genome, InputSpec, square_input, trace
 from tvnsearch.genome.layer_calls import MOST_ATTENDED_POSITIONS
+from tvnsearch.genome.layers import Branches, NonLocal, SpatialConv, SpatialPool
 from tvnsearch.genome.membership import outside, presets_around
 from tvnsearch.genome.mutation import OPERATORS, mutate
-from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.sampling import sample_genome, with_affordable_attention
 from tvnsearch.genome.space import PRESETS, IntRange, SearchSpace, load_space
 from tvnsearch.genome.zoo import load_zoo
 
@@ -194,3 +195,17 @@ def test_blocks_by_softmax_are_drawn_where_they_can_be_built() -> None:
                 if call.type == "non_local":
                     forms.add(call.mode)
     assert forms == {"", "softmax"}
+
+
+def test_a_branch_that_strides_in_the_first_repeat_alone_is_asked_about_the_others() -> None:
+    """Behind a stride of 8 a map of 128 has 256 positions; in the second repeat nothing strides."""
+    fork = Branches(
+        "concat", ((SpatialConv(4),), (SpatialPool("max", 3, 8), NonLocal(4, "embedded_gaussian")))
+    )
+    genome = Genome(square_input(128, 1), (Block((fork,), repeats=2),))
+    with pytest.raises(UserError, match="positions"):
+        trace(genome)
+    affordable = with_affordable_attention(genome)
+    assert {call.mode for call in trace(affordable).calls if call.type == "non_local"} == {""}
+    once = Genome(genome.input, (Block((fork,)),))
+    assert with_affordable_attention(once) == once

@@ -219,9 +219,7 @@ def _one_changed(
     parts: tuple[Part, ...], rng: random.Random, change: Callable[[Part], Part]
 ) -> tuple[Part, ...]:
     """One of the parts that ``change`` can change, changed; the same tuple where it can change none."""
-    left = list(range(len(parts)))
-    while left:
-        place = left.pop(int(rng.random() * len(left)))
+    for place in _in_any_order(len(parts), rng):
         changed = change(parts[place])
         if changed is not parts[place]:
             return (*parts[:place], changed, *parts[place + 1 :])

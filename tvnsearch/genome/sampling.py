@@ -118,12 +118,12 @@ def _has_softmax(genome: Genome) -> bool:
 
 
 def _affordable(block: Block, shape: Shape, non_negative: bool) -> Block:
-    """Maps only become smaller: where a layer can be built in the first repeat it can be in all others."""
+    """All repeats are asked: a branch that strides in the first sees a larger map in the others."""
     layers: tuple[Layer, ...] = ()
     for layer in block.layers:
         if _attends(layer):
             try:
-                trace_block(Block((*layers, layer)), shape, non_negative)
+                trace_block(Block((*layers, layer), repeats=block.repeats), shape, non_negative)
             except UserError:
                 layer = _by_dot_product(layer)  # noqa: PLW2901 - the same, mended
         layers += (layer,)
