@@ -23,7 +23,7 @@ class EqualLatency:
         """Nothing is over a budget."""
         return [None] * len(genomes)
 
-    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """A millisecond there as well."""
         return self.estimate(genomes)
 

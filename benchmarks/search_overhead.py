@@ -37,8 +37,8 @@ from tvnsearch.search import (
     Fitness,
     Journal,
     LatencyEstimate,
-    SearchEvent,
     SearchPlan,
+    SearchProgress,
     TrainingRequest,
     run_search,
 )
@@ -73,7 +73,7 @@ class SleepingLatency:
             return self._predictor.estimate_over(genomes, max_ms, CLASSES)
         return [known if known.lower_ms > max_ms else None for known in self.estimate(genomes)]
 
-    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """No budget here is of another device."""
         raise NotImplementedError(device)
 
@@ -134,9 +134,9 @@ def search(plan: SearchPlan, workers: int, latency: SleepingLatency) -> Run:
     """Carry out a plan with workers that sleep."""
     fitness = SleepingFitness()
     begins: list[float] = []
-    events: list[SearchEvent] = []
+    events: list[SearchProgress] = []
 
-    def hear(event: SearchEvent) -> None:
+    def hear(event: SearchProgress) -> None:
         events.append(event)
         if event.kind == "training" and event.text:
             begins.append(time.perf_counter())

@@ -14,7 +14,7 @@ from cli.search_clips import requested_clips
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor, Workforce
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
 from tvnsearch.training.recipe import Recipe
 
 
@@ -41,7 +41,7 @@ def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: flo
     cache, source = requested_clips(request, plan.space)
     prepare_clips(cache)
     db = database_path(optional_path(request.db))
-    opened = DeviceLatency.open(device, db, plan.classes, request.elsewhere_max_ms, request.level)
+    opened = DeviceLatency.open(device, db, plan.classes, request.others_max_ms, request.level)
     with opened as latency:
         if latency.digest != plan.device_digest:
             raise UserError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cli.elsewhere import predictor_elsewhere
+from cli.elsewhere import predictor_of_other
 from cli.latency import database_path, load_predictor
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
@@ -48,15 +48,15 @@ TRAINING_MODULE = "tvnsearch.training.task"
 class DeviceLatency:
     """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
-    ``elsewhere`` predicts for other devices of the budget, by the names that it gives them.
+    ``on_others`` predicts for other devices of the budget, by the names that it gives them.
     """
 
     def __init__(
-        self, predictor: LatencyPredictor, meter: Meter, elsewhere: Mapping[str, LatencyPredictor]
+        self, predictor: LatencyPredictor, meter: Meter, on_others: Mapping[str, LatencyPredictor]
     ) -> None:
         self._predictor = predictor
         self._meter = meter
-        self._elsewhere = elsewhere
+        self._others = on_others
 
     @classmethod
     def open(
@@ -64,10 +64,10 @@ class DeviceLatency:
         device: Device,
         db: Path,
         classes: int,
-        elsewhere: Iterable[str] = (),
+        on_others: Iterable[str] = (),
         level: float = DEFAULT_LEVEL,
     ) -> DeviceLatency:
-        """Start a meter on ``device`` and load its predictor, and those of devices ``elsewhere``.
+        """Start a meter on ``device`` and load its predictor, and those of devices ``on_others``.
 
         Their bounds hold for a share of ``level`` of networks.
 
@@ -77,7 +77,7 @@ class DeviceLatency:
         meter = Meter(device, classes)
         try:
             predictor = load_predictor(db, meter, level)
-            others = {name: predictor_elsewhere(db, name, meter.fingerprint, level) for name in elsewhere}
+            others = {name: predictor_of_other(db, name, meter.fingerprint, level) for name in on_others}
             return cls(predictor, meter, others)
         except BaseException:
             meter.close()
@@ -96,9 +96,9 @@ class DeviceLatency:
         """Estimates of those that ``max_ms`` rejects."""
         return self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
 
-    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies on another device, in milliseconds."""
-        return self._elsewhere[device].estimate(genomes, self._meter.classes)
+        return self._others[device].estimate(genomes, self._meter.classes)
 
     def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
         """Let measurements count in later estimates; a sentence where they have drifted.

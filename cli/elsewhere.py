@@ -19,7 +19,7 @@ ALIKE = ("dtype", "batch", "deployment")
 """What of a device's fingerprint is as here where only its processor was named."""
 
 
-def predictor_elsewhere(
+def predictor_of_other(
     db: Path, name: str, here: Mapping[str, str], level: float = DEFAULT_LEVEL
 ) -> LatencyPredictor:
     """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.

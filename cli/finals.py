@@ -13,9 +13,9 @@ from cli.run_report import run_report
 from cli.winning import hand_over_finalist
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Workforce
-from tvnsearch.search.finalists import run_finalists
-from tvnsearch.search.individual import Finalist
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.outcome.finalists import run_finalists
+from tvnsearch.search.records import Finalist
 from tvnsearch.search.run_folder import finalist_weights_path
 
 

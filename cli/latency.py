@@ -10,7 +10,7 @@ from latency_db.store import LatencyStore, default_path
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
-from predictors.transfer import Origin
+from predictors.transfer import SourceDevice
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -36,7 +36,7 @@ def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> Late
         return stored_predictor(store, meter.digest, say, level)
 
 
-def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> Origin | None:
+def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> SourceDevice | None:
     """What the device ``digest`` of the same database can lend to this one; None where none was named.
 
     Raises:

@@ -18,9 +18,9 @@ from cli.search_clips import requested_clips
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits
+from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.executors import Executor, Workforce, open_executor
-from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import LatencyModel, TrainingFailed
 from tvnsearch.training.recipe import Recipe
@@ -54,7 +54,7 @@ def start(request: Request, run: Path | None) -> Path:
     cache, source = requested_clips(request, plan.space)
     classes = len(cache.dataset.classes)
     db = database_path(optional_path(request.db))
-    with DeviceLatency.open(device, db, classes, request.elsewhere_max_ms, request.level) as latency:
+    with DeviceLatency.open(device, db, classes, request.others_max_ms, request.level) as latency:
         plan = replace(
             plan,
             classes=classes,

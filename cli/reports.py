@@ -44,8 +44,8 @@ def print_summary(report: dict[str, Any]) -> None:
             f"{winner['ci_high_ms']:.2f} ms; budget {report['max_ms']:g} ms"
         )
         lines += [
-            f"{predicted_line(device, estimate)}; budget {report['elsewhere_max_ms'][device]:g} ms"
-            for device, estimate in winner["predicted_elsewhere"].items()
+            f"{predicted_line(device, estimate)}; budget {report['others_max_ms'][device]:g} ms"
+            for device, estimate in winner["predicted_on_others"].items()
         ]
         limit = report["max_params"]
         lines.append(
@@ -57,7 +57,7 @@ def print_summary(report: dict[str, Any]) -> None:
     lines.append(
         f"genomes {report['sampled']:,} sampled; rejected: {report['rejected_params']:,} by parameters, "
         f"{report['rejected_gflops']:,} by GFLOPs, {report['rejected_mb']:,} by megabytes, "
-        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_elsewhere']:,} by predictions "
+        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_on_others']:,} by predictions "
         f"for other devices, {report['rejected_measured']:,} by real measurement; {report['duplicates']:,} "
         f"duplicates, which saved {report['hours_saved']:.2f} hours of training; {report['trained']:,} "
         f"trained, {report['stopped']:,} of them stopped early, {report['failed']:,} failed"

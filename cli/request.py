@@ -15,7 +15,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.executors import Workforce
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.run_folder import journal_path
 from tvnsearch.search.strategies import check_strategy
@@ -25,7 +25,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """What the user asked a search for; kept in the journal, so that a resume needs nothing else."""
 
     max_ms: float
-    elsewhere_max_ms: dict[str, float] = {}
+    others_max_ms: dict[str, float] = {}
     max_params: int | None
     max_gflops: float | None = None
     max_mb: float | None = None
@@ -70,7 +70,7 @@ def draft(request: Request) -> SearchPlan:
         request.max_gflops,
         request.max_mb,
         device.dtype,
-        request.elsewhere_max_ms,
+        request.others_max_ms,
     )
     plan = SearchPlan(
         budget=budget,

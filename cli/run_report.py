@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from tvnsearch.drawing import block_lines
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.progress.status import summarise
 from tvnsearch.search.run_folder import winner_folder
-from tvnsearch.search.status import summarise
 
 
 class FinalScores(Struct, frozen=True):
@@ -58,7 +58,7 @@ def run_report(run: Path) -> dict[str, Any]:
     with Journal.read(run) as journal:
         plan = journal.plan
     report["max_ms"] = plan.budget.max_ms
-    report["elsewhere_max_ms"] = plan.budget.elsewhere_max_ms
+    report["others_max_ms"] = plan.budget.others_max_ms
     report["max_params"] = plan.budget.max_params
     report["max_gflops"] = plan.budget.max_gflops
     report["max_mb"] = plan.budget.max_mb

@@ -12,7 +12,7 @@ from cli.winning import hand_over
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.executors import Workforce
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
 
 
 def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:

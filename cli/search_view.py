@@ -10,8 +10,8 @@ from rich.text import Text
 
 from cli.live import LiveView
 from cli.output import count, say
-from tvnsearch.search.board import Board, FrontPoint
-from tvnsearch.search.events import SearchEvent
+from tvnsearch.search.progress.figures import Board, FrontPoint
+from tvnsearch.search.progress.told import SearchProgress
 
 FRONT_SHOWN = 8
 
@@ -25,7 +25,7 @@ class SearchView(LiveView):
         super().__init__(transient=True)
         self._training_shares: dict[int, float] = {}
 
-    def show(self, event: SearchEvent) -> None:
+    def show(self, event: SearchProgress) -> None:
         """Take in an event."""
         if event.kind == "training" and event.number is not None:
             share = (event.training or {}).get("share", 0.0)
@@ -59,7 +59,7 @@ def board_lines(board: Board) -> list[str]:
     counts, workload = board.counts, board.workload
     under = board.under_bound_share
     left = "unknown" if workload.eta_seconds is None else written_hours(workload.eta_seconds)
-    rejected_predicted = counts.rejected_predicted + counts.rejected_elsewhere
+    rejected_predicted = counts.rejected_predicted + counts.rejected_on_others
     return [
         f"{counts.sampled:,} sampled, {counts.duplicates:,} duplicates; rejected by counts "
         f"{counts.rejected_counted:,}, by prediction {rejected_predicted:,}, "

@@ -16,9 +16,9 @@ from cli.run_report import FinalScores, final_scores
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor
-from tvnsearch.search.individual import Finalist, Individual, Winner
-from tvnsearch.search.journal import Journal
+from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.protocols import TrainingFailed
+from tvnsearch.search.records import Finalist, Individual, Winner
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path, winner_folder
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.workers import WorkerDiedError

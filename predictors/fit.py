@@ -23,7 +23,7 @@ from predictors.phases import FEWEST_NETWORKS, slowdown
 from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.prior import RooflinePrior, fit_prior
 from predictors.record import FORMAT, PredictorRecord, SumCorrection, rows_digest, text_digest
-from predictors.transfer import Origin, TransferredPrior, fit_transfer
+from predictors.transfer import SourceDevice, TransferredPrior, fit_transfer
 from tvnsearch.errors import UserError
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
@@ -43,7 +43,7 @@ LIBRARIES = ("tvnsearch", "lightgbm", "numpy")
 
 
 def fit_from_store(
-    store: LatencyStore, digest: str, seed: int = 0, origin: Origin | None = None
+    store: LatencyStore, digest: str, seed: int = 0, origin: SourceDevice | None = None
 ) -> LatencyPredictor:
     """Fit a predictor to all that ``store`` holds of the device ``digest``.
 
@@ -65,7 +65,7 @@ def fit_predictor(
     profiles: Sequence[StoredProfile],
     fingerprint: Mapping[str, str],
     seed: int = 0,
-    origin: Origin | None = None,
+    origin: SourceDevice | None = None,
 ) -> LatencyPredictor:
     """Fit a predictor to profiled genomes of one device; the same for the same profiles and seed.
 
@@ -160,7 +160,7 @@ class _HeldOut(Struct, frozen=True):
 
 
 def fit_rows(
-    rows: TrainingRows, chosen: NDArray[np.intp], seed: int, origin: Origin | None = None
+    rows: TrainingRows, chosen: NDArray[np.intp], seed: int, origin: SourceDevice | None = None
 ) -> tuple[Prior, str]:
     """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows."""
     calls = [rows.calls[row] for row in chosen]
@@ -180,7 +180,7 @@ def _without_phases(
     networks_ms: FloatArray,
     genome_ids: Sequence[str],
     seed: int,
-    origin: Origin | None,
+    origin: SourceDevice | None,
 ) -> tuple[TrainingRows, FloatArray]:
     """The rows, and the networks' latencies in ms, as they would have been in the machine's fast phases."""
     _, _, predicted_ms = _held_out_rows(rows, genome_ids, seed, origin, PHASE_FOLDS)
@@ -195,7 +195,7 @@ def _predict_held_out(
     networks_ms: FloatArray,
     genome_ids: Sequence[str],
     seed: int,
-    origin: Origin | None,
+    origin: SourceDevice | None,
 ) -> _HeldOut:
     folds, rows_prior_ms, rows_ms = _held_out_rows(rows, genome_ids, seed, origin, FOLDS)
     prior_sums_ms, sums_ms = rows.sums(rows_prior_ms), rows.sums(rows_ms)
@@ -213,7 +213,7 @@ def _predict_held_out(
 
 
 def _held_out_rows(
-    rows: TrainingRows, genome_ids: Sequence[str], seed: int, origin: Origin | None, count: int
+    rows: TrainingRows, genome_ids: Sequence[str], seed: int, origin: SourceDevice | None, count: int
 ) -> tuple[list[tuple[NDArray[np.intp], NDArray[np.intp]]], FloatArray, FloatArray]:
     """``count`` folds (rows learnt from, rows tested), and each row in ms by the prior and by the model."""
     rows_prior_ms, rows_ms = np.empty(len(rows.calls)), np.empty(len(rows.calls))

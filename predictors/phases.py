@@ -2,8 +2,8 @@
 
 What else runs on the host of a virtual machine slows its memory for minutes, by some percent, and each kind
 of layer by its own share. A profile of half an hour is measured in fast and slow phases alike; a measurement
-that is trusted waits for fast ones (:mod:`tvnsearch.devices.several`). So rows are learnt as they would have
-been in the fast phases of their profile.
+that is trusted waits for fast ones (:mod:`tvnsearch.devices.processes`). So rows are learnt as they would
+have been in the fast phases of their profile.
 """
 
 from __future__ import annotations

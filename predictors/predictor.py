@@ -24,7 +24,7 @@ from predictors.prior import RooflinePrior
 from predictors.recalibration import Recalibration
 from predictors.record import PredictorRecord, read_record, write_record
 from predictors.rough import RoughLatency
-from predictors.transfer import Origin, TransferredPrior
+from predictors.transfer import SourceDevice, TransferredPrior
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -92,7 +92,7 @@ class LatencyPredictor:
         return prior.origin.digest if isinstance(prior, TransferredPrior) else None
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> SourceDevice:
         """What another device's predictor can start from.
 
         Raises:
@@ -105,7 +105,7 @@ class LatencyPredictor:
                 f"expected a device that was profiled by itself, but {digest} was adapted from "
                 f"{prior.origin.digest}; name that one"
             )
-        return Origin(digest, prior, self.record.model, self.record.model_digest)
+        return SourceDevice(digest, prior, self.record.model, self.record.model_digest)
 
     @property
     def heldout(self) -> HeldOutReport:

@@ -25,7 +25,7 @@ PULL_ROWS = 5
 """A kind's ratio counts as many of its own rows as this against the ratio of all rows."""
 
 
-class Origin(Struct, frozen=True):
+class SourceDevice(Struct, frozen=True):
     """What another device's predictor knows of layer calls; ``digest`` is the device's name in databases."""
 
     digest: str
@@ -43,7 +43,7 @@ class Origin(Struct, frozen=True):
 class TransferredPrior(Struct, frozen=True, dict=True, tag="transferred"):
     """Another device's predictions, times ``ratios`` by kind of call."""
 
-    origin: Origin
+    origin: SourceDevice
     ratios: dict[str, float]
 
     @property
@@ -67,7 +67,7 @@ class TransferredPrior(Struct, frozen=True, dict=True, tag="transferred"):
 
 
 def fit_transfer(
-    origin: Origin, calls: Sequence[CallInContext], latencies_ms: FloatArray
+    origin: SourceDevice, calls: Sequence[CallInContext], latencies_ms: FloatArray
 ) -> TransferredPrior:
     """Fit ratios to calls that were measured here: medians, drawn to that of all calls where rows are few."""
     table = table_of(calls)

@@ -88,10 +88,10 @@ def evolve(
     from cli.request import Request
     from tvnsearch.search.executors import Workforce
 
-    here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, device)
+    here_max_ms, others_max_ms = parse_max_ms(max_ms, device)
     request = Request(
         max_ms=here_max_ms,
-        elsewhere_max_ms=elsewhere_max_ms,
+        others_max_ms=others_max_ms,
         max_params=parse_count(max_params, "--max-params"),
         max_gflops=max_gflops,
         max_mb=max_mb,

@@ -29,15 +29,15 @@ def pick(
     from cli.reports import predicted_line
     from cli.run_report import measured_device
     from tvnsearch.search.budget import Budget
-    from tvnsearch.search.picking import pick as pick_from
+    from tvnsearch.search.outcome.rebudget import pick as pick_from
 
-    here_max_ms, elsewhere_max_ms = parse_max_ms(max_ms, measured_device(run))
+    here_max_ms, others_max_ms = parse_max_ms(max_ms, measured_device(run))
     budget = Budget(
         here_max_ms,
         parse_count(max_params, "--max-params"),
         max_gflops,
         max_mb,
-        elsewhere_max_ms=elsewhere_max_ms,
+        others_max_ms=others_max_ms,
     )
     answer = pick_from(run, budget)
     if as_json:
@@ -68,7 +68,7 @@ def pick(
             markup=False,
             soft_wrap=True,
         )
-    for device, estimate in picked.predicted_elsewhere.items():
+    for device, estimate in picked.predicted_on_others.items():
         out.print(
             predicted_line(device, to_builtins(estimate)), highlight=False, markup=False, soft_wrap=True
         )

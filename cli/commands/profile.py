@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from latency_db.profiler import ProfileProgress
     from latency_db.store import LatencyStore
     from predictors.predictor import LatencyPredictor
-    from predictors.transfer import Origin
+    from predictors.transfer import SourceDevice
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import SearchSpace
 
@@ -107,7 +107,7 @@ def _profiled(
     return state
 
 
-def _learnt(store: LatencyStore, digest: str, lent: Origin | None, seed: int) -> LatencyPredictor:
+def _learnt(store: LatencyStore, digest: str, lent: SourceDevice | None, seed: int) -> LatencyPredictor:
     """The predictor of all that the store holds of the device, kept beside it."""
     from cli.output import say
     from predictors.fit import fit_from_store
@@ -134,7 +134,7 @@ def _as_plain(state: ProfileProgress, predictor: LatencyPredictor) -> dict[str, 
     }
 
 
-def _print_summary(state: ProfileProgress, predictor: LatencyPredictor, lent: Origin | None) -> None:
+def _print_summary(state: ProfileProgress, predictor: LatencyPredictor, lent: SourceDevice | None) -> None:
     from cli.output import say
     from cli.reports import adaptation_line, heldout_line
 

@@ -18,7 +18,7 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
     from cli.output import out
     from cli.reports import print_summary
     from cli.search_view import board_lines, front_table
-    from tvnsearch.search.status import read_board
+    from tvnsearch.search.progress.status import read_board
 
     board = read_board(run)
     for line in board_lines(board):

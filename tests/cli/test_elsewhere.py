@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.arguments import parse_max_ms
-from cli.elsewhere import predictor_elsewhere
+from cli.elsewhere import predictor_of_other
 from latency_db import LatencyStore
 from predictors import predictor_path
 from tests.predictors.synthetic_device import (
@@ -41,38 +41,37 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tables_of_another_device_predict_it(db: Path) -> None:
-    predictor = predictor_elsewhere(db, "nvidia-h200", HERE)
+    predictor = predictor_of_other(db, "nvidia-h200", HERE)
     genomes = random_genomes(20, seed=99)
     for genome, estimate in zip(genomes, predictor.estimate(genomes, CLASSES), strict=True):
         assert estimate.lower_ms < estimate.upper_ms
         assert estimate.latency_ms == pytest.approx(network_ms(genome), rel=0.6)
     assert predictor_path(db, fingerprint_digest(H200)).is_file()
-    again = predictor_elsewhere(db, fingerprint_digest(H200), HERE)
+    again = predictor_of_other(db, fingerprint_digest(H200), HERE)
     assert again.record == predictor.record
 
 
 def test_bounds_elsewhere_hold_at_the_level_that_was_asked_for(db: Path) -> None:
     genomes = random_genomes(5, seed=99)
     sure, less_sure = (
-        predictor_elsewhere(db, "nvidia-h200", HERE, level).estimate(genomes, CLASSES)
-        for level in (0.99, 0.8)
+        predictor_of_other(db, "nvidia-h200", HERE, level).estimate(genomes, CLASSES) for level in (0.99, 0.8)
     )
     assert all(one.upper_ms > other.upper_ms for one, other in zip(sure, less_sure, strict=True))
 
 
 def test_tables_that_are_merged_in_later_count(db: Path) -> None:
-    before = predictor_elsewhere(db, "nvidia-h200", HERE)
+    before = predictor_of_other(db, "nvidia-h200", HERE)
     with LatencyStore(db) as store:
         store_profiles(store, H200, profiles(12, seed=2))
-    after = predictor_elsewhere(db, "nvidia-h200", HERE)
+    after = predictor_of_other(db, "nvidia-h200", HERE)
     assert (before.heldout.networks, after.heldout.networks) == (30, 42)
 
 
 def test_a_name_that_means_no_device_or_several_is_a_sentence(db: Path) -> None:
     with pytest.raises(UserError, match=r"but it means 0 of those held: .*NVIDIA H100"):
-        predictor_elsewhere(db, "apple-m3", HERE)
+        predictor_of_other(db, "apple-m3", HERE)
     with pytest.raises(UserError, match="but it means 2 of those held: "):
-        predictor_elsewhere(db, "nvidia", HERE)
+        predictor_of_other(db, "nvidia", HERE)
 
 
 def test_budgets_of_one_device_and_of_several_are_read() -> None:

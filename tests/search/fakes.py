@@ -77,7 +77,7 @@ class FakeLatency:
     def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
         return [known if known.lower_ms > max_ms else None for known in self.estimate(genomes)]
 
-    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """A device takes as many times as long as its name has letters."""
         latencies_ms = [len(device) * true_ms(genome) for genome in genomes]
         return [LatencyEstimate(ms, 0.8 * ms, 1.25 * ms) for ms in latencies_ms]

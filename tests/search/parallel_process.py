@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, make_plan
-from tvnsearch.search import Fitness, Journal, SearchEvent, TrainingRequest, journal_path, run_search
+from tvnsearch.search import Fitness, Journal, SearchProgress, TrainingRequest, journal_path, run_search
 from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 
@@ -24,7 +24,7 @@ def main(run: Path, starts: Path, ends: Path) -> None:
                 file.write(f"{request.number}\n")
             return super().__call__(worker, request, on_progress)
 
-    def hear(event: SearchEvent) -> None:
+    def hear(event: SearchProgress) -> None:
         if event.kind in ("trained", "failed"):
             with ends.open("a") as file:
                 file.write(f"{event.number}\n")

@@ -28,13 +28,13 @@ from tvnsearch.search import (
     Fitness,
     Journal,
     MeasurementFailed,
-    SearchEvent,
     SearchPlan,
+    SearchProgress,
     Winner,
-    judging,
     run_search,
     weights_path,
 )
+from tvnsearch.search.candidates import judge
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
 
@@ -82,7 +82,7 @@ def search(
     plan: SearchPlan,
     latency: FakeLatency | None = None,
     fitness: FakeFitness | None = None,
-    events: list[SearchEvent] | None = None,
+    events: list[SearchProgress] | None = None,
 ) -> Winner | None:
     with Journal.create(run, plan) as journal:
         return run_search(
@@ -138,7 +138,7 @@ def test_nothing_is_measured_or_trained_twice_but_the_winner(tmp_path: Path) -> 
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 500)
+    monkeypatch.setattr(judge, "PATIENCE_CANDIDATES", 500)
     fitness = FakeFitness(fails=False)
     winner = search(
         tmp_path / "run",
@@ -159,7 +159,7 @@ def test_what_waits_for_its_training_in_a_space_that_is_used_up_is_trained_by_wh
         def wait(self, futures: Collection[Future[Any]], timeout_seconds: float) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 500)
+    monkeypatch.setattr(judge, "PATIENCE_CANDIDATES", 500)
     run, plan = tmp_path / "run", make_plan(space=FEW_NETWORKS, trainings=100, budget=Budget(1e6))
     latency, fitness = FakeLatency(fails=False), FakeFitness(fails=False)
     with Journal.create(run, plan) as journal, pytest.raises(KeyboardInterrupt):
@@ -173,7 +173,7 @@ def test_what_waits_for_its_training_in_a_space_that_is_used_up_is_trained_by_wh
 
 
 def test_a_training_that_fails_is_noted_and_the_search_goes_on(tmp_path: Path) -> None:
-    events: list[SearchEvent] = []
+    events: list[SearchProgress] = []
     search(tmp_path / "run", make_plan(trainings=150), events=events)
     with Journal.read(tmp_path / "run") as journal:
         failures = journal.failures()
@@ -230,7 +230,7 @@ def test_weights_of_the_population_and_the_best_are_kept_and_no_others(tmp_path:
 
 
 def test_events_count_what_happens(tmp_path: Path) -> None:
-    events: list[SearchEvent] = []
+    events: list[SearchProgress] = []
     search(tmp_path / "run", make_plan(), events=events)
     assert [events[0].kind, events[-1].kind] == ["started", "finished"]
     for before, after in pairwise(events):
@@ -285,7 +285,7 @@ def test_time_counts_over_resumes(tmp_path: Path) -> None:
 
 def test_the_time_to_go_shrinks_with_the_plan(tmp_path: Path) -> None:
     clock = Clock()
-    events: list[SearchEvent] = []
+    events: list[SearchProgress] = []
     with Journal.create(tmp_path / "run", make_plan(trainings=5)) as journal:
         run_search(journal, FakeLatency(), SlowFitness(clock, 10.0), in_process(), events.append, clock)
     etas = [event.workload.eta_seconds for event in events if event.kind == "trained"]
@@ -331,8 +331,8 @@ def test_a_device_slower_than_every_prediction_ends_in_a_sentence(tmp_path: Path
 def test_a_budget_that_only_a_freak_keeps_ends_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "PATIENCE_CANDIDATES", 200)
-    monkeypatch.setattr(judging, "HOPELESS_CANDIDATES", 400)
+    monkeypatch.setattr(judge, "PATIENCE_CANDIDATES", 200)
+    monkeypatch.setattr(judge, "HOPELESS_CANDIDATES", 400)
     with pytest.raises(UserError, match="none of 400 did; raise --max-ms, or search"):
         search(tmp_path / "run", make_plan(budget=Budget(0.095)))
     with Journal.read(tmp_path / "run") as journal:
@@ -389,7 +389,7 @@ def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tm
         ) -> Fitness:
             return replace(super().__call__(worker, request, on_progress), stood_still_seconds=30.0)
 
-    events: list[SearchEvent] = []
+    events: list[SearchProgress] = []
     with Journal.create(run, make_plan(trainings=5)) as journal:
         run_search(journal, FakeLatency(), Stopped(clock, 50.0), in_process(), events.append, clock)
         assert set(journal.training_seconds().values()) == {20.0}

@@ -20,8 +20,8 @@ from tvnsearch.genome import Genome
 from tvnsearch.search import (
     Fitness,
     Journal,
-    SearchEvent,
     SearchPlan,
+    SearchProgress,
     TrainingRequest,
     Winner,
     run_search,
@@ -34,7 +34,7 @@ from tvnsearch.workers import WorkerDiedError
 REPOSITORY = Path(__file__).parents[2]
 
 
-def simulate(run: Path, plan: SearchPlan, workers: int) -> tuple[SimulatedExecutor, list[SearchEvent]]:
+def simulate(run: Path, plan: SearchPlan, workers: int) -> tuple[SimulatedExecutor, list[SearchProgress]]:
     executor, events = SimulatedExecutor(workers), []
     with Journal.create(run, plan) as journal:
         run_search(journal, FakeLatency(), SpreadFitness(), executor, events.append, executor.clock)

@@ -3,7 +3,7 @@
 from tvnsearch.devices.device import Device, fingerprint_digest, open_device
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.devices.meter import Meter
-from tvnsearch.devices.several import measure_in_processes
+from tvnsearch.devices.processes import measure_in_processes
 
 __all__ = [
     "Device",

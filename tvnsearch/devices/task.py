@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from tvnsearch.devices.bench import Bench
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.devices.measurement import LayerProfile, Timing
+from tvnsearch.devices.network_timer import NetworkTimer
 from tvnsearch.devices.timing import Plan
 from tvnsearch.genome.genome import Genome
 from tvnsearch.workers import Progress, serve
@@ -32,30 +32,30 @@ def measure_task(
     plan: dict[str, Any],
     progress: Progress,
 ) -> Timing:
-    """``Bench.measure``; ``plan`` is a ``timing.Plan``."""
+    """``NetworkTimer.measure``; ``plan`` is a ``timing.Plan``."""
     decoded = msgspec.convert(genomes, list[Genome])
-    return _bench(msgspec.convert(device, Device)).measure(decoded, classes, msgspec.convert(plan, Plan))
+    return _timer(msgspec.convert(device, Device)).measure(decoded, classes, msgspec.convert(plan, Plan))
 
 
 def profile_task(
     device: dict[str, Any], genome: dict[str, Any], classes: int, max_seconds: float, progress: Progress
 ) -> LayerProfile:
-    """``Bench.profile``."""
+    """``NetworkTimer.profile``."""
     decoded = msgspec.convert(genome, Genome)
-    return _bench(msgspec.convert(device, Device)).profile(decoded, classes, max_seconds)
+    return _timer(msgspec.convert(device, Device)).profile(decoded, classes, max_seconds)
 
 
 def time_layers_task(
     device: dict[str, Any], genome: dict[str, Any], classes: int, max_seconds: float, progress: Progress
 ) -> LayerProfile:
-    """``Bench.time_layers``."""
+    """``NetworkTimer.time_layers``."""
     decoded = msgspec.convert(genome, Genome)
-    return _bench(msgspec.convert(device, Device)).time_layers(decoded, classes, max_seconds)
+    return _timer(msgspec.convert(device, Device)).time_layers(decoded, classes, max_seconds)
 
 
 @cache
-def _bench(device: Device) -> Bench:
-    return Bench(device)
+def _timer(device: Device) -> NetworkTimer:
+    return NetworkTimer(device)
 
 
 if __name__ == "__main__":

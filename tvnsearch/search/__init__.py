@@ -1,16 +1,16 @@
 """Search under a budget by any of several strategies, journaled decision by decision. Imports no torch."""
 
-from tvnsearch.search.board import Board, Counts
 from tvnsearch.search.budget import Budget
+from tvnsearch.search.candidates.budget_gate import BudgetGate
+from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.engine import run_search
-from tvnsearch.search.events import SearchEvent
-from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.finalists import run_finalists
-from tvnsearch.search.gate import BudgetGate
-from tvnsearch.search.individual import Candidate, Finalist, Individual, Verdict, Winner
-from tvnsearch.search.journal import Journal
-from tvnsearch.search.picking import Pick, pick
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.outcome.finalists import run_finalists
+from tvnsearch.search.outcome.rebudget import Pick, pick
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
+from tvnsearch.search.progress.figures import Board, Counts
+from tvnsearch.search.progress.status import RunSummary, summarise
+from tvnsearch.search.progress.told import SearchProgress
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -20,8 +20,8 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
+from tvnsearch.search.records import Candidate, Finalist, Individual, Verdict, Winner
 from tvnsearch.search.run_folder import journal_path, weights_path
-from tvnsearch.search.status import RunSummary, summarise
 
 __all__ = [
     "Board",
@@ -39,8 +39,8 @@ __all__ = [
     "MeasurementFailed",
     "Pick",
     "RunSummary",
-    "SearchEvent",
     "SearchPlan",
+    "SearchProgress",
     "TrainingFailed",
     "TrainingRequest",
     "Verdict",

@@ -19,7 +19,7 @@ BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2}
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     """Limits on the latency on the device and, where given, on what counting a network gives.
 
-    ``max_ms`` is of the device that is measured; ``elsewhere_max_ms`` of others by name, which are only
+    ``max_ms`` is of the device that is measured; ``others_max_ms`` of others by name, which are only
     predicted. ``max_params`` bounds the learnable parameters, ``max_gflops`` the floating-point operations of
     one clip (two a multiply-accumulate, in billions), ``max_mb`` the weights as deployed in ``dtype`` (in
     10^6 bytes).
@@ -30,11 +30,11 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     max_gflops: float | None = None
     max_mb: float | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
-    elsewhere_max_ms: dict[str, float] = {}
+    others_max_ms: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         counted = [(limit.option, limit.maximum, limit.unit) for limit in counted_limits(self)]
-        predicted = [(f"--max-ms {name}=", max_ms, "ms") for name, max_ms in self.elsewhere_max_ms.items()]
+        predicted = [(f"--max-ms {name}=", max_ms, "ms") for name, max_ms in self.others_max_ms.items()]
         for option, maximum, unit in [("--max-ms", self.max_ms, "ms"), *predicted, *counted]:
             if not maximum > 0:
                 raise UserError(f"expected a budget over 0 {unit}, but got {maximum}; give a larger {option}")

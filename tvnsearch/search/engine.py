@@ -16,13 +16,13 @@ from typing import Any
 from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
-from tvnsearch.search.course import TrainingCourse
-from tvnsearch.search.events import SearchEvent
+from tvnsearch.search.candidates.feasibility import check_reachable
+from tvnsearch.search.candidates.judge import Judge
 from tvnsearch.search.executors import Executor, RemoteWorker
-from tvnsearch.search.feasibility import check_reachable
-from tvnsearch.search.individual import Candidate, CurvePoint, Individual, Winner, individual_of
-from tvnsearch.search.journal import Journal
-from tvnsearch.search.judging import Judge
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.outcome.winner import choose_winner, withdraw_former
+from tvnsearch.search.progress.recorder import Standing
+from tvnsearch.search.progress.told import SearchProgress
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -30,10 +30,10 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
+from tvnsearch.search.records import Candidate, CurvePoint, Individual, Winner, individual_of
 from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
-from tvnsearch.search.standing import Standing
 from tvnsearch.search.strategies import make_strategy, proposal_of
-from tvnsearch.search.winner import choose_winner, withdraw_former
+from tvnsearch.search.trainings.schedule import TrainingSchedule
 from tvnsearch.workers import WorkerDiedError
 
 READY = 1
@@ -47,7 +47,7 @@ def run_search(
     latency: LatencyModel,
     fitness: FitnessFunction,
     executor: Executor,
-    on_event: Callable[[SearchEvent], None],
+    on_event: Callable[[SearchProgress], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Winner | None:
     """Carry out the plan of ``journal`` from where it stands, and choose the winner.
@@ -80,7 +80,7 @@ class _Search:
         latency: LatencyModel,
         fitness: FitnessFunction,
         executor: Executor,
-        on_event: Callable[[SearchEvent], None],
+        on_event: Callable[[SearchProgress], None],
         clock: Callable[[], float],
     ) -> None:
         self._journal = journal
@@ -95,7 +95,7 @@ class _Search:
         known = {individual.number for individual in told}
         unknown = [candidate for candidate in pending if candidate.number not in known]
         self._strategy.restore(told, [proposal_of(candidate) for candidate in unknown])
-        self._course = TrainingCourse(journal, self._standing)
+        self._course = TrainingSchedule(journal, self._standing)
         self._cut_off = [candidate for candidate in pending if self._course.goes_on(candidate.number)]
         self._promoted = [one for one in pending if one.number in known and one not in self._cut_off]
         self._ready = [one for one in unknown if one not in self._cut_off]

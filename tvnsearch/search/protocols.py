@@ -48,7 +48,7 @@ class Fitness(Struct, frozen=True, gc=False):
     stood_still_seconds: float = 0.0
 
 
-class Origin(Struct, frozen=True):
+class ParentWeights(Struct, frozen=True):
     """A trained network whose weights another one may begin with."""
 
     genome: Genome
@@ -71,7 +71,7 @@ class TrainingRequest(Struct, frozen=True):
     seed: int
     weights: Path
     checkpoints: Path
-    origin: Origin | None = None
+    origin: ParentWeights | None = None
     until_share: float = 1.0
 
 
@@ -104,7 +104,7 @@ class LatencyModel(Protocol):
         """
         ...
 
-    def estimate_elsewhere(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict each genome's latency on another device of the budget; always the same."""
         ...
 

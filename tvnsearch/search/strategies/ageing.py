@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search.individual import Individual, rank
+from tvnsearch.search.records import Individual, rank
 from tvnsearch.search.strategies.strategy import Proposal, child_proposal, random_proposal
 
 

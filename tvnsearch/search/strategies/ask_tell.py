@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from tvnsearch.search.individual import Individual
+from tvnsearch.search.records import Individual
 from tvnsearch.search.strategies.strategy import Proposal, Strategy, proposal_of
 
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search.fronts import Fronts
-from tvnsearch.search.individual import Individual
+from tvnsearch.search.records import Individual
+from tvnsearch.search.strategies.fronts import Fronts
 from tvnsearch.search.strategies.strategy import Proposal, child_proposal, random_proposal
 
 CONTESTANTS = 2

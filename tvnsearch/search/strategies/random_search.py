@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search.individual import Individual
-from tvnsearch.search.population import Population
+from tvnsearch.search.records import Individual
+from tvnsearch.search.strategies.population import Population
 from tvnsearch.search.strategies.strategy import Proposal, random_proposal
 
 

@@ -12,7 +12,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.mutation import mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search.individual import Candidate, Individual
+from tvnsearch.search.records import Candidate, Individual
 
 
 class Proposal(Struct, frozen=True):

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from tvnsearch.devices import Device, fingerprint_digest, network_timer, reference
+from tvnsearch.devices.fingerprint import fingerprint
+from tvnsearch.devices.timing import Interval, Plan
+
+
+@pytest.fixture
+def gpu_timer(tmp_path, monkeypatch):
+    """A timer whose device is said to be a GPU; what it would set for the whole process is left alone."""
+    monkeypatch.setattr(reference.platformdirs, "user_state_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(network_timer, "require_memory", lambda *arguments: None)
+    monkeypatch.setattr(network_timer.torch, "set_num_threads", lambda threads: None)
+    monkeypatch.setattr(network_timer.torch, "set_flush_denormal", lambda flush: None)
+    monkeypatch.setattr(network_timer.os, "sched_setaffinity", lambda process, cores: None)
+    made = network_timer.NetworkTimer(Device("cpu"))
+    made.device = Device("cuda")
+    monkeypatch.setattr(made, "_warm_timer", lambda genome, classes: lambda: Interval(1_000_000, 0, 0))
+    return made
+
+
+def test_the_best_of_a_gpu_is_kept_for_later_processes(gpu_timer):
+    digest = fingerprint_digest(fingerprint(Device("cpu")))
+    assert reference.known_best_ns(digest) is None
+    timing = gpu_timer.measure([None], 10, Plan(max_seconds=0.05))
+    assert (timing.copy_ns, timing.best_copy_ns) == (None, None)
+    best_ns = reference.known_best_ns(digest)
+    assert best_ns is not None
+    reference.keep_best_ns(digest, best_ns // 2)  # a process that saw the GPU before it was throttled
+    throttled = network_timer.NetworkTimer(Device("cpu"))
+    throttled.device, throttled._warm_timer = gpu_timer.device, gpu_timer._warm_timer
+    (measured,) = throttled.measure([None], 10, Plan(max_seconds=0.05)).measurements
+    assert not measured.trusted
+    assert "of its best speed" in measured.reason

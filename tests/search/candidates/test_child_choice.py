@@ -1,0 +1,78 @@
+"""What a search does with a fitness predictor: which children it has judged."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, fitness, in_process, make_plan
+from tvnsearch.genome import trace
+from tvnsearch.search import Fitness, Journal, SearchPlan, TrainingRequest, run_search
+from tvnsearch.search.executors import RemoteWorker
+from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.trainings.fitness_predictor import FEWEST_KNOWN
+
+PLAN = make_plan(trainings=50, strategy="ageing", population=10, fitness_predictor=True)
+
+
+class SizeFitness(FakeFitness):
+    """Grows with the parameters: easily foretold."""
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        super().__call__(worker, request, on_progress)
+        return fitness(self.value(request))
+
+    def value(self, request: TrainingRequest) -> float:
+        return math.log(trace(request.genome, CLASSES).params)
+
+
+class Noise(SizeFitness):
+    def value(self, request: TrainingRequest) -> float:
+        return random.Random(request.seed).random()
+
+
+def mean_child(run: Path, plan: SearchPlan, seed: int) -> float:
+    with Journal.create(run, replace(plan, seed=seed)) as journal:
+        trainer = SizeFitness(fails=False)
+        run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+        values = [one.fitness.value for one in journal.individuals() if one.parent is not None]
+        assert all(one.params <= plan.budget.max_params for one in journal.individuals())  # type: ignore[operator]
+    return sum(values) / len(values)
+
+
+def test_the_children_that_are_trained_are_fitter(tmp_path: Path) -> None:
+    with_it = mean_child(tmp_path / "with", PLAN, seed=1)
+    without = mean_child(tmp_path / "without", replace(PLAN, fitness_predictor=False), seed=1)
+    assert with_it > without
+
+
+def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "run", PLAN) as journal:
+        run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
+        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
+    predicted = [one.predicted_fitness is not None for one in accepted]
+    assert predicted == [False] * FEWEST_KNOWN + [True] * (len(accepted) - FEWEST_KNOWN)
+
+
+def test_the_pool_is_filled_with_children_of_its_fittest_too(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "run", PLAN) as journal:
+        run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
+        pool = journal.individuals()[FEWEST_KNOWN : PLAN.population]
+    assert any(one.parent is not None for one in pool)
+
+
+def test_a_predictor_that_misleads_is_left_out_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tvnsearch.search.trainings.rank_watch.MISLEADING_ERRORS", -9.0)
+    with Journal.create(tmp_path / "run", PLAN) as journal:
+        run_search(journal, FakeLatency(), Noise(fails=False), in_process(), lambda event: None)
+        assert sum("the fitness predictor is switched off" in line for line in journal.lines()) == 1
+        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
+    assert accepted[-1].predicted_fitness is None

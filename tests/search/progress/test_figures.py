@@ -1,0 +1,94 @@
+"""The figures of a search: the same from the events of who runs it and from the journal that others read."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_individual, make_plan, measurement
+from tests.search.simulated import SimulatedExecutor, SpreadFitness
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.genome import Genome, genome_id
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
+from tvnsearch.search import Journal, SearchProgress, run_search
+from tvnsearch.search.progress.figures import front_of
+from tvnsearch.search.progress.status import read_board, summarise
+
+GENOME = sample_genome(load_space("digits"), random.Random(0))
+VALUES = st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=40)
+
+
+@given(VALUES)
+def test_the_front_is_what_nothing_dominates(values: list[tuple[int, int, int]]) -> None:
+    individuals = [
+        make_individual(number, fitness, GENOME, latency_ms=latency_ms, params=params)
+        for number, (fitness, latency_ms, params) in enumerate(values)
+    ]
+    front = front_of(individuals)
+    costs = [(-fitness, latency_ms, params) for fitness, latency_ms, params in values]
+    best = {
+        cost
+        for cost in costs
+        if not any(other != cost and all(map(int.__le__, other, cost)) for other in costs)
+    }
+    assert {(-point.fitness, point.latency_ms, point.params) for point in front} == best
+    assert len(front) == len(best)
+    assert [point.latency_ms for point in front] == sorted(point.latency_ms for point in front)
+
+
+class Quick(FakeLatency):
+    """A fifth of the networks is faster than was thought possible."""
+
+    def measure(self, genome: Genome) -> Measurement:
+        measured = super().measure(genome)
+        is_quick = random.Random(genome_id(genome)).random() < 0.2
+        return measurement(measured.latency_ms / 2) if is_quick else measured
+
+
+def test_who_looks_on_sees_what_who_runs_it_sees(tmp_path: Path) -> None:
+    run, events = tmp_path / "run", list[SearchProgress]()
+    executor = SimulatedExecutor(workers=3)
+
+    def hear(event: SearchProgress) -> None:
+        events.append(event)
+        if event.kind in ("trained", "failed"):
+            seen = read_board(run)
+            assert seen.counts == event.counts
+            assert seen.front == event.front
+            assert seen.best_fitness == event.best_fitness
+            assert seen.under_bound_share == event.under_bound_share
+            assert seen.workload == event.workload
+            assert len(seen.workload.training) <= 2
+
+    with Journal.create(run, make_plan(trainings=40)) as journal:
+        run_search(journal, Quick(), SpreadFitness(), executor, hear, executor.clock)
+    last = events[-1]
+    assert last.under_bound_share is not None
+    assert 0.05 < last.under_bound_share < 0.5
+    assert last.workload.workers == 3
+    assert last.workload.training == ()
+    assert 0.8 < max(event.workload.busy_share for event in events) <= 1.0
+    summary = summarise(run)
+    assert (summary.trainings, summary.workers, summary.in_training) == (40, 3, ())
+    assert summary.front == last.front
+    assert summary.hours_left == 0.0
+
+
+def test_what_trains_now_is_seen_from_another_process(tmp_path: Path) -> None:
+    run, seen = tmp_path / "run", list[tuple[int, ...]]()
+
+    def look(step: str, genome: Genome) -> None:
+        if step == "train":
+            seen.append(read_board(run).workload.training)
+
+    with Journal.create(run, make_plan(trainings=5)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(look), in_process(), lambda event: None)
+    with sqlite3.connect(run / "journal.sqlite") as connection:
+        trained = connection.execute("SELECT number FROM trainings ORDER BY sequence").fetchall()
+    connection.close()
+    assert seen == trained

@@ -1,0 +1,79 @@
+"""Which of many networks is judged: of those that seem to keep the budget, the most promising one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Set
+from typing import TYPE_CHECKING
+
+from tvnsearch.genome.identity import genome_id
+from tvnsearch.genome.space import SearchSpace
+from tvnsearch.search.candidates.budget_gate import BudgetGate
+from tvnsearch.search.records import rank
+from tvnsearch.search.strategies import AskTell, Proposal, child_proposal
+
+if TYPE_CHECKING:
+    from tvnsearch.search.trainings.fitness_predictor import FitnessPredictor
+
+PROPOSALS = 64
+"""So many are asked of the strategy, and as many mutated from its fittest, for one training."""
+
+FITTEST = 5
+"""So many of the fittest have children to choose from: a pool that is still filling has none of its own."""
+
+MOST_ROUNDS = 4
+"""Where most are over the budget, the choice is among as many as so many rounds of draws find.
+
+Where the first round finds none, the next candidate is: a space that is used up has to end the search.
+"""
+
+
+class ChildChooser:
+    """Draws many networks at a time and hands on one; the rest are dropped, not counted."""
+
+    def __init__(
+        self, predictor: FitnessPredictor, strategy: AskTell, gate: BudgetGate, space: SearchSpace
+    ) -> None:
+        self._predictor = predictor
+        self._strategy = strategy
+        self._gate = gate
+        self._space = space
+
+    def choose(
+        self, first: Proposal, rng: random.Random, known_ids: Set[str]
+    ) -> tuple[Proposal, float | None]:
+        """``first`` or another network drawn with ``rng``, and the fitness predicted for it, if any was.
+
+        ``first`` it is while little is known or the predictor misleads.
+        """
+        if not self._predictor.ready:
+            return first, None
+        drawn, keeping, seen = [first], list[Proposal](), set[str]()
+        looked_at = 0
+        for _ in range(MOST_ROUNDS):
+            drawn += self._draw(rng)
+            screenings = self._gate.screen([proposal.genome for proposal in drawn[looked_at:]])
+            for proposal, screening in zip(drawn[looked_at:], screenings, strict=True):
+                identity = "" if screening.rejection else genome_id(proposal.genome)
+                if identity and identity not in seen and identity not in known_ids:
+                    seen.add(identity)
+                    keeping.append(proposal)
+            looked_at = len(drawn)
+            if not 0 < len(keeping) < PROPOSALS:
+                break
+        chosen, predicted = first, None
+        if keeping:
+            choice = self._predictor.choose([proposal.genome for proposal in keeping], rng)
+            chosen, predicted = keeping[choice.place], choice.predicted
+        drawn.remove(chosen)
+        for proposal in drawn:
+            self._strategy.drop(proposal)
+        return chosen, predicted
+
+    def _draw(self, rng: random.Random) -> list[Proposal]:
+        asked = [self._strategy.ask(rng) for _ in range(PROPOSALS)]
+        fittest = sorted(self._strategy.members, key=rank)[-FITTEST:]
+        children = [child_proposal(rng.choice(fittest), self._space, rng) for _ in range(PROPOSALS)]
+        for child in children:
+            self._strategy.open(child)
+        return asked + children

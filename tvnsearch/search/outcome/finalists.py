@@ -1,0 +1,150 @@
+"""The best of a run once more: measured freshly, trained at full length, and the winner chosen among them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.search.executors import Executor, RemoteWorker
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.outcome.winner import withdraw_former
+from tvnsearch.search.protocols import (
+    Fitness,
+    FitnessFunction,
+    LatencyModel,
+    MeasurementFailed,
+    TrainingFailed,
+    TrainingRequest,
+)
+from tvnsearch.search.records import Finalist, Individual, Winner, rank
+from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
+from tvnsearch.workers import WorkerDiedError
+
+WAIT_SECONDS = 1.0
+
+OnFinalist = Callable[[int, float], None]
+"""Hears the individual's number and the share of its training that is done."""
+
+
+def run_finalists(
+    journal: Journal,
+    latency: LatencyModel,
+    fitness: FitnessFunction,
+    executor: Executor,
+    count: int,
+    say: Callable[[str], None],
+    on_progress: OnFinalist,
+) -> list[Finalist]:
+    """Measure the fittest individuals until ``count`` keep the budget, and train those; the best comes first.
+
+    The best is recorded as the run's winner; where files were handed over of one that is so no more, they are
+    moved aside. Every measurement and training is in the journal when it has ended, and is not done again;
+    ``say`` gets a sentence on each individual that drops out.
+    """
+    finals = _Finals(journal, latency, fitness, executor, say, on_progress)
+    finals.train(finals.measure(count))
+    finalists = sorted(journal.finalists(), key=lambda one: (-one.fitness.value, one.individual.number))
+    keeping = [one for one in finalists if one.measurement.ci_high_ms <= journal.plan.budget.max_ms]
+    if keeping:
+        winner = Winner(keeping[0].individual, keeping[0].measurement)
+        if journal.winner() != winner:
+            journal.record_winner(winner, journal.elapsed_seconds)
+    withdraw_former(journal, say)
+    return keeping
+
+
+class _Finals:
+    def __init__(
+        self,
+        journal: Journal,
+        latency: LatencyModel,
+        fitness: FitnessFunction,
+        executor: Executor,
+        say: Callable[[str], None],
+        on_progress: OnFinalist,
+    ) -> None:
+        self._journal = journal
+        self._latency = latency
+        self._fitness = fitness
+        self._executor = executor
+        self._say = say
+        self._on_progress = on_progress
+
+    def measure(self, count: int) -> list[Individual]:
+        """The fittest that keep the budget in a fresh measurement, ``count`` of them if there are so many."""
+        known = self._journal.final_measurements()
+        max_ms = self._journal.plan.budget.max_ms
+        keeping: list[Individual] = []
+        for individual in sorted(self._journal.individuals(), key=rank, reverse=True):
+            if len(keeping) == count:
+                break
+            measurement = known.get(individual.number) or self._measured(individual)
+            if measurement is not None and measurement.ci_high_ms <= max_ms:
+                keeping.append(individual)
+            elif measurement is not None:
+                self._say(
+                    f"individual {individual.number} drops out: measured again it takes "
+                    f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to "
+                    f"{measurement.ci_high_ms:.3g}), over {max_ms:g} ms"
+                )
+                withdraw_former(self._journal, self._say)
+        return keeping
+
+    def train(self, individuals: list[Individual]) -> None:
+        """Train those that are not trained yet, as many at once as there are workers."""
+        ended = self._journal.final_trainings()
+        for number in ended:
+            drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))
+        waiting = [individual for individual in individuals if individual.number not in ended]
+        training: dict[Future[Fitness], Individual] = {}
+        while waiting or training:
+            if waiting and len(training) < self._executor.workers:
+                individual = waiting.pop(0)
+                training[self._executor.submit(self._train, individual)] = individual
+            else:
+                self._executor.wait(training, WAIT_SECONDS)
+            for future in [future for future in training if future.done()]:
+                self._take_in(training.pop(future), future)
+
+    def _measured(self, individual: Individual) -> Measurement | None:
+        try:
+            with self._executor.standing_still():
+                measurement = self._latency.measure(individual.genome)
+        except MeasurementFailed as error:
+            self._say(f"individual {individual.number} drops out: measuring it again failed ({error})")
+            return None
+        self._journal.record_final_measurement(individual.number, measurement)
+        return measurement
+
+    def _train(self, worker: RemoteWorker, individual: Individual) -> Fitness:
+        number = individual.number
+        request = TrainingRequest(
+            number=number,
+            parent=None,
+            genome=individual.genome,
+            seed=random.Random(f"{self._journal.plan.seed}/{number}/final").getrandbits(31),
+            weights=finalist_weights_path(self._journal.run, number),
+            checkpoints=finalist_checkpoints_path(self._journal.run, number),
+        )
+        request.weights.parent.mkdir(exist_ok=True)
+        return self._fitness(
+            worker, request, lambda state: self._on_progress(number, float(state.get("share", 0.0)))
+        )
+
+    def _take_in(self, individual: Individual, future: Future[Fitness]) -> None:
+        number = individual.number
+        try:
+            fitness = future.result()
+        except (TrainingFailed, WorkerDiedError) as error:
+            self._journal.record_final_training(number, None)
+            self._say(f"individual {number} drops out: it could not be trained ({error})")
+        else:
+            self._journal.record_final_training(number, fitness)
+            self._on_progress(number, 1.0)
+            self._say(
+                f"individual {number} has fitness {fitness.value:.4g} at full length, "
+                f"{individual.fitness.value:.4g} in the search"
+            )
+        drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))

@@ -1,0 +1,119 @@
+"""Another budget answered from what a run knows, without any new training or measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tvnsearch.errors import UserError
+from tvnsearch.genome.trace import trace
+from tvnsearch.search.budget import Budget, counted_limits, written_cost, written_limit
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.progress.status import NetworkSummary, network_summary
+from tvnsearch.search.records import Individual, rank
+from tvnsearch.search.run_folder import finalist_weights_path, weights_path
+
+
+class Pick(Struct, frozen=True):
+    """The fittest network of a run that keeps a budget, one of ``keeping`` that do among ``trained``.
+
+    ``weights`` is the file of its weights, None where the search has dropped them: then it must be trained
+    again.
+    """
+
+    run: str
+    budget: Budget
+    picked: NetworkSummary
+    weights: str | None
+    keeping: int
+    trained: int
+
+
+def pick(run: Path, budget: Budget) -> Pick:
+    """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
+
+    Finalists count by the fitness of their whole training, and their weights are of that. On devices
+    that were not measured the predicted interval has to keep it, as the search predicted it.
+
+    Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
+
+    Raises:
+        UserError: none keeps it, or there is no run that this version can read.
+    """
+    with Journal.read(run) as journal:
+        fresh = journal.fresh_measurements()
+        finals = journal.final_fitnesses()
+        trained = [
+            replace(
+                individual,
+                measurement=fresh.get(individual.number, individual.measurement),
+                fitness=finals.get(individual.number, individual.fitness),
+            )
+            for individual in journal.individuals()
+        ]
+        classes = journal.plan.classes
+        known = journal.plan.budget
+        budget = replace(budget, dtype=known.dtype)
+    if unknown := budget.others_max_ms.keys() - known.others_max_ms.keys():
+        raise UserError(
+            f"expected devices that the run {run} predicted latencies for "
+            f"({', '.join(known.others_max_ms) or 'none'}), but got {', '.join(sorted(unknown))}; "
+            "search under such a budget with `tvnsearch evolve`"
+        )
+    keeping = [individual for individual in trained if _keeps(individual, budget, classes)]
+    if not keeping:
+        raise _none_keeps(run, trained, budget, classes)
+    best = max(keeping, key=rank)
+    is_finalist = best.number in finals
+    weights = finalist_weights_path(run, best.number) if is_finalist else weights_path(run, best.number)
+    return Pick(
+        run=str(run),
+        budget=budget,
+        picked=network_summary(best),
+        weights=str(weights) if weights.is_file() else None,
+        keeping=len(keeping),
+        trained=len(trained),
+    )
+
+
+def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:
+    traced = trace(individual.genome, classes)
+    return (
+        individual.measurement.ci_high_ms <= budget.max_ms
+        and all(
+            individual.on_others[device].upper_ms <= max_ms for device, max_ms in budget.others_max_ms.items()
+        )
+        and all(limit.count(traced) <= limit.maximum for limit in counted_limits(budget))
+    )
+
+
+def _none_keeps(run: Path, trained: Sequence[Individual], budget: Budget, classes: int) -> UserError:
+    if not trained:
+        return UserError(
+            f"expected trained networks to pick from in the run {run}, but there are none yet; see how it "
+            f"stands with `tvnsearch status {run}`"
+        )
+    traces = [trace(individual.genome, classes) for individual in trained]
+    limits = counted_limits(budget)
+    asked = [
+        written_limit("--max-ms", budget.max_ms),
+        *[written_limit(f"--max-ms {device}=", max_ms) for device, max_ms in budget.others_max_ms.items()],
+        *[written_limit(limit.option, limit.maximum) for limit in limits],
+    ]
+    fastest_ms = min(individual.measurement.ci_high_ms for individual in trained)
+    least = [
+        written_cost(fastest_ms, "ms"),
+        *[
+            written_cost(min(individual.on_others[device].upper_ms for individual in trained), "ms")
+            for device in budget.others_max_ms
+        ],
+        *[written_cost(min(map(limit.count, traces)), limit.unit) for limit in limits],
+    ]
+    return UserError(
+        f"expected a network that keeps {' and '.join(asked)} among the {len(trained)} trained in the run "
+        f"{run}, but none does, the least of each being {', '.join(least)}; raise the budget, or search "
+        "under it with `tvnsearch evolve`"
+    )

@@ -1,0 +1,1 @@
+"""How candidates are trained: what with, how far, which of them at all. The accelerations import SciPy."""
