@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent / "replay_table"))
 from build import RESOLUTION, clips, table_recipe
 from table import CLASSES, ITERATIONS, MAX_MACS, table_space
 
-from cli.compose import TRAINING_MODULE, TrainedFitness
+from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search import Budget, Fitness, Journal, SearchPlan, TrainingRequest, run_search
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from cli.latency import load_predictor
 from predictors import LatencyPredictor
 from predictors.explain import hints, smaller_genomes
+from tvnsearch.api.latency_predictors import load_predictor
 from tvnsearch.devices import Meter, measure_in_processes, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome

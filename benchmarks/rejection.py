@@ -30,8 +30,8 @@ import numpy as np
 from msgspec import Struct
 from scipy.stats import beta
 
-from cli.latency import load_predictor
 from predictors import LatencyPredictor
+from tvnsearch.api.latency_predictors import load_predictor
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id, trace
@@ -242,16 +242,16 @@ def _at_best_percent(
 
     And the share of all that is not over it.
     """
-    judge, truth = np.array(judging_ms), np.array(measured_ms)
-    known = ~np.isnan(judge) & ~np.isnan(truth)
+    judging, truth = np.array(judging_ms), np.array(measured_ms)
+    known = ~np.isnan(judging) & ~np.isnan(truth)
     feasible, hopeless = known & (truth <= max_ms), known & (truth > HOPELESS * max_ms)
     if not feasible.any():
         return None, None
     weight = np.array(weights)
-    order = np.argsort(judge[feasible])
+    order = np.argsort(judging[feasible])
     reached = np.cumsum(weight[feasible][order]) / weight[feasible].sum()
-    threshold_ms = judge[feasible][order][np.searchsorted(reached, 1 - LOST_SHARE)]
-    over = judge > threshold_ms
+    threshold_ms = judging[feasible][order][np.searchsorted(reached, 1 - LOST_SHARE)]
+    over = judging > threshold_ms
     return _share_percent(over[hopeless], weight[hopeless]), _share_percent(~over[known], weight[known])
 
 

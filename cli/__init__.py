@@ -1,1 +1,1 @@
-"""The command line, and the Python facade that wires the packages together (:mod:`cli.compose`)."""
+"""The command line: it parses, calls :mod:`tvnsearch.api`, and prints."""

@@ -12,7 +12,7 @@ import typer
 from cli.arguments import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
-    from cli.classification import Classifier, Moment
+    from tvnsearch.api.classify import Classifier, Moment
 
 SAID_EVERY_S = 10.0
 """Of a stream: how often it is said again that frames are dropped."""
@@ -30,9 +30,9 @@ def classify(
     as_json: JsonOption = False,
 ) -> None:
     """Label videos, or a stream while it comes, with a trained network or a run's winner."""
-    from cli.classification import Classifier
-    from cli.handover import load_model
     from cli.output import print_json, print_table
+    from tvnsearch.api.classify import Classifier
+    from tvnsearch.api.trained_model import load_model
     from tvnsearch.data.streaming import FILE, pace_of
     from tvnsearch.errors import UserError
 

@@ -101,8 +101,8 @@ def prepare(
     as_json: JsonOption = False,
 ) -> None:
     """Decode every clip once, as large as a space's networks look at them; a search does so by itself."""
-    from cli.clips import clip_cache_folder, prepare_clips
     from cli.output import print_json, print_table
+    from tvnsearch.api.clips import clip_cache_folder, prepare_clips
     from tvnsearch.data.cache import ClipCache
     from tvnsearch.data.catalog import open_dataset
     from tvnsearch.genome.space import load_space

@@ -27,9 +27,9 @@ def list_database(
     as_json: JsonOption = False,
 ) -> None:
     """Show what the database holds of each device."""
-    from cli.latency import database_path
     from cli.output import print_json
     from latency_db.contents import contents
+    from tvnsearch.api.latency_predictors import database_path
 
     held = contents(database_path(db))
     if as_json:
@@ -49,10 +49,10 @@ def merge_databases(
     """Add what other database files hold and this one lacks. Killed and started again, it goes on."""
     import msgspec
 
-    from cli.latency import database_path
     from cli.output import ProgressBar, print_json, say
     from latency_db.contents import described
     from latency_db.merge import merge
+    from tvnsearch.api.latency_predictors import database_path
 
     path = database_path(into)
     report = []
@@ -77,9 +77,9 @@ def merge_databases(
 @app.command("verify")
 def verify_database(db: DbOption = None, as_json: JsonOption = False) -> None:
     """Check the whole file: SQLite's integrity, and every record against what its network executes."""
-    from cli.latency import database_path
     from cli.output import ProgressBar, print_json, say
     from latency_db.verify import verify
+    from tvnsearch.api.latency_predictors import database_path
 
     path = database_path(db)
     with ProgressBar("verify") as bar:
@@ -110,10 +110,10 @@ def remove_from_database(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a device or a session with all its records; without --yes only show what would go."""
-    from cli.latency import database_path
     from cli.output import print_json, say
     from latency_db.contents import contents, file_bytes
     from latency_db.remove import device_to_remove, remove, session_to_remove
+    from tvnsearch.api.latency_predictors import database_path
     from tvnsearch.errors import UserError
 
     path = database_path(db)

@@ -92,8 +92,8 @@ def _installed() -> dict[str, bool]:
 
 def _missing_latencies(db: Path | None, device: str, digest: str) -> list[str]:
     """A sentence where this user's latency database cannot tell how fast networks are here."""
-    from cli.latency import database_path, require_database
     from latency_db.store import LatencyStore
+    from tvnsearch.api.latency_predictors import database_path, require_database
     from tvnsearch.errors import UserError
 
     path = database_path(db)

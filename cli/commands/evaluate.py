@@ -45,9 +45,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score networks on clips: with intervals, class by class, and the mean over splits."""
-    from cli.handover import load_model
     from cli.output import print_json, say, write_text
-    from cli.training import evaluate_model
+    from tvnsearch.api.train import evaluate_model
+    from tvnsearch.api.trained_model import load_model
     from tvnsearch.data.views import parse_views
     from tvnsearch.errors import UserError
     from tvnsearch.training.metrics import mean_scores

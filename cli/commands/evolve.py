@@ -30,7 +30,7 @@ from cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from cli.request import Request
+    from tvnsearch.api.request import Request
 
 
 def evolve(
@@ -85,7 +85,7 @@ def evolve(
     """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.request import Request
+    from tvnsearch.api.request import Request
     from tvnsearch.search.executors import Workforce
 
     here_max_ms, others_max_ms = parse_max_ms(max_ms, device)
@@ -126,7 +126,7 @@ def evolve(
 
 def _refuse_mistakes(request: Request, run: Path | None) -> None:
     """Tell before anything heavy is loaded if a request cannot be carried out, or is not that of ``run``."""
-    from cli.request import check_same_request, draft
+    from tvnsearch.api.request import check_same_request, draft
 
     if run is None or not check_same_request(request, run):
         draft(request)
@@ -134,7 +134,7 @@ def _refuse_mistakes(request: Request, run: Path | None) -> None:
 
 def _carried_out(request: Request, run: Path | None) -> dict[str, Any]:
     """Search as asked for, in a new run or the one that was begun so; the run's report."""
-    from cli.planning import start
-    from cli.search import carry_out
+    from tvnsearch.api.evolve import carry_out
+    from tvnsearch.api.planning import start
 
     return carry_out(start(request, run), request.workforce)

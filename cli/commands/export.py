@@ -17,8 +17,8 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Export a trained network or a run's winner, checked against torch in the runtime that it is for."""
-    from cli.handover import export_winner, load_model
     from cli.output import print_json, say
+    from tvnsearch.api.trained_model import export_winner, load_model
     from tvnsearch.errors import UserError
 
     if file_format != "onnx":

@@ -27,11 +27,11 @@ def finalists(
     from cli.output import count as counted
     from cli.output import print_json, print_table
     from cli.reports import print_summary
-    from cli.request import workforce_to_resume
+    from tvnsearch.api.request import workforce_to_resume
 
     workforce = workforce_to_resume(run, workers, executor, address)
 
-    from cli.finals import hold_finals
+    from tvnsearch.api.finalists import hold_finals
 
     report = hold_finals(run, count, workforce)
     if as_json:

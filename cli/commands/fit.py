@@ -27,12 +27,12 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again from this device's tables."""
-    from cli.latency import database_path, open_origin, require_database
     from cli.output import print_json, say
     from cli.reports import adaptation_line, heldout_line
     from latency_db.store import LatencyStore
     from predictors import predictor_path
     from predictors.fit import fit_from_store
+    from tvnsearch.api.latency_predictors import database_path, open_origin, require_database
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
 

@@ -62,12 +62,12 @@ def export_lut(
     """Write a lookup table: one row for each distinct layer call, with its unit where the format has room."""
     from msgspec.structs import replace
 
-    from cli.latency import database_path
-    from cli.lookup import complete, find_table
     from cli.output import print_json, say
     from latency_db.lut.files import export_table, format_named
     from latency_db.lut.formats.base import counted
     from latency_db.lut.grid import read_grid
+    from tvnsearch.api.latency_predictors import database_path
+    from tvnsearch.api.lookup_tables import complete, find_table
 
     chosen = format_named(file_format)
     wanted = None if grid is None else read_grid(grid)
@@ -120,10 +120,10 @@ def import_lut(
     as_json: JsonOption = False,
 ) -> None:
     """Read a table so that it can be shown and exported in another format; no predictor learns from it."""
-    from cli.latency import database_path
     from cli.output import print_json, say
     from latency_db.imported import keep_table
     from latency_db.lut.files import read_table
+    from tvnsearch.api.latency_predictors import database_path
 
     read = read_table(file, file_format)
     kept = file.stem if name is None else name
@@ -163,10 +163,10 @@ def show_lut(
     """Show a lookup table, the rows with the largest share of all measured time first."""
     import msgspec
 
-    from cli.latency import database_path
-    from cli.lookup import find_table
     from cli.output import print_json, print_table
     from latency_db.lut.files import shares
+    from tvnsearch.api.latency_predictors import database_path
+    from tvnsearch.api.lookup_tables import find_table
     from tvnsearch.errors import UserError
 
     shown = find_table(database_path(db), table, _device(table, device, threads, backend, dtype, batch)).table

@@ -41,8 +41,8 @@ def measure(
     as_json: JsonOption = False,
 ) -> None:
     """Measure networks for real, interleaved, in three processes, each with a confidence interval."""
-    from cli.genomes import resolve_genome
     from cli.output import ProgressBar, print_json, print_table
+    from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.devices import measure_in_processes, open_device
 
     found = [resolve_genome(name) for name in genomes]

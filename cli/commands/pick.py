@@ -27,7 +27,7 @@ def pick(
     """Pick the fittest trained network of a run that keeps another budget, as it was really measured."""
     from cli.output import count, out, print_json, print_table
     from cli.reports import predicted_line
-    from cli.run_report import measured_device
+    from tvnsearch.api.status import measured_device
     from tvnsearch.search.budget import Budget
     from tvnsearch.search.outcome.rebudget import pick as pick_from
 

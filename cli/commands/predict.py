@@ -47,9 +47,9 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
-    from cli.genomes import resolve_genome
-    from cli.latency import database_path, load_predictor
     from cli.output import print_json
+    from tvnsearch.api.genomes import resolve_genome
+    from tvnsearch.api.latency_predictors import database_path, load_predictor
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
 

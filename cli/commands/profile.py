@@ -49,11 +49,11 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
-    from cli.latency import database_path, open_origin
     from cli.output import print_json, say
     from latency_db.profiler import has_levelled_off
     from latency_db.store import LatencyStore
     from predictors.record import predictor_path
+    from tvnsearch.api.latency_predictors import database_path, open_origin
     from tvnsearch.devices.device import open_device
     from tvnsearch.devices.meter import Meter
     from tvnsearch.genome.space import load_space

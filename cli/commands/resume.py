@@ -21,11 +21,11 @@ def resume(
     """Go on with a run where it stopped, by the plan that it began with."""
     from cli.output import print_json
     from cli.reports import print_summary
-    from cli.request import workforce_to_resume
+    from tvnsearch.api.request import workforce_to_resume
 
     workforce = workforce_to_resume(run, workers, executor, address)
 
-    from cli.search import carry_out
+    from tvnsearch.api.evolve import carry_out
 
     report = carry_out(run, workforce)
     if as_json:

@@ -32,8 +32,8 @@ def scale(
     """Make a network larger or smaller: along one axis, several, or by a compound rule."""
     import sys
 
-    from cli.genomes import resolve_genome
     from cli.output import count, say, write_text
+    from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.errors import UserError
     from tvnsearch.genome.genome import genome_to_json
     from tvnsearch.genome.scaling import compound_scaled, scaled

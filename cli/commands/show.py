@@ -40,9 +40,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a network executes: each layer call with its shapes, MACs, parameters and predicted ms."""
-    from cli.genomes import resolve_genome
-    from cli.latency import database_path, layer_latencies
     from cli.output import out, print_json, print_table, say, write_text
+    from tvnsearch.api.genomes import resolve_genome
+    from tvnsearch.api.latency_predictors import database_path, layer_latencies
     from tvnsearch.devices.device import open_device
     from tvnsearch.drawing import block_lines, network_svg
     from tvnsearch.errors import UserError

@@ -8,7 +8,7 @@ from cli.arguments import JsonOption, RunArgument
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
     from cli.output import print_json
-    from cli.run_report import run_report
+    from tvnsearch.api.status import run_report
 
     report = run_report(run)
     if as_json:

@@ -11,7 +11,7 @@ import typer
 from cli.arguments import DeviceOption, GenomeArgument, JsonOption
 
 if TYPE_CHECKING:
-    from cli.training import TrainingRequest
+    from tvnsearch.api.train import TrainingRequest
     from tvnsearch.genome.genome import Genome
 
 
@@ -41,7 +41,7 @@ def train(
 ) -> None:
     """Train a network; what comes out can be evaluated, classified with and exported."""
     from cli.output import print_json, say
-    from cli.training import begin, carry_out
+    from tvnsearch.api.train import begin, carry_out
     from tvnsearch.errors import UserError
     from tvnsearch.training.team import started_by_torchrun
 
@@ -71,8 +71,8 @@ def _request(
 ) -> TrainingRequest:
     from msgspec.structs import replace
 
-    from cli.genomes import resolve_genome
-    from cli.training import TrainingRequest
+    from tvnsearch.api.genomes import resolve_genome
+    from tvnsearch.api.train import TrainingRequest
     from tvnsearch.data.catalog.address import parse_address
     from tvnsearch.training.recipe import load_recipe
 

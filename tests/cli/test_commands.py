@@ -11,13 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cli.compose import DeviceLatency
 from latency_db import LatencyStore
 from predictors import predictor_path
 from predictors.fit import fit_from_store
 from tests.cli.running import refused, run, run_json
 from tests.genome.released import COUNTS
 from tests.predictors.synthetic_device import profiles, store_profiles
+from tvnsearch.api.device_latency import DeviceLatency
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome.zoo import load_zoo
 from tvnsearch.genome.zoo.peers import PEERS

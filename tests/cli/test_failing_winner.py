@@ -12,13 +12,13 @@ import msgspec
 import pytest
 import torch
 
-from cli import winning
-from cli.compose import TrainedFitness
-from cli.handover import TrainedModel, export_winner
-from cli.run_report import final_scores
-from cli.winning import hand_over
-from tests.cli.requests import REQUEST
+from tests.api.requests import REQUEST
 from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
+from tvnsearch.api import handover
+from tvnsearch.api.handover import hand_over
+from tvnsearch.api.status import final_scores
+from tvnsearch.api.trained_fitness import TrainedFitness
+from tvnsearch.api.trained_model import TrainedModel, export_winner
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.genome.sampling import sample_genome
@@ -61,7 +61,7 @@ def handed_over(
     export: Callable[[TrainedModel, Path], float] = without_onnx,
 ) -> Winner:
     """A winner of a new run, or of the one that is there."""
-    monkeypatch.setattr(winning, "export_winner", export)
+    monkeypatch.setattr(handover, "export_winner", export)
     winner = Winner(
         make_individual(7, 1.2, sample_genome(load_space("digits"), random.Random(0))), measurement(1.0)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.request import Request
+from tvnsearch.api.request import Request
 
 REQUEST = Request(
     max_ms=0.5,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from cli.compose import TrainedFitness
-from cli.handover import ModelCard, export_winner, load_model, write_model
 from cli.output import ProgressBar, say
-from cli.planning import FINAL_SHARE, ITERATIONS_WITHOUT_END
-from cli.request import Request
-from cli.run_report import FinalScores, final_scores
+from tvnsearch.api.planning import FINAL_SHARE, ITERATIONS_WITHOUT_END
+from tvnsearch.api.request import Request
+from tvnsearch.api.status import FinalScores, final_scores
+from tvnsearch.api.trained_fitness import TrainedFitness
+from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor

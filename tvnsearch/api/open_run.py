@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from cli.clips import prepare_clips
-from cli.compose import DeviceLatency, TrainedFitness, database_path
-from cli.planning import open_workers
-from cli.request import Request, optional_path, request_of, requested_device
-from cli.search_clips import requested_clips
+from tvnsearch.api.clips import prepare_clips
+from tvnsearch.api.device_latency import DeviceLatency
+from tvnsearch.api.latency_predictors import database_path
+from tvnsearch.api.planning import open_workers
+from tvnsearch.api.request import Request, optional_path, request_of, requested_device
+from tvnsearch.api.search_clips import requested_clips
+from tvnsearch.api.trained_fitness import TrainedFitness
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Executor, Workforce

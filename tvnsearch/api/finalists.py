@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
-from cli.bench import open_bench
 from cli.output import ProgressBar, say
-from cli.run_report import run_report
-from cli.winning import hand_over_finalist
+from tvnsearch.api.handover import hand_over_finalist
+from tvnsearch.api.open_run import open_bench
+from tvnsearch.api.status import run_report
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import Workforce
 from tvnsearch.search.journal.writer import Journal

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from cli.handover import TrainedModel, load_network
+from tvnsearch.api.trained_model import TrainedModel, load_network
 from tvnsearch.data.streaming import FILE, Window, arrivals, pace_of, sliding_windows
 
 if TYPE_CHECKING:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cli.clips import prepare_clips
-from cli.compose import TRAINING_MODULE, DeviceLatency, TrainedFitness, database_path
 from cli.output import say
-from cli.request import Request, check_same_request, draft, optional_path, requested_device
-from cli.search_clips import requested_clips
+from tvnsearch.api.clips import prepare_clips
+from tvnsearch.api.device_latency import DeviceLatency
+from tvnsearch.api.latency_predictors import database_path
+from tvnsearch.api.request import Request, check_same_request, draft, optional_path, requested_device
+from tvnsearch.api.search_clips import requested_clips
+from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits

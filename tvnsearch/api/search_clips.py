@@ -6,10 +6,9 @@ from pathlib import Path
 
 import platformdirs
 
-from cli.clips import clip_cache_folder
-from cli.compose import open_clips
 from cli.output import ProgressBar, say
-from cli.request import Request
+from tvnsearch.api.clips import clip_cache_folder, open_clips
+from tvnsearch.api.request import Request
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.moving_digits import generate
 from tvnsearch.genome.space import SearchSpace

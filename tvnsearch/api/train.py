@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from cli.clips import clip_cache_folder, prepare_clips
-from cli.compose import TRAINING_MODULE, open_clips
-from cli.handover import ModelCard, TrainedModel, write_model
 from cli.output import ProgressBar, say
+from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.trained_fitness import TRAINING_MODULE
+from tvnsearch.api.trained_model import ModelCard, TrainedModel, write_model
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome

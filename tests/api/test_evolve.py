@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cli import search
-from cli.bench import Bench
-from cli.search import carry_out
-from tests.cli.requests import REQUEST
+from tests.api.requests import REQUEST
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan, measurement
+from tvnsearch.api import evolve
+from tvnsearch.api.evolve import carry_out
+from tvnsearch.api.open_run import Bench
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
@@ -53,7 +53,7 @@ def carried_out(
         dataset = Dataset(run, "class-folders", ("left", "right"), False, False, (), (), ())
         yield Bench(REQUEST, dataset, latency, fitness, in_process())  # type: ignore[arg-type]
 
-    monkeypatch.setattr(search, "open_bench", open_bench)
+    monkeypatch.setattr(evolve, "open_bench", open_bench)
     return carry_out(run, Workforce())
 
 

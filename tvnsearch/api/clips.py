@@ -8,7 +8,9 @@ import platformdirs
 
 from cli.output import ProgressBar, say
 from tvnsearch.data.cache import ClipCache, Preparation
+from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.preparation import PreparationProgress
+from tvnsearch.training.task import DataSource
 
 SHOWN_BROKEN = 5
 
@@ -46,3 +48,14 @@ def prepare_clips(cache: ClipCache) -> Preparation:
         why = ", because the disk has not room for raw frames" if "jpeg" in preparation.forms else ""
         say(f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}")
     return preparation
+
+
+def open_clips(data: str | Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:
+    """The clips at the address ``data`` (not decoded yet), and where a worker finds them.
+
+    Raises:
+        UserError: there are no clips, or not in a format that is known.
+    """
+    dataset = open_dataset(data, seed)
+    source = DataSource(dataset.address, seed, str(cache_dir.resolve()), resolution)
+    return ClipCache(dataset, resolution, cache_dir), source

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import planning
-from cli.request import Request
-from tests.cli.requests import REQUEST
+from tests.api.requests import REQUEST
 from tests.search.fakes import FakeLatency, NoProcess, make_plan, true_ms
+from tvnsearch.api import planning
+from tvnsearch.api.request import Request
 from tvnsearch.genome import Genome
 from tvnsearch.search import Budget
 from tvnsearch.search.executors import Executor, SerialExecutor, Workforce

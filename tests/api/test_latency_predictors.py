@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import cli.latency
 from latency_db import LatencyStore
 from tests.predictors.synthetic_device import profiles, store_profiles
+from tvnsearch.api import latency_predictors
 from tvnsearch.devices import Device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.zoo import load_zoo
@@ -18,13 +18,13 @@ def test_without_a_database_no_worker_is_started(tmp_path: Path, monkeypatch: py
     def meter(device: Device) -> None:
         raise AssertionError(f"a worker was started for {device}")
 
-    monkeypatch.setattr(cli.latency, "Meter", meter)
+    monkeypatch.setattr(latency_predictors, "Meter", meter)
     with pytest.raises(UserError, match="tvnsearch profile --device cpu"):
-        cli.latency.layer_latencies(load_zoo("tvn-1"), 339, Device("cpu"), tmp_path / "latency.sqlite")
+        latency_predictors.layer_latencies(load_zoo("tvn-1"), 339, Device("cpu"), tmp_path / "latency.sqlite")
 
 
 def test_looking_up_latencies_imports_no_torch() -> None:
-    code = "import sys, cli.latency; print('torch' in sys.modules)"
+    code = "import sys, tvnsearch.api.latency_predictors; print('torch' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "False"
 
@@ -33,11 +33,11 @@ def test_another_device_lends_what_is_known_of_it(tmp_path: Path) -> None:
     devices = [dict.fromkeys(("device", "processor", "threads", "backend", "torch"), name) for name in "ab"]
     with LatencyStore(tmp_path / "latency.sqlite") as store:
         here, there = (store_profiles(store, device, profiles(12, seed=1)) for device in devices)
-        assert cli.latency.open_origin(store, None, here) is None
-        lent = cli.latency.open_origin(store, there, here)
+        assert latency_predictors.open_origin(store, None, here) is None
+        lent = latency_predictors.open_origin(store, there, here)
         assert lent is not None
         assert lent.digest == there
         with pytest.raises(UserError, match="is this one"):
-            cli.latency.open_origin(store, here, here)
+            latency_predictors.open_origin(store, here, here)
         with pytest.raises(UserError, match="0123"):
-            cli.latency.open_origin(store, "0123", here)
+            latency_predictors.open_origin(store, "0123", here)

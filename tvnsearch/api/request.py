@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from cli.latency import database_path, require_database
 from predictors.calibration import DEFAULT_LEVEL
+from tvnsearch.api.latency_predictors import database_path, require_database
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import winning
-from cli.compose import TrainedFitness
-from cli.genomes import resolve_genome
-from cli.handover import load_model
-from cli.run_report import final_scores
-from cli.winning import hand_over
-from tests.cli.requests import REQUEST
+from tests.api.requests import REQUEST
 from tests.search.fakes import STEPS, FakeFitness, FakeLatency, Moved, NoProcess, in_process, make_plan
+from tvnsearch.api import handover
+from tvnsearch.api.genomes import resolve_genome
+from tvnsearch.api.handover import hand_over
+from tvnsearch.api.status import final_scores
+from tvnsearch.api.trained_fitness import TrainedFitness
+from tvnsearch.api.trained_model import load_model
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
@@ -57,7 +57,7 @@ def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     def export(model: object, path: Path) -> float:
         raise UserError("the weights are no weights here")
 
-    monkeypatch.setattr(winning, "export_winner", export)
+    monkeypatch.setattr(handover, "export_winner", export)
 
 
 def searched(run: Path) -> None:

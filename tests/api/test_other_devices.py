@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cli.arguments import parse_max_ms
-from cli.elsewhere import predictor_of_other
 from latency_db import LatencyStore
 from predictors import predictor_path
 from tests.predictors.synthetic_device import (
@@ -17,6 +16,7 @@ from tests.predictors.synthetic_device import (
     random_genomes,
     store_profiles,
 )
+from tvnsearch.api.other_devices import predictor_of_other
 from tvnsearch.devices import LayerProfile, fingerprint_digest
 from tvnsearch.errors import UserError
 

@@ -10,7 +10,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from cli.latency import load_predictor, require_database
 from cli.output import say
 from latency_db.imported import imported_table
 from latency_db.lut.grid import Grid
@@ -24,6 +23,7 @@ from predictors.call_table import FloatArray
 from predictors.features import CallInContext, pass_traffic
 from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.stored import stored_predictor
+from tvnsearch.api.latency_predictors import load_predictor, require_database
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError

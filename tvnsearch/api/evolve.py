@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cli.bench import open_bench
-from cli.run_report import run_report
 from cli.search_view import SearchView
-from cli.winning import hand_over
+from tvnsearch.api.handover import hand_over
+from tvnsearch.api.open_run import open_bench
+from tvnsearch.api.status import run_report
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.executors import Workforce

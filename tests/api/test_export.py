@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cli.handover import ModelCard, write_model
 from tests.cli.running import refused, run, run_json
+from tvnsearch.api.trained_model import ModelCard, write_model
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.request import Request, check_same_request
-from cli.search_clips import requested_clips
-from tests.cli.requests import REQUEST
+from tests.api.requests import REQUEST
 from tests.search.fakes import make_plan
+from tvnsearch.api.request import Request, check_same_request
+from tvnsearch.api.search_clips import requested_clips
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from cli.handover import ModelCard
 from cli.main import app
 from tests.cli.running import run_json
 from tests.data.videos import picture, write_video
+from tvnsearch.api.trained_model import ModelCard
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Block, Genome, genome_to_json, square_input
 from tvnsearch.genome.layers import SpatialConv

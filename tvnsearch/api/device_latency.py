@@ -1,0 +1,118 @@
+"""The latency of a search: predicted by the device's predictor, measured by a meter on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from predictors.calibration import DEFAULT_LEVEL
+from predictors.predictor import LatencyPredictor
+from tvnsearch.api.latency_predictors import load_predictor
+from tvnsearch.api.other_devices import predictor_of_other
+from tvnsearch.devices.device import Device
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
+from tvnsearch.search.protocols import (
+    LatencyEstimate,
+    MeasuredGenome,
+    MeasurementFailed,
+)
+from tvnsearch.workers import WorkerFailedError
+
+MEASURE_SECONDS = 4.0
+"""The longest that a search measures one candidate."""
+
+
+class DeviceLatency:
+    """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
+
+    ``on_others`` predicts for other devices of the budget, by the names that it gives them.
+    """
+
+    def __init__(
+        self, predictor: LatencyPredictor, meter: Meter, on_others: Mapping[str, LatencyPredictor]
+    ) -> None:
+        self._predictor = predictor
+        self._meter = meter
+        self._others = on_others
+
+    @classmethod
+    def open(
+        cls,
+        device: Device,
+        db: Path,
+        classes: int,
+        on_others: Iterable[str] = (),
+        level: float = DEFAULT_LEVEL,
+    ) -> DeviceLatency:
+        """Start a meter on ``device`` and load its predictor, and those of devices ``on_others``.
+
+        Their bounds hold for a share of ``level`` of networks.
+
+        Raises:
+            UserError: there is no such predictor, or no such device.
+        """
+        meter = Meter(device, classes)
+        try:
+            predictor = load_predictor(db, meter, level)
+            others = {name: predictor_of_other(db, name, meter.fingerprint, level) for name in on_others}
+            return cls(predictor, meter, others)
+        except BaseException:
+            meter.close()
+            raise
+
+    @property
+    def digest(self) -> str:
+        """The device's name in latency databases."""
+        return self._meter.digest
+
+    def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict latencies, in milliseconds."""
+        return self._predictor.estimate(genomes, self._meter.classes)
+
+    def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
+        """Estimates of those that ``max_ms`` rejects."""
+        return self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
+
+    def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
+        """Predict latencies on another device, in milliseconds."""
+        return self._others[device].estimate(genomes, self._meter.classes)
+
+    def learn(self, measured: Sequence[MeasuredGenome], predicted_ms: Sequence[float]) -> str | None:
+        """Let measurements count in later estimates; a sentence where they have drifted.
+
+        ``predicted_ms`` were the estimates of all candidates since: where they are, budgets can be strict.
+        """
+        self._predictor.meet(predicted_ms)
+        said = [
+            self._predictor.observe(genome, measurement.latency_ms, self._meter.classes)
+            for genome, measurement in measured
+            if measurement.samples
+        ]
+        return next((sentence for sentence in said if sentence), None)
+
+    def measure(self, genome: Genome) -> Measurement:
+        """Run a network on the device.
+
+        Raises:
+            MeasurementFailed: it does not run there.
+        """
+        try:
+            return self._meter.measure([genome], MEASURE_SECONDS)[0]
+        except (UserError, WorkerFailedError) as error:
+            raise MeasurementFailed(str(error)) from None
+
+    def close(self) -> None:
+        """End the meter's process."""
+        self._meter.close()
+
+    def __enter__(self) -> DeviceLatency:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
