@@ -32,9 +32,11 @@ from table import CLASSES, ITERATIONS, MAX_MACS, table_space
 
 from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search import Budget, Fitness, Journal, SearchPlan, TrainingRequest, run_search
+from tvnsearch.search import Fitness, Journal, SearchPlan, TrainingRequest, run_search
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.settings import changed, settings_of
 from tvnsearch.training.task import DataSource
 from tvnsearch.workers import Worker
 
@@ -65,21 +67,18 @@ def main() -> None:
     arguments = parser.parse_args()
     cache = clips(arguments.work)
     data = DataSource(cache.dataset.address, 0, str((arguments.work / "cache").resolve()), RESOLUTION)
-    plan = SearchPlan(
-        budget=Budget(1e6, max_gflops=2 * MAX_MACS / 1e9),
-        space=_space(),
-        classes=CLASSES,
-        device="none",
-        device_digest="",
-        data="moving digits",
-        population=arguments.population,
-        tournament=arguments.tournament,
-        trainings=MOST_TRAININGS,
-        iterations=ITERATIONS,
-        minutes=arguments.minutes,
-    )
+    asked = {
+        "max_ms": 1e6,
+        "max_gflops": 2 * MAX_MACS / 1e9,
+        "population": arguments.population,
+        "tournament": arguments.tournament,
+        "trainings": MOST_TRAININGS,
+        "iterations": ITERATIONS,
+        "minutes": arguments.minutes,
+    }
+    plan = plan_of(settings_of(asked), _space(), CLASSES)
     plans = [
-        (name, replace(plan, seed=seed, **method))
+        (name, changed(plan, seed=seed, **method))
         for seed in range(arguments.seeds)
         for name, method in METHODS.items()
     ]

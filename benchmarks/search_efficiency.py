@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from equal_latency import EqualLatency
-from msgspec.structs import replace
 from replay_table.table import (
     CLASSES,
     ITERATIONS,
@@ -43,7 +42,6 @@ from replay_table.table import (
 
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.search import (
-    Budget,
     Fitness,
     Journal,
     SearchPlan,
@@ -51,7 +49,9 @@ from tvnsearch.search import (
     run_search,
 )
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.settings import changed, settings_of
 from tvnsearch.workers import Progress
 
 
@@ -91,30 +91,27 @@ def main() -> None:
     parser.add_argument("--trainings", type=int, default=120)
     arguments = parser.parse_args()
     table = {identity: rows[0] for identity, rows in load_table().items()}
-    plan = SearchPlan(
-        budget=Budget(1e6, max_gflops=2 * MAX_MACS / 1e9),
-        space=table_space(),
-        classes=CLASSES,
-        device="table",
-        device_digest="",
-        data="",
-        population=arguments.population,
-        tournament=arguments.tournament,
-        iterations=ITERATIONS,
-        trainings=len(table),
-    )
+    asked = {
+        "max_ms": 1e6,
+        "max_gflops": 2 * MAX_MACS / 1e9,
+        "population": arguments.population,
+        "tournament": arguments.tournament,
+        "iterations": ITERATIONS,
+        "trainings": len(table),
+    }
+    plan = plan_of(settings_of(asked), table_space(), CLASSES)
     noise = seed_noise_sd(load_table())
     strict, loose = ({name: [] for name in METHODS} for _ in range(2))
     targets, switched_off = [], dict.fromkeys(METHODS, 0)
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-        papers_plan = replace(plan, seed=seed, trainings=arguments.trainings)
+        papers_plan = changed(plan, seed=seed, trainings=arguments.trainings)
         papers, _ = _searched(papers_plan, table, target=math.inf)
         target = max(trained.whole_fitness or 0.0 for trained in papers)
         targets.append(target)
         for name, method in METHODS.items():
             history, lines = papers, 0
             if name != PAPER:
-                history, lines = _searched(replace(plan, seed=seed, **method._asdict()), table, target)
+                history, lines = _searched(changed(plan, seed=seed, **method._asdict()), table, target)
             strict[name].append(_iterations_to(target, history))
             loose[name].append(_iterations_to(target - noise, history))
             switched_off[name] += lines

@@ -26,14 +26,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct, to_builtins
-from msgspec.structs import replace
 
 from predictors.predictor import LatencyPredictor
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome, genome_id, trace
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import (
-    Budget,
     Fitness,
     Journal,
     LatencyEstimate,
@@ -42,8 +40,10 @@ from tvnsearch.search import (
     TrainingRequest,
     run_search,
 )
-from tvnsearch.search.executors import RemoteWorker, Workforce, open_executor
+from tvnsearch.search.executors import RemoteWorker, open_executor
+from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress
+from tvnsearch.search.settings import Workforce, changed, settings_of
 
 REPOSITORY = Path(__file__).parents[1]
 MODULE = "benchmarks.sleeping_worker"
@@ -175,17 +175,14 @@ def main() -> None:
     parser.add_argument("--measure-seconds", type=float, default=0.5)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = str(REPOSITORY)
-    plan = SearchPlan(
-        budget=Budget(arguments.max_ms, 12_000_000),
-        space=load_space(arguments.space),
-        classes=CLASSES,
-        device="cpu",
-        device_digest="",
-        data="",
-        population=20,
-        tournament=5,
-        trainings=arguments.trainings,
-    )
+    asked = {
+        "max_ms": arguments.max_ms,
+        "max_params": 12_000_000,
+        "population": 20,
+        "tournament": 5,
+        "trainings": arguments.trainings,
+    }
+    plan = plan_of(settings_of(asked), load_space(arguments.space), CLASSES)
 
     def predictor() -> LatencyPredictor | None:
         return arguments.predictor and LatencyPredictor.load(arguments.predictor)
@@ -196,7 +193,7 @@ def main() -> None:
         f"{parallel.wall_seconds:.1f} s: {100 * parallel.busy_share:.1f} % of their time busy until the last "
         f"one begins, {100 * parallel.busy_share_whole:.1f} % until it ends"
     )
-    shorter = replace(plan, trainings=arguments.serial_trainings)
+    shorter = changed(plan, trainings=arguments.serial_trainings)
     serial = search(shorter, 1, SleepingLatency(predictor(), arguments.measure_seconds))
     overhead_seconds = serial.wall_seconds - serial.trained_seconds - serial.measured_seconds
     share = overhead_seconds / serial.wall_seconds

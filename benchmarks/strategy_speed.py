@@ -16,13 +16,13 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
-from tvnsearch.search import Budget, Fitness, Individual, SearchPlan
+from tvnsearch.search import Fitness, Individual, SearchPlan
+from tvnsearch.search.plan import plan_of
+from tvnsearch.search.settings import changed, settings_of
 from tvnsearch.search.strategies import STRATEGIES, make_strategy
 
 GENOMES = 2000
@@ -36,16 +36,8 @@ def main() -> None:
     parser.add_argument("--population", type=int, default=200)
     parser.add_argument("--space", default="paper")
     arguments = parser.parse_args()
-    plan = SearchPlan(
-        budget=Budget(50.0),
-        space=load_space(arguments.space),
-        classes=339,
-        device="cpu",
-        device_digest="",
-        data="",
-        population=arguments.population,
-        tournament=min(50, arguments.population),
-    )
+    sizes = {"population": arguments.population, "tournament": min(50, arguments.population)}
+    plan = plan_of(settings_of({"max_ms": 50.0, **sizes}), load_space(arguments.space), classes=339)
     rng = random.Random(0)
     genomes = [sample_genome(plan.space, rng) for _ in range(GENOMES)]
     known = [_individual(number, None, rng.choice(genomes), rng) for number in range(arguments.known)]
@@ -55,7 +47,7 @@ def main() -> None:
 
 def _timed(name: str, plan: SearchPlan, known: Sequence[Individual], rounds: int) -> dict[str, float]:
     rng = random.Random(name)
-    strategy = make_strategy(replace(plan, strategy=name))
+    strategy = make_strategy(changed(plan, strategy=name))
     began = time.perf_counter()
     strategy.restore(known, pending=())
     restored_s = time.perf_counter() - began

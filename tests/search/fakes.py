@@ -23,7 +23,9 @@ from tvnsearch.search import (
     journal_path,
 )
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
+from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
+from tvnsearch.search.settings import Settings, changed
 from tvnsearch.workers import Progress
 
 CLASSES = 20
@@ -188,19 +190,12 @@ def fitness(value: float) -> Fitness:
 
 
 def make_plan(**changes: Any) -> SearchPlan:
-    given: dict[str, Any] = {
-        "budget": Budget(max_ms=2.0, max_params=100_000),
-        "space": load_space("digits"),
-        "classes": CLASSES,
-        "device": "cpu",
-        "device_digest": "0123456789ab",
-        "data": "20 classes of moving digits",
-        "population": 12,
-        "tournament": 4,
-        "trainings": 60,
-        "seed": 3,
-    }
-    return SearchPlan(**(given | changes))
+    """A plan; ``changes`` are settings by the names of their options, a whole budget, or a space."""
+    settings = Settings(budget=changes.pop("budget", Budget(max_ms=2.0, max_params=100_000)))
+    space = changes.pop("space", load_space("digits"))
+    plan = plan_of(settings, space, CLASSES, "0123456789ab", "20 classes of moving digits")
+    small: dict[str, Any] = {"population": 12, "tournament": 4, "trainings": 60, "seed": 3}
+    return changed(plan, **(small | changes))
 
 
 def make_individual(

@@ -218,7 +218,7 @@ def test_a_killed_parallel_search_keeps_what_was_finished_and_trains_the_rest_ag
     run = tmp_path / "run"
     assert kill_and_resume_until_done(run, tmp_path, kills=6, seed=1) >= 4
     with Journal.read(run) as journal:
-        assert len(journal.individuals()) + len(journal.failures()) == make_plan().trainings
+        assert len(journal.individuals()) + len(journal.failures()) == make_plan().search.trainings
         assert not journal.pending()
         assert journal.winner() is not None
 

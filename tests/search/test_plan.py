@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 from tests.search.fakes import make_plan
 from tvnsearch.errors import UserError
 from tvnsearch.search import Budget, SearchPlan, scale_to_minutes
+from tvnsearch.search.plan import plan_of
+from tvnsearch.search.settings import changed, settings_of
 
 
 def test_a_plan_survives_json() -> None:
-    plan = make_plan(minutes=2.5, setup={"data": "clips", "threads": 1})
+    plan = make_plan(minutes=2.5, data="clips", threads=2)
     assert msgspec.json.decode(msgspec.json.encode(plan), type=SearchPlan) == plan
 
 
 def test_the_defaults_are_the_papers() -> None:
-    plan = make_plan()
-    plan = SearchPlan(
-        budget=plan.budget, space=plan.space, classes=2, device="cpu", device_digest="0", data="clips"
-    )
-    assert (plan.population, plan.tournament, plan.iterations) == (200, 50, 10_000)
+    plan = plan_of(settings_of({"max_ms": 50}), make_plan().space, classes=2)
+    assert (plan.search.population, plan.search.tournament, plan.training.iterations) == (200, 50, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -60,19 +59,19 @@ def test_a_scaled_plan_is_no_larger_and_fits_its_time(
 ) -> None:
     plan = make_plan(population=200, tournament=50, trainings=1000)
     scaled = scale_to_minutes(plan, minutes, seconds_per_iteration, seconds_per_candidate, workers)
-    assert scaled.minutes == minutes
-    assert scaled.trainings <= plan.trainings
-    assert scaled.iterations == plan.iterations
-    assert scaled.trainings >= 24
+    assert scaled.search.minutes == minutes
+    assert scaled.search.trainings <= plan.search.trainings
+    assert scaled.training.iterations == plan.training.iterations
+    assert scaled.search.trainings >= 24
     if scaled.seconds_per_training is None:
-        assert scaled == msgspec.structs.replace(plan, minutes=minutes)
+        assert scaled == changed(plan, minutes=minutes)
         return
-    assert scaled.population <= scaled.trainings // 3
-    seconds = scaled.trainings * (scaled.seconds_per_training / workers + seconds_per_candidate)
+    assert scaled.search.population <= scaled.search.trainings // 3
+    seconds = scaled.search.trainings * (scaled.seconds_per_training / workers + seconds_per_candidate)
     assert scaled.seconds_per_training == 1.0 or seconds <= minutes * 60 * 1.001
 
 
 def test_a_plan_that_fits_its_time_is_not_shrunk() -> None:
     plan = make_plan(population=200, tournament=50, trainings=300)
     scaled = scale_to_minutes(plan, minutes=1e6, seconds_per_iteration=0.001)
-    assert scaled == msgspec.structs.replace(plan, minutes=1e6)
+    assert scaled == changed(plan, minutes=1e6)

@@ -11,8 +11,8 @@ from tvnsearch.api.open_run import open_bench
 from tvnsearch.api.status import run_report
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
-from tvnsearch.search.executors import Workforce
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.settings import Workforce
 
 
 def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:
 def _search(journal: Journal, workforce: Workforce) -> None:
     plan = journal.plan
     with open_bench(journal, workforce, plan.seconds_per_training) as bench:
-        with SearchView(plan.budget.max_ms, plan.minutes) as view:
+        with SearchView(plan.budget.max_ms, plan.search.minutes) as view:
             winner = run_search(journal, bench.latency, bench.fitness, bench.executor, view.show)
         if winner is None:
             raise UserError(_why_no_winner(journal))

@@ -12,11 +12,11 @@ from tvnsearch.api.handover import hand_over_finalist
 from tvnsearch.api.open_run import open_bench
 from tvnsearch.api.status import run_report
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors import Workforce
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.finalists import run_finalists
 from tvnsearch.search.records import Finalist
 from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.search.settings import Workforce
 
 
 class FinalistReport(Struct, frozen=True):

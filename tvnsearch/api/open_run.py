@@ -15,8 +15,9 @@ from tvnsearch.api.search_clips import requested_clips
 from tvnsearch.api.trained_fitness import TrainedFitness
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors import Executor, Workforce
+from tvnsearch.search.executors import Executor
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.settings import Workforce
 from tvnsearch.training.recipe import Recipe
 
 
@@ -50,7 +51,7 @@ def open_bench(journal: Journal, workforce: Workforce, seconds_per_training: flo
                 f"expected the device {plan.device_digest} that the run {journal.run} was begun on, "
                 f"but this is {latency.digest}; go on there, or begin a new run"
             )
-        recipe = Recipe(iterations=plan.iterations, max_seconds=seconds_per_training)
+        recipe = Recipe(iterations=plan.training.iterations, max_seconds=seconds_per_training)
         fitness = TrainedFitness(source, recipe, request.device)
         with open_workers(request, workforce) as executor:
             yield Bench(request, cache.dataset, latency, fitness, executor)

@@ -21,10 +21,11 @@ from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits
 from tvnsearch.search.candidates.feasibility import check_reachable
-from tvnsearch.search.executors import Executor, Workforce, open_executor
+from tvnsearch.search.executors import Executor, open_executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
 from tvnsearch.search.protocols import LatencyModel, TrainingFailed
+from tvnsearch.search.settings import Workforce
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
@@ -85,10 +86,11 @@ def _timed(plan: SearchPlan, request: Request, latency: LatencyModel, source: Da
     say("timing a few short trainings to plan the search")
     workers = request.workforce.workers
     seconds = seconds_per_iteration(plan, request, latency, source)
-    hours = plan.trainings * plan.iterations * seconds / workers / 3600
+    hours = plan.search.trainings * plan.training.iterations * seconds / workers / 3600
     say(
-        f"plan: {plan.trainings} networks trained for {plan.iterations} iterations each, {workers} at once, "
-        f"strategy {plan.strategy} with a pool of {plan.population}: about {hours:,.1f} hours here"
+        f"plan: {plan.search.trainings} networks trained for {plan.training.iterations} iterations each, "
+        f"{workers} at once, strategy {plan.search.strategy} with a pool of {plan.search.population}: "
+        f"about {hours:,.1f} hours here"
     )
     if request.minutes is None:
         return plan
@@ -110,7 +112,7 @@ def seconds_per_iteration(
 
     They are fast and slow ones; scoring them, which may take longer than such a short training, is left out.
     """
-    rng = random.Random(f"{plan.seed}/trial")
+    rng = random.Random(f"{plan.search.seed}/trial")
     genomes = [sample_genome(plan.space, rng) for _ in range(TRIAL_DRAWS)]
     for limit in counted_limits(plan.budget):
         genomes = [genome for genome in genomes if limit.count(trace(genome, plan.classes)) <= limit.maximum]

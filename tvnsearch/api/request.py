@@ -14,10 +14,10 @@ from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space
 from tvnsearch.search.budget import Budget
-from tvnsearch.search.executors import Workforce
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.run_folder import journal_path
+from tvnsearch.search.settings import Workforce
 from tvnsearch.search.strategies import check_strategy
 
 

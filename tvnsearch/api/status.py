@@ -45,7 +45,7 @@ def measured_device(run: Path) -> str:
         UserError: there is no run in that folder.
     """
     with Journal.read(run) as journal:
-        return journal.plan.device
+        return journal.plan.device.name
 
 
 def run_report(run: Path) -> dict[str, Any]:

@@ -7,13 +7,13 @@ import random
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, fitness, in_process, make_plan
 from tvnsearch.genome import trace
 from tvnsearch.search import Fitness, Journal, SearchPlan, TrainingRequest, run_search
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.settings import changed
 from tvnsearch.search.trainings.fitness_predictor import FEWEST_KNOWN
 
 PLAN = make_plan(trainings=50, strategy="ageing", population=10, fitness_predictor=True)
@@ -38,7 +38,7 @@ class Noise(SizeFitness):
 
 
 def mean_child(run: Path, plan: SearchPlan, seed: int) -> float:
-    with Journal.create(run, replace(plan, seed=seed)) as journal:
+    with Journal.create(run, changed(plan, seed=seed)) as journal:
         trainer = SizeFitness(fails=False)
         run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
         values = [one.fitness.value for one in journal.individuals() if one.parent is not None]
@@ -48,7 +48,7 @@ def mean_child(run: Path, plan: SearchPlan, seed: int) -> float:
 
 def test_the_children_that_are_trained_are_fitter(tmp_path: Path) -> None:
     with_it = mean_child(tmp_path / "with", PLAN, seed=1)
-    without = mean_child(tmp_path / "without", replace(PLAN, fitness_predictor=False), seed=1)
+    without = mean_child(tmp_path / "without", changed(PLAN, fitness_predictor=False), seed=1)
     assert with_it > without
 
 
@@ -63,7 +63,7 @@ def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -
 def test_the_pool_is_filled_with_children_of_its_fittest_too(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", PLAN) as journal:
         run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
-        pool = journal.individuals()[FEWEST_KNOWN : PLAN.population]
+        pool = journal.individuals()[FEWEST_KNOWN : PLAN.search.population]
     assert any(one.parent is not None for one in pool)
 
 

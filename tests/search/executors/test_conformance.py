@@ -14,7 +14,8 @@ import pytest
 
 from tests.search.executors.ray_nodes import cluster
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors import Executor, RemoteWorker, Workforce, open_executor
+from tvnsearch.search.executors import Executor, RemoteWorker, open_executor
+from tvnsearch.search.settings import Workforce
 from tvnsearch.workers import WorkerDiedError, WorkerFailedError
 
 MODULE = "tests.echo_worker"

@@ -11,7 +11,8 @@ import pytest
 
 from tests.search.executors.ray_nodes import cluster
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors import RemoteWorker, Workforce, open_executor
+from tvnsearch.search.executors import RemoteWorker, open_executor
+from tvnsearch.search.settings import Workforce
 
 MODULE = "tests.echo_worker"
 

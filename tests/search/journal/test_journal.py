@@ -106,7 +106,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds one; go on with it by `tvnsearch resume"):
         Journal.create(tmp_path / "run", make_plan(seed=2))
     with Journal.read(tmp_path / "run") as journal:
-        assert journal.plan.seed == 1
+        assert journal.plan.search.seed == 1
 
 
 def test_a_folder_that_holds_the_leavings_of_a_killed_creation_can_become_a_run(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_folder_that_holds_the_leavings_of_a_killed_creation_can_become_a_run(
     (tmp_path / "journal.lock").touch()
     Journal.create(tmp_path, make_plan(seed=3)).close()
     with Journal.open(tmp_path) as journal:
-        assert (journal.plan.seed, journal.next_number) == (3, 0)
+        assert (journal.plan.search.seed, journal.next_number) == (3, 0)
     assert not (tmp_path / "journal.new").exists()
 
 

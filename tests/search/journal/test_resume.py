@@ -133,7 +133,7 @@ def test_search_stopped_in_any_step_decides_as_an_undisturbed_one(
         measured += latency.measured
         trained += fitness.trained
     assert decisions(run) == decisions(undisturbed)
-    assert len(trained) == len(set(trained)) == make_plan().trainings
+    assert len(trained) == len(set(trained)) == make_plan().search.trainings
     with Journal.read(run) as journal:
         winner = journal.winner()
     assert winner is not None

@@ -170,7 +170,7 @@ class TestEveryStrategy:
             members = {individual.number for individual in journal.individuals()}
         kept = {int(path.stem) for path in (tmp_path / "whole" / "weights").iterdir()}
         assert kept <= members
-        assert len(kept) <= plan.population + 1
+        assert len(kept) <= plan.search.population + 1
 
         def interrupt(step: str, genome: Genome) -> None:
             nonlocal steps

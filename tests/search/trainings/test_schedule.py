@@ -40,6 +40,7 @@ from tvnsearch.search import (
 )
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
+from tvnsearch.search.settings import changed
 from tvnsearch.search.strategies import make_strategy
 from tvnsearch.search.trainings.early_stopping import MOST_PAUSED
 from tvnsearch.workers import WorkerDiedError
@@ -235,7 +236,7 @@ def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_for
 
 def test_what_is_paused_goes_on_when_it_may_be_the_best_after_all(tmp_path: Path) -> None:
     fitness = LateFitness(fails=False)
-    search(tmp_path / "run", replace(EARLY, trainings=90), fitness)
+    search(tmp_path / "run", changed(EARLY, trainings=90), fitness)
     promoted = {number: kinds for number, kinds in points_of(tmp_path / "run").items() if "promoted" in kinds}
     assert promoted
     assert set(map(tuple, promoted.values())) == {("paused", "promoted", "ended")}
@@ -263,7 +264,7 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
     assert len(left) == min(MOST_PAUSED, len(paused))
 
 
-@pytest.mark.parametrize("plan", [make_plan(trainings=8), replace(EARLY, trainings=20, inherit=True)])
+@pytest.mark.parametrize("plan", [make_plan(trainings=8), changed(EARLY, trainings=20, inherit=True)])
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, WorkerDiedError])
 def test_a_training_that_was_cut_off_goes_on_where_it_was(
     tmp_path: Path, plan: SearchPlan, failure: type[BaseException]
@@ -288,7 +289,7 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(
     assert len(trainer.steps) == len(set(trainer.steps)), "what was trained already was trained again"
     with Journal.read(run) as journal:
         whole = {one.number for one in journal.individuals() if not one.fitness.stopped}
-        assert len(journal.individuals()) == plan.trainings
+        assert len(journal.individuals()) == plan.search.trainings
     assert {number for number, step in trainer.steps if step == STEPS - 1} == whole
     assert not {path.name for path in (run / "checkpoints").iterdir()} & {str(number) for number in whole}
 
@@ -297,7 +298,7 @@ def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tvnsearch.search.trainings.rank_watch.FEWEST_PAIRS", 8)
-    search(tmp_path / "run", replace(EARLY, trainings=150), CrossingFitness(fails=False))
+    search(tmp_path / "run", changed(EARLY, trainings=150), CrossingFitness(fails=False))
     with Journal.read(tmp_path / "run") as journal:
         said = [line for line in journal.lines() if "early stopping is switched off" in line]
         stopped = [individual.fitness.stopped for individual in journal.individuals()]
@@ -344,8 +345,8 @@ def test_fewer_workers_go_on_with_what_more_of_them_had_begun(tmp_path: Path) ->
 
 @pytest.mark.parametrize("strategy", ["tournament", "ageing", "random", "pareto"])
 def test_what_was_trained_further_takes_the_place_of_what_it_was(strategy: str, tmp_path: Path) -> None:
-    plan = replace(EARLY, strategy=strategy, population=200)
-    search(tmp_path / "run", replace(plan, trainings=90), LateFitness(fails=False))
+    plan = changed(EARLY, strategy=strategy, population=200)
+    search(tmp_path / "run", changed(plan, trainings=90), LateFitness(fails=False))
     with Journal.read(tmp_path / "run") as journal:
         told, individuals = journal.told(), journal.individuals()
     restored = make_strategy(plan)
@@ -365,10 +366,10 @@ def test_a_search_without_trainings_to_stop_is_refused() -> None:
         (make_plan(inherit=True), HeirFitness),
         (HEIRS, MisleadingFitness),
         (EARLY, CurveFitness),
-        (replace(EARLY, inherit=True, trainings=90), CrossingFitness),
-        (replace(EARLY, trainings=80), LateFitness),
+        (changed(EARLY, inherit=True, trainings=90), CrossingFitness),
+        (changed(EARLY, trainings=80), LateFitness),
         (make_plan(fitness_predictor=True, trainings=40), HeirFitness),
-        (replace(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
+        (changed(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
     ],
 )
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(
@@ -436,7 +437,7 @@ def test_a_training_that_was_cut_off_after_its_rung_comes_before_those_that_look
     assert decisions(tmp_path / "killed") == decisions(tmp_path / "whole")
 
 
-ALL_STAY = replace(EARLY, population=200)
+ALL_STAY = changed(EARLY, population=200)
 
 
 class SlowedDown(FakeLatency):

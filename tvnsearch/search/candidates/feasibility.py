@@ -42,7 +42,7 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
             part of the space binds.
     """
     limits = _limits(plan, latency)
-    rng = random.Random(f"{plan.seed}/reachable/{attempt}")
+    rng = random.Random(f"{plan.search.seed}/reachable/{attempt}")
     starts = [*smallest_genomes(plan.space), *[sample_genome(plan.space, rng) for _ in range(SAMPLES)]]
 
     def excesses(genomes: Sequence[Genome]) -> list[float]:
@@ -61,8 +61,8 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
     asked = " and ".join(written_limit(limit.option, limit.maximum) for limit in limits)
     came = " and ".join(written_cost(limit.costs([nearest])[0], limit.unit) for limit in limits)
     raise UserError(
-        f"expected limits that one network of this space keeps together on {plan.device}, but none that was "
-        f"found keeps {asked} at once, the nearest taking {came}; raise one of them"
+        f"expected limits that one network of this space keeps together on {plan.device.name}, but none "
+        f"that was found keeps {asked} at once, the nearest taking {came}; raise one of them"
     )
 
 
@@ -123,6 +123,6 @@ def _unreachable(plan: SearchPlan, limit: _Limit, smallest: float) -> UserError:
         advice = f"or lower {binding}.min in the space, {getattr(plan.space, binding).min:g} now, which binds"
     asked, came = written_limit(limit.option, limit.maximum), written_cost(smallest, limit.unit)
     return UserError(
-        f"expected a budget that some network of this space keeps on {plan.device}, but got {asked} and the "
-        f"smallest network found takes {came}; raise {limit.option} above that, {advice}"
+        f"expected a budget that some network of this space keeps on {plan.device.name}, but got {asked} and "
+        f"the smallest network found takes {came}; raise {limit.option} above that, {advice}"
     )

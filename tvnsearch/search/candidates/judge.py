@@ -141,7 +141,7 @@ class Judge:
 
     def _propose(self, numbers: range) -> tuple[list[Proposal], list[float | None]]:
         """The proposals of these numbers, and what is predicted for each, where children are chosen."""
-        rngs = [random.Random(f"{self._plan.seed}/{number}") for number in numbers]
+        rngs = [random.Random(f"{self._plan.search.seed}/{number}") for number in numbers]
         proposals = [self._strategy.ask(rng) for rng in rngs]
         if self._chooser is None:
             return proposals, [None] * len(proposals)
@@ -231,7 +231,7 @@ class Judge:
 
     def _why_nothing_was_accepted(self) -> str:
         """The sentence on a search that has measured many networks, none of which keeps the budget."""
-        measured, budget, device = self._streak.measured_over, self._plan.budget, self._plan.device
+        measured, budget, device = self._streak.measured_over, self._plan.budget, self._plan.device.name
         reasons = self._journal.failed_measurements()
         if len(reasons) == measured:
             return (

@@ -5,37 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from msgspec import Struct
-
 from tvnsearch.devices.device import usable_cores
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.executor import Executor, StartWorker
 from tvnsearch.search.executors.parallel import ParallelExecutor
 from tvnsearch.search.executors.serial import SerialExecutor
+from tvnsearch.search.settings import Workforce
 from tvnsearch.workers import Worker
-
-EXECUTORS = ("local", "ray")
-
-
-class Workforce(Struct, frozen=True):
-    """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
-
-    Raises:
-        UserError: there is no such executor, or no worker in it.
-    """
-
-    workers: int = 1
-    executor: str = "local"
-    address: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.executor not in EXECUTORS:
-            raise UserError(
-                f"expected an executor of {', '.join(EXECUTORS)}, but got {self.executor!r}; say "
-                "--executor local"
-            )
-        if self.workers < 1:
-            raise UserError(f"expected 1 worker or more, but got {self.workers}; say --workers 1")
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class _Finals:
             number=number,
             parent=None,
             genome=individual.genome,
-            seed=random.Random(f"{self._journal.plan.seed}/{number}/final").getrandbits(31),
+            seed=random.Random(f"{self._journal.plan.search.seed}/{number}/final").getrandbits(31),
             weights=finalist_weights_path(self._journal.run, number),
             checkpoints=finalist_checkpoints_path(self._journal.run, number),
         )

@@ -58,15 +58,15 @@ class Standing:
     @property
     def trainings_left(self) -> int:
         """How many trainings of the plan have not ended."""
-        return self.plan.trainings - len(self._seconds) - self._failed
+        return self.plan.search.trainings - len(self._seconds) - self._failed
 
     @property
     def is_out_of_time(self) -> bool:
         """Whether a training begun now would, by the average, end too late."""
-        if self.plan.minutes is None:
+        if self.plan.search.minutes is None:
             return False
         mean_seconds = sum(self._seconds.values()) / max(1, len(self._seconds))
-        return self.elapsed_seconds + mean_seconds >= self.plan.minutes * 60
+        return self.elapsed_seconds + mean_seconds >= self.plan.search.minutes * 60
 
     def record_candidates(self, candidates: Sequence[Candidate]) -> None:
         """Keep judged candidates, which are counted already."""
@@ -148,7 +148,7 @@ class Standing:
                     kind=kind,
                     text=text,
                     counts=counts_of(self.verdicts, len(self._seconds), self._failed, self._stopped),
-                    trainings=self.plan.trainings,
+                    trainings=self.plan.search.trainings,
                     best_fitness=None if self.best is None else self.best.fitness.value,
                     front=self._front,
                     under_bound_share=self._under_bound / self._measured if self._measured else None,
@@ -196,4 +196,5 @@ class Standing:
             return None
         elapsed = self.elapsed_seconds
         eta = max(0, self.trainings_left) * elapsed / ended
-        return eta if self.plan.minutes is None else max(0.0, min(eta, self.plan.minutes * 60 - elapsed))
+        minutes = self.plan.search.minutes
+        return eta if minutes is None else max(0.0, min(eta, minutes * 60 - elapsed))

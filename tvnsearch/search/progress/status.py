@@ -123,7 +123,7 @@ def _board(journal: Journal) -> Board:
             len(journal.failures()),
             sum(individual.fitness.stopped for individual in individuals),
         ),
-        trainings=journal.plan.trainings,
+        trainings=journal.plan.search.trainings,
         best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
         front=front_of(individuals),
         under_bound_share=under_bound / measured if measured else None,

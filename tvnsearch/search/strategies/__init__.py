@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 STRATEGIES: dict[str, Callable[[SearchPlan], Strategy]] = {
-    "tournament": lambda plan: Tournament(plan.space, plan.population, plan.tournament),
-    "ageing": lambda plan: Ageing(plan.space, plan.population, plan.tournament),
-    "random": lambda plan: RandomSearch(plan.space, plan.population),
-    "pareto": lambda plan: Pareto(plan.space, plan.population),
+    "tournament": lambda plan: Tournament(plan.space, plan.search.population, plan.search.tournament),
+    "ageing": lambda plan: Ageing(plan.space, plan.search.population, plan.search.tournament),
+    "random": lambda plan: RandomSearch(plan.space, plan.search.population),
+    "pareto": lambda plan: Pareto(plan.space, plan.search.population),
 }
 
 
@@ -54,5 +54,5 @@ def make_strategy(plan: SearchPlan) -> AskTell:
     Raises:
         UserError: there is no strategy of that name.
     """
-    check_strategy(plan.strategy)
-    return AskTell(STRATEGIES[plan.strategy](plan))
+    check_strategy(plan.search.strategy)
+    return AskTell(STRATEGIES[plan.search.strategy](plan))

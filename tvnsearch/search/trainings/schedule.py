@@ -39,18 +39,18 @@ class TrainingSchedule:
         self.predictor: FitnessPredictor | None = None
         self._passed: dict[int, list[CurvePoint]] = {}
         self._paused: dict[int, Candidate] = {}
-        self._ends: tuple[int, ...] = (plan.iterations,)
-        if plan.early_stopping:
+        self._ends: tuple[int, ...] = (plan.training.iterations,)
+        if plan.accelerations.early_stopping:
             from tvnsearch.search.trainings.early_stopping import EarlyStopping, rungs_of  # noqa: PLC0415 - SciPy takes a second
 
-            rungs = rungs_of(plan.iterations)
-            self._early_stopping = EarlyStopping(rungs, plan.iterations)
-            self._ends = (*rungs, plan.iterations)
-        if plan.fitness_predictor:
+            rungs = rungs_of(plan.training.iterations)
+            self._early_stopping = EarlyStopping(rungs, plan.training.iterations)
+            self._ends = (*rungs, plan.training.iterations)
+        if plan.accelerations.fitness_predictor:
             from tvnsearch.search.trainings.fitness_predictor import FitnessPredictor  # noqa: PLC0415
 
             self.predictor = FitnessPredictor(plan.classes)
-        if plan.inherit:
+        if plan.accelerations.inherit:
             from tvnsearch.search.trainings.inheritance import Inheritance  # noqa: PLC0415
 
             self._inheritance = Inheritance()
@@ -73,11 +73,11 @@ class TrainingSchedule:
             number=number,
             parent=candidate.parent,
             genome=candidate.genome,
-            seed=random.Random(f"{self._plan.seed}/{number}/training").getrandbits(31),
+            seed=random.Random(f"{self._plan.search.seed}/{number}/training").getrandbits(31),
             weights=weights_path(self._run, number),
             checkpoints=checkpoints_path(self._run, number),
             origin=self._origin(candidate),
-            until_share=self._next_end(number) / self._plan.iterations,
+            until_share=self._next_end(number) / self._plan.training.iterations,
         )
 
     def decide(self, candidate: Candidate, fitness: Fitness, seconds: float) -> CurvePoint:
@@ -88,7 +88,7 @@ class TrainingSchedule:
         number = candidate.number
         before = self._passed.get(number, [])
         seconds += before[-1].seconds if before else 0.0
-        if self._early_stopping is None or self._next_end(number) == self._plan.iterations:
+        if self._early_stopping is None or self._next_end(number) == self._plan.training.iterations:
             return CurvePoint(number, fitness, seconds, "ended")
         self._look(number, fitness.value, candidate.genome)
         if self._early_stopping.is_hopeless(number):
@@ -139,7 +139,7 @@ class TrainingSchedule:
             number=number,
             parent=None,
             genome=candidate.genome,
-            seed=random.Random(f"{self._plan.seed}/{number}/control").getrandbits(31),
+            seed=random.Random(f"{self._plan.search.seed}/{number}/control").getrandbits(31),
             weights=folder / "weights.safetensors",
             checkpoints=folder / "checkpoints",
         )
@@ -186,7 +186,7 @@ class TrainingSchedule:
             self._controls.append(candidate)
 
     def _keep(self, candidate: Candidate) -> None:
-        if self._plan.inherit:
+        if self._plan.accelerations.inherit:
             self._genomes[candidate.number] = candidate.genome
 
     def _look(self, number: int, value: float, genome: Genome) -> list[str]:
@@ -200,7 +200,7 @@ class TrainingSchedule:
         if self.predictor:
             from tvnsearch.search.trainings.fitness_predictor import Observation  # noqa: PLC0415
 
-            share = iterations / self._plan.iterations
+            share = iterations / self._plan.training.iterations
             said.append(self.predictor.observe(Observation(number, genome, share, value)))
         return [line for line in said if line is not None]
 

@@ -1,0 +1,215 @@
+"""What a user asks a search for, in groups that plan, journal, Python, command line and files share."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from tvnsearch.errors import UserError
+from tvnsearch.search.budget import Budget
+
+EXECUTORS = ("local", "ray")
+
+
+def require_positive(name: str, value: int) -> None:
+    """Refuse a number under 1.
+
+    Raises:
+        UserError: it is.
+    """
+    if value < 1:
+        raise UserError(f"expected {name} of at least 1, but got {value}; give a larger number")
+
+
+class DeviceSettings(Struct, frozen=True, kw_only=True):
+    """Where the networks that are searched for will run, and what is known of their latencies there.
+
+    ``db`` is the latency database, by default this user's own. The bounds of predictions hold for a share of
+    ``level`` of networks.
+    """
+
+    name: str = "cpu"
+    threads: int = 1
+    backend: str = "eager"
+    dtype: str = "float32"
+    batch: int = 1
+    level: float = 0.99
+    db: str | None = None
+
+
+class SearchSettings(Struct, frozen=True, kw_only=True):
+    """How networks are looked for. The defaults are the paper's (section 2).
+
+    The paper does not give ``trainings``: all trainings, those of the random pool included. Every strategy
+    keeps ``population`` individuals at most; ``tournament`` is the size of tournaments where the strategy
+    leaves it open. ``minutes`` bounds the wall-clock time, over all resumes.
+
+    Raises:
+        UserError: a number is too small, or a tournament larger than the population.
+    """
+
+    space: str = "paper"
+    strategy: str = "tournament"
+    population: int = 200
+    tournament: int = 50
+    trainings: int = 1000
+    minutes: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("population", "tournament", "trainings"):
+            require_positive(name, getattr(self, name))
+        if self.tournament > self.population:
+            raise UserError(
+                f"expected a tournament no larger than the population, but got {self.tournament} from "
+                f"{self.population}; give a smaller --tournament or a larger --population"
+            )
+        if self.minutes is not None and not self.minutes > 0:
+            raise UserError(f"expected more than 0 minutes, but got {self.minutes}; give a larger --minutes")
+
+
+class TrainingSettings(Struct, frozen=True, kw_only=True):
+    """What each network is trained on, and for how many ``iterations``; None are generated clips.
+
+    Raises:
+        UserError: there are no iterations.
+    """
+
+    data: str | None = None
+    iterations: int = 10_000
+
+    def __post_init__(self) -> None:
+        require_positive("iterations", self.iterations)
+
+
+class Accelerations(Struct, frozen=True, kw_only=True):
+    """What makes the same search of fewer iterations.
+
+    With ``inherit`` a child begins with its parent's weights, until that misleads, and with
+    ``early_stopping`` trainings are paused that are foretold not to become the best. With
+    ``fitness_predictor`` that network is judged, of many, which promises most.
+    """
+
+    inherit: bool = False
+    early_stopping: bool = False
+    fitness_predictor: bool = False
+
+
+class Workforce(Struct, frozen=True):
+    """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
+
+    Raises:
+        UserError: there is no such executor, or no worker in it.
+    """
+
+    workers: int = 1
+    executor: str = "local"
+    address: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise UserError(
+                f"expected an executor of {', '.join(EXECUTORS)}, but got {self.executor!r}; say "
+                "--executor local"
+            )
+        if self.workers < 1:
+            raise UserError(f"expected 1 worker or more, but got {self.workers}; say --workers 1")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All that a user asks a search for."""
+
+    budget: Budget
+    device: DeviceSettings = DeviceSettings()
+    search: SearchSettings = SearchSettings()
+    training: TrainingSettings = TrainingSettings()
+    accelerations: Accelerations = Accelerations()
+    workforce: Workforce = field(default_factory=Workforce)
+
+
+GROUPS: dict[str, Any] = {
+    "budget": Budget,
+    "device": DeviceSettings,
+    "search": SearchSettings,
+    "training": TrainingSettings,
+    "accelerations": Accelerations,
+    "workforce": Workforce,
+}
+
+OPTIONS: dict[str, tuple[str, str]] = {
+    "device" if (group, name) == ("device", "name") else name: (group, name)
+    for group, record in GROUPS.items()
+    for name in record.__struct_fields__
+    if (group, name) != ("budget", "dtype")  # the device's
+}
+"""The group and the field of every setting, by its name on the command line and in Python."""
+
+Grouped = TypeVar("Grouped", bound=Struct)
+
+
+def grouped(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Options in their groups.
+
+    Raises:
+        UserError: there is no such option.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for option, value in options.items():
+        if option not in OPTIONS:
+            raise UserError(f"expected settings out of {', '.join(OPTIONS)}, but got {option!r}; correct it")
+        group, name = OPTIONS[option]
+        found.setdefault(group, {})[name] = value
+    return found
+
+
+def changed(record: Grouped, **options: Any) -> Grouped:
+    """``record``, whose fields are groups of settings (settings or a plan), with some of them changed."""
+    return replace(
+        record,
+        **{group: replace(getattr(record, group), **fields) for group, fields in grouped(options).items()},
+    )
+
+
+def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """The settings in a TOML ``file``, whose tables are the groups, and what ``options`` give beside.
+
+    An option that is given wins. Networks weigh what they do in the device's dtype.
+
+    Raises:
+        UserError: the file is none, or a setting is unknown, missing or no good.
+    """
+    tables = {} if file is None else _read_tables(file)
+    for group, fields in grouped(options).items():
+        tables[group] = {**tables.get(group, {}), **fields}
+    if "max_ms" not in tables.get("budget", {}):
+        raise UserError("expected a budget, but no max_ms came; say --max-ms 50, or write it into [budget]")
+    try:
+        settings = msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise UserError(f"expected settings of a search, but {error}; correct that one") from None
+    return replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
+
+
+def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        tables = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"expected a TOML file with a plan, but {file} is none ({reason})") from None
+    known = set(OPTIONS.values())
+    for group, fields in tables.items():
+        unknown = [f"[{group}]"] if not isinstance(fields, dict) or group not in GROUPS else []
+        unknown += [f"{group}.{name}" for name in fields if (group, name) not in known] if not unknown else []
+        if unknown:
+            tables_known = ", ".join(f"[{name}]" for name in GROUPS)
+            raise UserError(
+                f"expected settings in the tables {tables_known}, but {file} has {unknown[0]}, which is none "
+                "of them; docs/search.md lists them"
+            )
+    return tables
