@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.running import refused, run_json
 from tests.cli.running import run as command
-from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, all_trained, in_process, make_plan
 from tvnsearch.search import Budget, Journal, pick, run_search
 
 
@@ -59,7 +59,7 @@ def test_the_fitness_of_a_paused_network_is_shown_as_foretold(tmp_path: Path) ->
     run = tmp_path / "run"
     with Journal.create(run, make_plan(early_stopping=True, iterations=90)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
-        budgets_ms = [one.measurement.ci_high_ms for one in journal.individuals()]
+        budgets_ms = [one.measurement.ci_high_ms for one in all_trained(journal)]
     max_ms = next(ms for ms in budgets_ms if pick(run, Budget(ms)).picked.stopped)
     picked = pick(run, Budget(max_ms)).picked
     shown = command("pick", run, "--max-ms", max_ms).stdout
