@@ -105,7 +105,7 @@ class _Search:
         self._strategy = make_strategy(plan)
         self._schedule = TrainingSchedule(plan, journal.run)
         self._judge = Judge(plan, self._history, self._strategy, latency, executor, self._schedule.predictor)
-        self._recorder.follow(self._strategy, self._schedule, self._judge)
+        self._recorder.take_up(self._strategy, self._schedule, self._judge)
         self._running: dict[Future[_Trained], Candidate] = {}
         self._controls: set[Future[_Trained]] = set()
         self._begun_here: set[int] = set()

@@ -68,7 +68,7 @@ class _Finals:
         self._say = say
         self._on_progress = on_progress
         self._recorder = Recorder(journal, clock=lambda: 0.0)
-        self._recorder.follow()
+        self._recorder.take_up()
         self._history = self._recorder.history
 
     def measure(self, count: int) -> list[Individual]:

@@ -45,7 +45,7 @@ def ignore(_progress: SearchProgress) -> None:
 class Recorder:
     """Keeps the events of a run, has everything take them in, and tells them; ``clock`` counts seconds.
 
-    ``history`` and ``tally`` come before whatever is :meth:`follow`-ed by. The thread that made it records;
+    ``history`` and ``tally`` come before whatever is given to :meth:`take_up`. The thread that made it records;
     any may :meth:`tell`.
     """
 
@@ -73,8 +73,8 @@ class Recorder:
         """Whether a training that begins now would, by the average, end too late."""
         return self.tally.is_out_of_time(self.elapsed_seconds)
 
-    def follow(self, *parts: TakesPart) -> None:
-        """Have ``parts`` take in all that has happened so far, and all that will happen."""
+    def take_up(self, *parts: TakesPart) -> None:
+        """Take in all that has happened so far; ``parts`` do so too, and from now on."""
         self._parts += parts
         for event in self._journal.events():
             self._apply(event)

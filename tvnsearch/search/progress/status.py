@@ -114,7 +114,7 @@ def read_figures(run: Path) -> RunFigures:
 def _read(run: Path) -> tuple[History, RunFigures]:
     with Journal.read(run) as journal:
         recorder = Recorder(journal)
-        recorder.follow()
+        recorder.take_up()
         return recorder.history, recorder.tally.figures(journal.elapsed_seconds)
 
 
