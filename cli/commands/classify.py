@@ -22,7 +22,7 @@ def classify(
     model: ModelArgument,
     videos: Annotated[
         list[str],
-        typer.Argument(metavar="VIDEO...", help="Video files, or one camera (/dev/video0) or - (stdin)."),
+        typer.Argument(metavar="VIDEO...", help="Video files; or one camera (/dev/video0), or - for stdin."),
     ],
     every: Annotated[
         float, typer.Option("--every", min=0.01, help="Seconds of a video from one label to the next.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import JsonOption, SeedOption, SpaceOption
+from cli.arguments import DataArgument, JsonOption, OutFolderOption, SeedOption, SpaceOption
 
 if TYPE_CHECKING:
     from tvnsearch.data.dataset import Dataset
@@ -26,9 +25,9 @@ def _data() -> None:
 
 @app.command("generate")
 def generate_clips(
-    out: Annotated[Path, typer.Option("--out", help="The folder to write the clips to.")],
+    out: OutFolderOption,
     multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="Longer clips with several events each.")
+        bool, typer.Option("--multi-label", help="Write longer clips, with several events each.")
     ] = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -58,7 +57,7 @@ def generate_clips(
 
 @app.command("inspect")
 def inspect_clips(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    data: DataArgument,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,7 +95,7 @@ def inspect_clips(
 
 @app.command("prepare")
 def prepare(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    data: DataArgument,
     space: SpaceOption = "paper",
     as_json: JsonOption = False,
 ) -> None:

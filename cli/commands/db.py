@@ -22,7 +22,7 @@ app = typer.Typer(help="The latency database: list, merge, verify, remove.", no_
 def list_database(
     db: DbOption = None,
     by_session: Annotated[
-        bool, typer.Option("--sessions", help="A row a session instead of a row a device.")
+        bool, typer.Option("--sessions", help="Show a row for each session, not each device.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,8 +103,13 @@ def verify_database(db: DbOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("remove")
 def remove_from_database(
-    device: Annotated[str | None, typer.Option("--device", help="The digest of a device to remove.")] = None,
-    session: Annotated[int | None, typer.Option("--session", help="The number of a session.")] = None,
+    device: Annotated[
+        str | None, typer.Option("--digest", help="The device to remove; `tvnsearch db list` shows digests.")
+    ] = None,
+    session: Annotated[
+        int | None,
+        typer.Option("--session", help="The session to remove; `tvnsearch db list --sessions` has numbers."),
+    ] = None,
     confirmed: Annotated[bool, typer.Option("--yes", help="Really remove it.")] = False,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -125,7 +130,7 @@ def remove_from_database(
     else:
         came = "neither" if device is None else "both"
         raise UserError(
-            f"expected either --device or --session, but {came} came; "
+            f"expected either --digest or --session, but {came} came; "
             f"`tvnsearch db list --sessions` shows them"
         )
     if confirmed:

@@ -39,7 +39,7 @@ def doctor(
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="How long to measure noise.")] = 30.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="Seconds of measuring noise.")] = 30.0,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.arguments import JsonOption, ModelArgument
+from cli.arguments import JsonOption, ModelArgument, OutFileOption
+from cli.choices import NetworkFormat
 
 
 def export(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    file_format: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
+    out: OutFileOption,
+    file_format: Annotated[NetworkFormat, typer.Option("--format", help="The format of the file.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
     """Export a trained network or a run's winner, checked against torch in the runtime that it is for."""

@@ -17,7 +17,7 @@ from cli.arguments import (
 
 def finalists(
     run: RunArgument,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many of the best to train.")] = 3,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many of the best to train.")] = 3,
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,

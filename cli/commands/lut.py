@@ -13,6 +13,7 @@ from cli.arguments import (
     DbOption,
     DeviceOption,
     DtypeOption,
+    FormatOption,
     JsonOption,
     ThreadsOption,
 )
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The latency lookup table, for any other tool.", no_args_is_help=True)
 
-FormatOption = Annotated[
-    str, typer.Option("--format", help="csv, json, parquet, once-for-all, nni or tinynas.")
-]
 TableOption = Annotated[
     str | None,
-    typer.Option("--table", help="An imported table, or a measured device's digest; by default --device."),
+    typer.Option(
+        "--table",
+        metavar="NAME|DIGEST",
+        help="An imported table, or the digest of a measured device; by default --device as it runs here.",
+    ),
 ]
 
 
@@ -43,14 +45,19 @@ def export_lut(
     device: DeviceOption = "cpu",
     file_format: FormatOption = "csv",
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; by default latency-DEVICE here.")
+        Path | None,
+        typer.Option("--out", "-o", help="The file to write; by default latency-DEVICE here."),
     ] = None,
     table: TableOption = None,
     grid: Annotated[
-        Path | None, typer.Option("--grid", help="TOML: the calls to have, predicted where not measured.")
+        Path | None,
+        typer.Option("--grid", help="A TOML file of layer calls to have; predicted where never measured."),
     ] = None,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, help="once-for-all, nni: the rows of so many frames, as batch.")
+        int,
+        typer.Option(
+            "--in-frames", min=1, help="For once-for-all and nni: only rows of this many frames, their batch."
+        ),
     ] = 1,
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
@@ -114,7 +121,7 @@ def import_lut(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The table to read.")],
     file_format: FormatOption = "csv",
     name: Annotated[
-        str | None, typer.Option("--name", help="What to call it; by default the file's name.")
+        str | None, typer.Option("--name", help="A name for the table; by default that of the file.")
     ] = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -150,8 +157,8 @@ def import_lut(
 @app.command("show")
 def show_lut(
     table: TableOption = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Only layer calls of this type.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many rows.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Show only this type of layer call.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Show so many rows at most.")] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",

@@ -33,10 +33,10 @@ def measure(
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     max_seconds: Annotated[
-        float, typer.Option("--max-seconds", min=0.5, help="The longest to measure each network.")
+        float, typer.Option("--max-seconds", min=0.5, help="Seconds to measure each network at most.")
     ] = 10.0,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Each layer too, stamped while the whole network runs.")
+        bool, typer.Option("--layers", help="Measure each layer too, while its whole network runs.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import (
+    MAX_MS_HELP,
     BackendOption,
     BatchOption,
     ClassesOption,
@@ -37,10 +38,14 @@ def predict(
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Slowest layers first, and the changes that would save most.")
+        bool,
+        typer.Option("--explain", help="Show slowest layers first, and the changes that would save most."),
     ] = False,
     max_ms: Annotated[
-        float | None, typer.Option("--max-ms", min=0.0, help="A budget: say which layer calls break it.")
+        float | None,
+        typer.Option(
+            "--max-ms", "-m", metavar="MS", min=0.0, help=f"{MAX_MS_HELP}; says which layer calls break it."
+        ),
     ] = None,
     level: LevelOption = 0.99,
     db: DbOption = None,

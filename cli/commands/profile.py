@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import (
+    MAX_MS_HELP,
     BackendOption,
     BatchOption,
     DbOption,
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
 def profile(
     device: DeviceOption = "cpu",
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.05, help="Minutes of profiling wanted in all for this device.")
+        float,
+        typer.Option("--minutes", "-t", min=0.05, help="Minutes of profiling in all, with earlier ones."),
     ] = 10.0,
     max_ms: Annotated[
         float,
-        typer.Option("--max-ms", min=1.0, help="The budget that a search will have; aims the sampling."),
+        typer.Option(
+            "--max-ms", "-m", metavar="MS", min=1.0, help=f"{MAX_MS_HELP}; half the networks are near it."
+        ),
     ] = 50.0,
     space: SpaceOption = "paper",
     threads: ThreadsOption = 1,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def show(
     genome: GenomeArgument,
-    svg: Annotated[Path | None, typer.Option("--svg", help="Draw a picture into this file.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw a picture into this SVG file.")] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",

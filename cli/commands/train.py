@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.arguments import DeviceOption, GenomeArgument, JsonOption
+from cli.arguments import (
+    DataOption,
+    DeviceOption,
+    GenomeArgument,
+    JsonOption,
+    RecipeOption,
+    RecipeSeedOption,
+    TrainThreadsOption,
+)
+from cli.choices import HeadName
 
 if TYPE_CHECKING:
     from tvnsearch.api.train import TrainingRequest
@@ -17,26 +26,30 @@ if TYPE_CHECKING:
 
 def train(
     genome: GenomeArgument,
-    data: Annotated[str | None, typer.Option("--data", help="PATH or FORMAT:PATH of the clips.")] = None,
-    recipe: Annotated[
-        str, typer.Option("--recipe", help="paper, quick, or a TOML file of your own.")
-    ] = "paper",
+    data: DataOption = None,
+    recipe: RecipeOption = "paper",
     head: Annotated[
-        str | None, typer.Option("--head", help="mean, or per_frame for long videos; else the genome's.")
+        HeadName | None,
+        typer.Option(
+            "--head",
+            help="How the head pools: the mean over frames, or per_frame for long videos; by default as in "
+            "the genome.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The training's folder; one that exists is gone on with.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The folder of the training, gone on with if it exists; by default a new one in runs/.",
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="GENOME is the folder of a training to go on with, as it began.")
+        bool, typer.Option("--resume", help="Go on with the training in the folder GENOME, as it began.")
     ] = False,
     device: DeviceOption = "cpu",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="By default as many as there are cores.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Decides every random choice; else the recipe's.")
-    ] = None,
+    threads: TrainThreadsOption = None,
+    seed: RecipeSeedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network; what comes out can be evaluated, classified with and exported."""

@@ -37,7 +37,7 @@ PAPER_UNITS = {
 
 PublishedClassesOption = Annotated[
     int | None,
-    typer.Option("--classes", min=1, help="Outputs of the head; by default as in the published network."),
+    typer.Option("--classes", min=1, help="Outputs of the network's head; by default as published."),
 ]
 
 app = typer.Typer(help="The paper's networks, and those that one would otherwise pick.", no_args_is_help=True)
