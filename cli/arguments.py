@@ -35,13 +35,22 @@ def _recipe_names() -> list[str]:
     return list(RECIPES)
 
 
+def zoo_names() -> list[str]:
+    """The networks that a shell completes where a genome is wanted."""
+    from tvnsearch.genome.zoo import zoo
+
+    return list(zoo())
+
+
 DeviceOption = Annotated[
     DeviceName,
     typer.Option("--device", help="The processor on which networks run.", rich_help_panel=DEVICE),
 ]
 ThreadsOption = Annotated[
     int,
-    typer.Option("--threads", help="Threads that a network may use on a CPU.", rich_help_panel=DEVICE),
+    typer.Option(
+        "--threads", metavar="N", help="Threads that a network may use on a CPU.", rich_help_panel=DEVICE
+    ),
 ]
 BackendOption = Annotated[
     Backend,
@@ -57,16 +66,14 @@ BatchOption = Annotated[
     int,
     typer.Option(
         "--batch",
+        metavar="CLIPS",
         help="Clips that go through a network in one pass; milliseconds are those of a whole pass.",
         rich_help_panel=DEVICE,
     ),
 ]
-DbOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--db", help="The latency database, a file; by default one for this user.", rich_help_panel=DEVICE
-    ),
-]
+DB = typer.Option("--db", metavar="FILE", help="The latency database; by default one for this user.")
+DbOption = Annotated[Path | None, in_panel(DEVICE, DB)]
+DatabaseOption = Annotated[Path | None, DB]
 FromOption = Annotated[
     str | None,
     typer.Option(
@@ -97,89 +104,86 @@ RecipeOption = Annotated[
         autocompletion=_recipe_names,
     ),
 ]
-SEED = typer.Option("--seed", "-s", help="Decides every random choice.")
+SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choice.")
 SeedOption = Annotated[int, SEED]
 RecipeSeedOption = Annotated[
     int | None,
-    typer.Option("--seed", "-s", min=0, help="Decides every random choice; by default the recipe's."),
+    typer.Option(
+        "--seed", "-s", metavar="N", min=0, help="Decides every random choice; by default the recipe's."
+    ),
 ]
-ClassesOption = Annotated[int, typer.Option("--classes", min=1, help="Outputs of the network's head.")]
+CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
+ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
 DataOption = Annotated[
     str | None,
     typer.Option("--data", "-d", metavar="[FORMAT:]PATH", help="The clips to learn from."),
 ]
-OutFileOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
-OutFolderOption = Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")]
+OutFileOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")]
+OutFolderOption = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
+]
 TrainThreadsOption = Annotated[
     int | None,
     typer.Option(
         "--train-threads",
+        metavar="N",
         min=1,
         help="Threads that training and scoring may use; by default as many as there are cores.",
+        rich_help_panel=DEVICE,
     ),
 ]
 FormatOption = Annotated[TableFormat, typer.Option("--format", help="The format of the file.")]
 
 GenomeArguments = Annotated[
-    list[str], typer.Argument(metavar="GENOME...", help="Zoo names (tvn-1), genome files, or run folders.")
+    list[str],
+    typer.Argument(
+        metavar="GENOME", help="Zoo names (tvn-1), genome files, or run folders.", autocompletion=zoo_names
+    ),
 ]
 GenomeArgument = Annotated[
-    str, typer.Argument(metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.")
+    str,
+    typer.Argument(
+        metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.", autocompletion=zoo_names
+    ),
 ]
-DataArgument = Annotated[str, typer.Argument(metavar="[FORMAT:]PATH", help="The clips.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA", help="The clips: a PATH, or FORMAT:PATH such as charades:/data.")
+]
 ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="The folder of a training, or of a run (its winner).")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
-LevelOption = Annotated[
-    float,
-    typer.Option(
-        "--level",
-        min=0.5,
-        max=0.999,
-        help="The share of networks whose latency shall lie within its predicted bounds.",
-    ),
-]
-SearchLevelOption = Annotated[
-    float,
-    typer.Option(
-        "--level",
-        min=0.5,
-        max=0.999,
-        help="The share of networks whose latency shall lie within its predicted bounds; those with bounds "
-        "over the budget are rejected unmeasured.",
-        rich_help_panel=BUDGET,
-    ),
-]
+LEVEL = typer.Option(
+    "--level",
+    metavar="SHARE",
+    min=0.5,
+    max=0.999,
+    help="The share of networks whose latency shall lie within its predicted bounds; a search measures no "
+    "network whose bounds lie over the budget.",
+)
+LevelOption = Annotated[float, LEVEL]
 MAX_MS_HELP = "The latency budget in milliseconds"
-MaxMsOption = Annotated[
-    str,
-    typer.Option(
-        "--max-ms",
-        "-m",
-        metavar="MS",
-        help=f"{MAX_MS_HELP}; for several devices: cpu=50,nvidia-h200=10.",
-        rich_help_panel=BUDGET,
-    ),
-]
+MAX_MS = typer.Option(
+    "--max-ms", "-m", metavar="MS", help=f"{MAX_MS_HELP}; for several devices: cpu=50,nvidia-h200=10."
+)
+MaxMsOption = Annotated[str, MAX_MS]
 MAX_PARAMS = typer.Option(
     "--max-params", "-p", metavar="COUNT", help="Most parameters of a network, such as 12M or 800k."
 )
-MaxParamsOption = Annotated[str | None, in_panel(BUDGET, MAX_PARAMS)]
-MaxGflopsOption = Annotated[
-    float | None,
-    typer.Option("--max-gflops", help="Most GFLOPs of a clip (two a multiply-add).", rich_help_panel=BUDGET),
-]
-MaxMbOption = Annotated[
-    float | None,
-    typer.Option(
-        "--max-mb", help="Most megabytes of weights as deployed, in --dtype.", rich_help_panel=BUDGET
-    ),
-]
+MaxParamsOption = Annotated[str | None, MAX_PARAMS]
+MAX_GFLOPS = typer.Option(
+    "--max-gflops", metavar="GFLOPS", help="Most GFLOPs of a clip (two a multiply-add)."
+)
+MaxGflopsOption = Annotated[float | None, MAX_GFLOPS]
+MAX_MB = typer.Option(
+    "--max-mb", metavar="MB", help="Most megabytes of weights as deployed, in the dtype of the search."
+)
+MaxMbOption = Annotated[float | None, MAX_MB]
 
 WorkersOption = Annotated[
-    int, typer.Option("--workers", "-w", help="Networks to train at once.", rich_help_panel=WORKERS)
+    int,
+    typer.Option("--workers", "-w", metavar="N", help="Networks to train at once.", rich_help_panel=WORKERS),
 ]
 ExecutorOption = Annotated[
     ExecutorName,
@@ -192,7 +196,10 @@ ExecutorOption = Annotated[
 AddressOption = Annotated[
     str,
     typer.Option(
-        "--address", help="Of the Ray cluster; auto is the one on this machine.", rich_help_panel=WORKERS
+        "--address",
+        metavar="ADDRESS",
+        help="The address of the Ray cluster; auto is the one on this machine.",
+        rich_help_panel=WORKERS,
     ),
 ]
 ResumeWorkersOption = Annotated[
@@ -200,6 +207,7 @@ ResumeWorkersOption = Annotated[
     typer.Option(
         "--workers",
         "-w",
+        metavar="N",
         help="Networks to train at once; by default as the run began.",
         rich_help_panel=WORKERS,
     ),
@@ -216,7 +224,10 @@ ResumeExecutorOption = Annotated[
 ResumeAddressOption = Annotated[
     str | None,
     typer.Option(
-        "--address", help="Of the Ray cluster; by default as the run began.", rich_help_panel=WORKERS
+        "--address",
+        metavar="ADDRESS",
+        help="The address of the Ray cluster; by default as the run began.",
+        rich_help_panel=WORKERS,
     ),
 ]
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 ROWS_OF_BALANCE = 12
 """The classes shown of a data set that has more: half of them the rarest, half the most frequent."""
 
-app = typer.Typer(help="Video clips.", no_args_is_help=True)
+app = typer.Typer(help="Video clips: inspect, prepare, or generate some.", no_args_is_help=True)
 
 
 @app.callback()
 def _data() -> None:
-    """Video clips."""
+    """Video clips: inspect, prepare, or generate some."""
 
 
 @app.command("generate")
@@ -32,7 +32,10 @@ def generate_clips(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Write moving digits: handwritten digits that move over textures, as real H.264 mp4 files."""
+    """Write clips of moving digits to try everything on.
+
+    Handwritten digits that move over textures, as real H.264 mp4 files.
+    """
     from cli.output import ProgressBar, print_json, say
     from tvnsearch.data.catalog import open_dataset
     from tvnsearch.data.moving_digits import generate
@@ -61,7 +64,10 @@ def inspect_clips(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show classes, splits, lengths, sizes, codecs, balance, broken files, and what a training would see."""
+    """Show what clips there are, and which files are broken.
+
+    Classes, splits, lengths, sizes, codecs, balance, and what a training would see.
+    """
     import msgspec
 
     from cli.output import ProgressBar, print_json, say
@@ -99,7 +105,10 @@ def prepare(
     space: SpaceOption = "paper",
     as_json: JsonOption = False,
 ) -> None:
-    """Decode every clip once, as large as a space's networks look at them; a search does so by itself."""
+    """Decode every clip once, for all trainings to come.
+
+    As large as the networks of a search space look at them. Searches and trainings do so by themselves.
+    """
     from cli.output import print_json, print_table
     from tvnsearch.api.clips import clip_cache_folder, prepare_clips
     from tvnsearch.data.cache import ClipCache

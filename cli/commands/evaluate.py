@@ -25,7 +25,7 @@ def evaluate(
     models: Annotated[
         list[Path],
         typer.Argument(
-            metavar="MODEL...", help="Folders of trainings or runs; of several the mean is shown too."
+            metavar="MODEL", help="Folders of trainings or runs; of several the mean is shown too."
         ),
     ],
     data: Annotated[
@@ -41,17 +41,23 @@ def evaluate(
     views: Annotated[
         str,
         typer.Option(
-            "--views", help="Views of a clip that are scored together: starts x crops, such as 10x3."
+            "--views",
+            metavar="STARTSxCROPS",
+            help="Views of a clip that are scored together: starts x crops, such as 10x3.",
         ),
     ] = "1x1",
     confusion: Annotated[
-        Path | None, typer.Option("--confusion", help="Draw the confusion matrix into this SVG file.")
+        Path | None,
+        typer.Option("--confusion", metavar="FILE", help="Draw the confusion matrix into this SVG file."),
     ] = None,
     device: DeviceOption = "cpu",
     threads: TrainThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score networks on clips: with intervals, class by class, and the mean over splits."""
+    """Score trained networks on clips.
+
+    By the protocol of their data set: with intervals, class by class, and the mean of several networks.
+    """
     from cli.output import print_json, say, write_text
     from tvnsearch.api.train import evaluate_model
     from tvnsearch.api.trained_model import load_model

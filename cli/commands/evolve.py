@@ -9,7 +9,13 @@ import typer
 
 from cli.arguments import (
     ACCELERATIONS,
+    BUDGET,
     JSON,
+    LEVEL,
+    MAX_GFLOPS,
+    MAX_MB,
+    MAX_MS,
+    MAX_PARAMS,
     OUTPUT,
     SEARCH,
     SEED,
@@ -22,11 +28,6 @@ from cli.arguments import (
     DeviceOption,
     DtypeOption,
     ExecutorOption,
-    MaxGflopsOption,
-    MaxMbOption,
-    MaxMsOption,
-    MaxParamsOption,
-    SearchLevelOption,
     ThreadsOption,
     WorkersOption,
     in_panel,
@@ -40,16 +41,17 @@ if TYPE_CHECKING:
 
 
 def evolve(
-    max_ms: MaxMsOption,
-    max_params: MaxParamsOption = None,
-    max_gflops: MaxGflopsOption = None,
-    max_mb: MaxMbOption = None,
-    level: SearchLevelOption = 0.99,
+    max_ms: Annotated[str, in_panel(BUDGET, MAX_MS)],
+    max_params: Annotated[str | None, in_panel(BUDGET, MAX_PARAMS)] = None,
+    max_gflops: Annotated[float | None, in_panel(BUDGET, MAX_GFLOPS)] = None,
+    max_mb: Annotated[float | None, in_panel(BUDGET, MAX_MB)] = None,
+    level: Annotated[float, in_panel(BUDGET, LEVEL)] = 0.99,
     minutes: Annotated[
         float | None,
         typer.Option(
             "--minutes",
             "-t",
+            metavar="MINUTES",
             help="Minutes of searching in all: trainings are made as long and as many as fit; by default "
             "the paper's plan, however long that takes.",
             rich_help_panel=SEARCH,
@@ -59,24 +61,36 @@ def evolve(
     strategy: Annotated[
         StrategyName,
         typer.Option(
-            "--strategy", help="Who the parents are; tournament is the paper's.", rich_help_panel=SEARCH
+            "--strategy",
+            help="How parents are chosen; tournament is the paper's way.",
+            rich_help_panel=SEARCH,
         ),
     ] = "tournament",
     population: Annotated[
         int,
-        typer.Option("--population", min=1, help="Networks in the pool of parents.", rich_help_panel=SEARCH),
+        typer.Option(
+            "--population",
+            metavar="N",
+            min=1,
+            help="Networks in the pool of parents.",
+            rich_help_panel=SEARCH,
+        ),
     ] = 200,
     tournament: Annotated[
         int,
         typer.Option(
             "--tournament",
+            metavar="N",
             min=1,
             help="Networks of the pool that compete to be a parent, by tournament and ageing.",
             rich_help_panel=SEARCH,
         ),
     ] = 50,
     trainings: Annotated[
-        int, typer.Option("--trainings", min=1, help="Networks to train in all.", rich_help_panel=SEARCH)
+        int,
+        typer.Option(
+            "--trainings", metavar="N", min=1, help="Networks to train in all.", rich_help_panel=SEARCH
+        ),
     ] = 1000,
     seed: Annotated[int, in_panel(SEARCH, SEED)] = 0,
     data: Annotated[
@@ -91,7 +105,9 @@ def evolve(
     ] = None,
     iterations: Annotated[
         int,
-        typer.Option("--iterations", min=1, help="Steps of each training.", rich_help_panel=TRAINING),
+        typer.Option(
+            "--iterations", metavar="N", min=1, help="Steps of each training.", rich_help_panel=TRAINING
+        ),
     ] = 10_000,
     inherit: Annotated[
         bool,
@@ -131,13 +147,17 @@ def evolve(
         typer.Option(
             "--run",
             "-r",
+            metavar="FOLDER",
             help="The folder of the run, gone on with if it exists; by default a new one in runs/.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: Annotated[bool, in_panel(OUTPUT, JSON)] = False,
 ) -> None:
-    """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
+    """Evolve a network that keeps a latency budget.
+
+    Networks are predicted first, then measured, then trained. Needs what `tvnsearch profile` learns.
+    """
     from cli.output import print_json
     from cli.reports import print_summary
     from tvnsearch.api.request import Request

@@ -16,7 +16,10 @@ def export(
     file_format: Annotated[NetworkFormat, typer.Option("--format", help="The format of the file.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
-    """Export a trained network or a run's winner, checked against torch in the runtime that it is for."""
+    """Export a trained network for a deployment runtime.
+
+    Also a run's winner. What is written is checked against torch in the runtime that it is for.
+    """
     from cli.output import print_json, say
     from tvnsearch.api.trained_model import export_winner, load_model
     from tvnsearch.errors import UserError

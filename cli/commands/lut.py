@@ -10,6 +10,7 @@ import typer
 from cli.arguments import (
     BackendOption,
     BatchOption,
+    DatabaseOption,
     DbOption,
     DeviceOption,
     DtypeOption,
@@ -46,17 +47,26 @@ def export_lut(
     file_format: FormatOption = "csv",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The file to write; by default latency-DEVICE here."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The file to write; by default latency-DEVICE here."
+        ),
     ] = None,
     table: TableOption = None,
     grid: Annotated[
         Path | None,
-        typer.Option("--grid", help="A TOML file of layer calls to have; predicted where never measured."),
+        typer.Option(
+            "--grid",
+            metavar="FILE",
+            help="A TOML file of layer calls to have; predicted where never measured.",
+        ),
     ] = None,
     frames: Annotated[
         int,
         typer.Option(
-            "--in-frames", min=1, help="For once-for-all and nni: only rows of this many frames, their batch."
+            "--in-frames",
+            metavar="N",
+            min=1,
+            help="For once-for-all and nni: write the rows of N frames, as a batch of N.",
         ),
     ] = 1,
     threads: ThreadsOption = 1,
@@ -66,7 +76,10 @@ def export_lut(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a lookup table: one row for each distinct layer call, with its unit where the format has room."""
+    """Write a lookup table to a file.
+
+    One row for each distinct layer call, with its unit where the format has room.
+    """
     from msgspec.structs import replace
 
     from cli.output import print_json, say
@@ -121,12 +134,16 @@ def import_lut(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The table to read.")],
     file_format: FormatOption = "csv",
     name: Annotated[
-        str | None, typer.Option("--name", help="A name for the table; by default that of the file.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="A name for the table; by default that of the file."),
     ] = None,
-    db: DbOption = None,
+    db: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a table so that it can be shown and exported in another format; no predictor learns from it."""
+    """Read a lookup table of another tool.
+
+    So that it can be shown and exported in another format; no predictor learns from it.
+    """
     from cli.output import print_json, say
     from latency_db.imported import keep_table
     from latency_db.lut.files import read_table
@@ -157,8 +174,12 @@ def import_lut(
 @app.command("show")
 def show_lut(
     table: TableOption = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Show only this type of layer call.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Show so many rows at most.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Show only this type of layer call.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Show so many rows at most.")
+    ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
@@ -167,7 +188,10 @@ def show_lut(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a lookup table, the rows with the largest share of all measured time first."""
+    """Show a lookup table.
+
+    The rows with the largest share of all measured time come first.
+    """
     import msgspec
 
     from cli.output import print_json, print_table

@@ -33,14 +33,20 @@ def measure(
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     max_seconds: Annotated[
-        float, typer.Option("--max-seconds", min=0.5, help="Seconds to measure each network at most.")
+        float,
+        typer.Option(
+            "--max-seconds", metavar="SECONDS", min=0.5, help="Seconds to measure each network at most."
+        ),
     ] = 10.0,
     layers: Annotated[
         bool, typer.Option("--layers", help="Measure each layer too, while its whole network runs.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure networks for real, interleaved, in three processes, each with a confidence interval."""
+    """Measure the latency of networks by running them.
+
+    All in turns, in three processes, each with a confidence interval.
+    """
     from cli.output import ProgressBar, print_json, print_table
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.devices import measure_in_processes, open_device

@@ -51,7 +51,10 @@ def predict(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
+    """Predict the latency of networks without running them.
+
+    Each layer's milliseconds, those of the whole network, and the bounds that they lie in.
+    """
     from cli.output import print_json
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.api.latency_predictors import database_path, load_predictor

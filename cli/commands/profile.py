@@ -34,12 +34,18 @@ def profile(
     device: DeviceOption = "cpu",
     minutes: Annotated[
         float,
-        typer.Option("--minutes", "-t", min=0.05, help="Minutes of profiling in all, with earlier ones."),
+        typer.Option(
+            "--minutes",
+            "-t",
+            metavar="MINUTES",
+            min=0.05,
+            help="Minutes of profiling in all: it goes on where earlier ones ended.",
+        ),
     ] = 10.0,
     max_ms: Annotated[
         float,
         typer.Option(
-            "--max-ms", "-m", metavar="MS", min=1.0, help=f"{MAX_MS_HELP}; half the networks are near it."
+            "--max-ms", "-m", metavar="MS", min=1.0, help=f"{MAX_MS_HELP}; half of what is run is near it."
         ),
     ] = 50.0,
     space: SpaceOption = "paper",
@@ -52,7 +58,10 @@ def profile(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
+    """Learn how fast networks run on this device.
+
+    Runs networks, keeps in the latency database what their layers take, and trains a predictor on it.
+    """
     from cli.output import print_json, say
     from latency_db.profiler import has_levelled_off
     from latency_db.store import LatencyStore

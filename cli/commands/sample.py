@@ -31,7 +31,9 @@ class Sampled(Struct, frozen=True):
 
 def sample(
     out: OutFolderOption,
-    number: Annotated[int, typer.Option("--count", "-n", min=1, help="How many genomes to draw.")] = 10,
+    number: Annotated[
+        int, typer.Option("--count", "-n", metavar="N", min=1, help="How many genomes to draw.")
+    ] = 10,
     seed: SeedOption = 0,
     space: SpaceOption = "paper",
     max_params: Annotated[str | None, MAX_PARAMS] = None,

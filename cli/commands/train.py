@@ -41,6 +41,7 @@ def train(
         typer.Option(
             "--out",
             "-o",
+            metavar="FOLDER",
             help="The folder of the training, gone on with if it exists; by default a new one in runs/.",
         ),
     ] = None,
@@ -52,7 +53,10 @@ def train(
     seed: RecipeSeedOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a network; what comes out can be evaluated, classified with and exported."""
+    """Train one network on clips.
+
+    What comes out can be scored (`tvnsearch eval`), classified with and exported.
+    """
     from cli.output import print_json, say
     from tvnsearch.api.train import begin, carry_out
     from tvnsearch.errors import UserError
