@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.choices import RECIPES, SPACES, Backend, DeviceName, Dtype, ExecutorName, TableFormat
+from cli.choices import SPACES, Backend, DeviceName, Dtype, ExecutorName
 from tvnsearch.errors import UserError
 
 BUDGET, DEVICE, SEARCH, TRAINING = "Budget", "Device", "Search", "Training"
@@ -29,10 +29,6 @@ def in_panel(panel: str, option: Any) -> Any:
 
 def _space_names() -> list[str]:
     return list(SPACES)
-
-
-def _recipe_names() -> list[str]:
-    return list(RECIPES)
 
 
 def zoo_names() -> list[str]:
@@ -95,30 +91,10 @@ SPACE = typer.Option(
     autocompletion=_space_names,
 )
 SpaceOption = Annotated[str, SPACE]
-RecipeOption = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        metavar="NAME|FILE",
-        help=f"How to train: {', '.join(RECIPES)}, or a TOML file of your own.",
-        autocompletion=_recipe_names,
-    ),
-]
 SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choice.")
 SeedOption = Annotated[int, SEED]
-RecipeSeedOption = Annotated[
-    int | None,
-    typer.Option(
-        "--seed", "-s", metavar="N", min=0, help="Decides every random choice; by default the recipe's."
-    ),
-]
 CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
 ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", "-d", metavar="[FORMAT:]PATH", help="The clips to learn from."),
-]
-OutFileOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")]
 OutFolderOption = Annotated[
     Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
 ]
@@ -132,7 +108,6 @@ TrainThreadsOption = Annotated[
         rich_help_panel=DEVICE,
     ),
 ]
-FormatOption = Annotated[TableFormat, typer.Option("--format", help="The format of the file.")]
 
 GenomeArguments = Annotated[
     list[str],

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.arguments import JsonOption, ModelArgument, OutFileOption
+from cli.arguments import JsonOption, ModelArgument
 from cli.choices import NetworkFormat
 
 
 def export(
     model: ModelArgument,
-    out: OutFileOption,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
     file_format: Annotated[NetworkFormat, typer.Option("--format", help="The format of the file.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:

@@ -14,10 +14,10 @@ from cli.arguments import (
     DbOption,
     DeviceOption,
     DtypeOption,
-    FormatOption,
     JsonOption,
     ThreadsOption,
 )
+from cli.choices import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The latency lookup table, for any other tool.", no_args_is_help=True)
 
+FormatOption = Annotated[TableFormat, typer.Option("--format", help="The format of the file.")]
 TableOption = Annotated[
     str | None,
     typer.Option(

@@ -47,7 +47,8 @@ def measure(
 
     All in turns, in three processes, each with a confidence interval.
     """
-    from cli.output import ProgressBar, print_json, print_table
+    from cli.output import ProgressBar, print_json
+    from cli.reports import print_measurements
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.devices import measure_in_processes, open_device
 
@@ -67,22 +68,8 @@ def measure(
     if as_json:
         print_json(reports)
         return
-    print_table(
-        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
-        ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
-        [
-            [
-                name,
-                f"{row.latency_ms:.2f}",
-                f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
-                f"{row.p50_ms:.2f}",
-                f"{row.p90_ms:.2f}",
-                f"{row.p99_ms:.2f}",
-                row.samples,
-                "yes" if row.trusted else f"no: {row.reason}",
-            ]
-            for name, row in zip(genomes, results, strict=True)
-        ],
+    print_measurements(
+        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}", genomes, results
     )
     if layers:
         for report in reports:

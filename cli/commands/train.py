@@ -9,25 +9,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import (
-    DataOption,
     DeviceOption,
     GenomeArgument,
     JsonOption,
-    RecipeOption,
-    RecipeSeedOption,
     TrainThreadsOption,
 )
-from cli.choices import HeadName
+from cli.choices import RECIPES, HeadName
 
 if TYPE_CHECKING:
     from tvnsearch.api.train import TrainingRequest
     from tvnsearch.genome.genome import Genome
 
 
+def _recipe_names() -> list[str]:
+    return list(RECIPES)
+
+
 def train(
     genome: GenomeArgument,
-    data: DataOption = None,
-    recipe: RecipeOption = "paper",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="[FORMAT:]PATH",
+            help="The clips to learn from; needed unless a training is gone on with.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help=f"How to train: {', '.join(RECIPES)}, or a TOML file of your own.",
+            autocompletion=_recipe_names,
+        ),
+    ] = "paper",
     head: Annotated[
         HeadName | None,
         typer.Option(
@@ -50,7 +67,12 @@ def train(
     ] = False,
     device: DeviceOption = "cpu",
     threads: TrainThreadsOption = None,
-    seed: RecipeSeedOption = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", "-s", metavar="N", min=0, help="Decides every random choice; by default the recipe's."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one network on clips.
