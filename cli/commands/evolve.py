@@ -62,7 +62,7 @@ def evolve(
         StrategyName,
         typer.Option(
             "--strategy",
-            help="How parents are chosen; tournament is the paper's way.",
+            help="How the next network is chosen; tournament is the paper's way.",
             rich_help_panel=SEARCH,
         ),
     ] = "tournament",

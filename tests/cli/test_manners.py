@@ -222,6 +222,14 @@ def test_what_can_be_chosen_is_listed_and_files_are_accepted_beside_names() -> N
             "expected --strategy to be tournament, ageing, random or pareto, but got 'annealing'; see "
             "`tvnsearch evolve --help`",
         ),
+        (
+            ("train", "tvn-1", "--head", "last"),
+            "expected --head to be mean or per_frame, but got 'last'; see `tvnsearch train --help`",
+        ),
+        (
+            ("eval", "net", "--split", "all"),
+            "expected --split to be test, validation or train, but got 'all'; see `tvnsearch eval --help`",
+        ),
         (("evolve",), "expected --max-ms MS, but got nothing; see `tvnsearch evolve --help`"),
         (("show",), "expected GENOME, but got nothing; see `tvnsearch show --help`"),
         (
