@@ -7,11 +7,11 @@ from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+from tvnsearch.search.progress.told import SearchProgress
 
 from cli.live import LiveView
 from cli.output import count, say, written_hours
 from tvnsearch.search.progress.figures import Board, FrontPoint
-from tvnsearch.search.progress.told import SearchProgress
 
 FRONT_SHOWN = 8
 

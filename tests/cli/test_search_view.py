@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
+from tvnsearch.search.progress.told import EventKind, SearchProgress
 
 from cli import live, output
 from cli.profile_view import ProfileView
@@ -23,7 +24,6 @@ from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search import Journal, run_search
 from tvnsearch.search.progress.figures import Counts, Workload
-from tvnsearch.search.progress.told import EventKind, SearchProgress
 
 
 def searched(run: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> str:

@@ -45,8 +45,8 @@ def ignore(_progress: SearchProgress) -> None:
 class Recorder:
     """Keeps the events of a run, has everything take them in, and tells them; ``clock`` counts seconds.
 
-    ``history`` and ``tally`` come before whatever is given to :meth:`take_up`. The thread that made it records;
-    any may :meth:`tell`.
+    ``history`` and ``tally`` come before whatever is given to :meth:`take_up`. The thread that made it
+    records; any may :meth:`tell`.
     """
 
     def __init__(
