@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import Struct, to_builtins
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.progress.figures import FrontPoint, RunFigures
+from tvnsearch.search.progress.figures import Counts, FrontPoint, RunFigures
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.protocols import LatencyEstimate
 from tvnsearch.search.records import Individual
@@ -40,29 +40,18 @@ class NetworkSummary(Struct, frozen=True):
     predicted_on_others: dict[str, LatencyEstimate]
 
 
-class RunSummary(Struct, frozen=True):
+class RunSummary(Counts, frozen=True, kw_only=True):
     """What a run has come to so far; ``winner`` is None until the search has ended.
 
     A winner that is a finalist has the fitness of its whole training.
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
     of all trainings. ``front``, ``under_bound_share``, ``in_training`` and ``busy_share`` are as in
-    :class:`RunFigures`; what the workers do is as they were last heard, which may be before a kill.
+    :class:`RunFigures`; after a kill they are as the run was left.
     """
 
     run: str
     winner: NetworkSummary | None
-    sampled: int
-    rejected_params: int
-    rejected_gflops: int
-    rejected_mb: int
-    rejected_predicted: int
-    rejected_on_others: int
-    duplicates: int
-    rejected_measured: int
-    trained: int
-    failed: int
-    stopped: int
     trainings: int
     best_fitness: float | None
     front: tuple[FrontPoint, ...]
@@ -88,7 +77,7 @@ def summarise(run: Path) -> RunSummary:
     return RunSummary(
         run=str(run),
         winner=_winner_summary(history),
-        **to_builtins(figures.counts),
+        **asdict(figures.counts),
         trainings=figures.trainings,
         best_fitness=figures.best_fitness,
         front=figures.front,
