@@ -102,6 +102,7 @@ def _report(
         answer = worker.call(
             "report", params, lambda state: watch.progress("score", state["done"] / state["total"], "")
         )
+    watch.progress("score", 1.0, "")
     return msgspec.convert(answer, Report)
 
 

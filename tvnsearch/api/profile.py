@@ -121,6 +121,7 @@ def _profiled(
 
     learn = partial(learn_halves, seed=seed)
     state = run_profiler(store, meter, space, minutes, max_ms, seed, learn, tell)
+    watch.progress("profile", 1.0, f"{state.genomes} networks")
     if state.levelled_off:
         watch.say("twice as many networks made predictions hardly better: profiling ends here")
     return state

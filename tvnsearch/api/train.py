@@ -114,6 +114,7 @@ def resume_training(
             result = _train_alone(order, folder, cache, source, threads or os.cpu_count() or 1, watch)
         if result is None:
             return None
+        watch.progress("train", 1.0, f"{result.iterations:,} iterations")
         if result.failed is not None:
             Checkpoints(folder).clear()
             raise UserError(

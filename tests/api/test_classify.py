@@ -1,0 +1,62 @@
+"""Labels of videos and of streams, window by window."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tvnsearch
+from tests.api.conftest import CLASSES
+from tests.data.videos import picture, write_video
+from tvnsearch.api.classify import Moment, is_stream
+from tvnsearch.errors import UserError
+
+SECONDS, RATE = 6, 12
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shades = [picture(64, 48, 20 + 3 * number) for number in range(SECONDS * RATE)]
+    return write_video(tmp_path_factory.mktemp("video") / "a clip.ts", pictures=shades)
+
+
+def test_a_video_is_the_mean_of_its_windows(net: Path, video: Path) -> None:
+    moments: list[Moment] = []
+    [seen] = tvnsearch.classify(net, [video], on_moment=moments.append)
+    assert (seen.video, seen.windows) == (str(video), moments)
+    told = [{label.label: label.probability for label in moment.labels} for moment in moments]
+    assert {label.label: label.probability for label in seen.labels} == pytest.approx(
+        {name: np.mean([each[name] for each in told]) for name in CLASSES}, abs=1e-5
+    )
+    assert all(sum(each.values()) == pytest.approx(1, abs=1e-5) for each in told)
+    steps_s = [later.end_s - earlier.end_s for earlier, later in pairwise(moments[:-1])]
+    assert steps_s == pytest.approx([1.0] * len(steps_s), abs=0.01)
+
+
+def test_a_stream_tells_the_same_windows(net: Path, video: Path) -> None:
+    [seen] = tvnsearch.classify(net, [video], every_s=2.0)
+    stream = list(tvnsearch.classify_stream(net, video, every_s=2.0))
+    assert [(one.start_s, one.end_s, one.labels) for one in stream] == [
+        (one.start_s, one.end_s, one.labels) for one in seen.windows
+    ]
+
+
+def test_videos_are_labelled_in_their_order_as_they_are_asked_for(net: Path, video: Path) -> None:
+    labelled = tvnsearch.classify(net, [video, "nothing.mp4"])
+    assert next(labelled).video == str(video)
+    with pytest.raises(UserError, match="nothing"):
+        next(labelled)
+
+
+def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    for begun in (tvnsearch.classify, tvnsearch.classify_stream):
+        with pytest.raises(UserError, match="expected a trained network or a run with a winner"):
+            begun(tmp_path, [])  # type: ignore[operator]
+
+
+def test_what_keeps_its_own_time_is_a_stream(video: Path) -> None:
+    assert is_stream("-")
+    assert not is_stream(str(video))

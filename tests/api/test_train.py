@@ -1,0 +1,101 @@
+"""One network trained on its own and scored; what torchrun does is tested by the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import tvnsearch
+from tests.api.watches import Heard
+from tvnsearch.api.train import Trained
+from tvnsearch.data.moving_digits import ClipsPerClass, generate
+from tvnsearch.errors import UserError
+from tvnsearch.genome import Block, Genome, genome_id, load_genome, square_input
+from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.training.recipe import Recipe
+
+GENOME = Genome(square_input(16, 4, 3), (Block((SpatialConv(16, 3, 2, "relu"),)),))
+RECIPE = Recipe(iterations=12, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("training")
+    generate(path / "clips", ClipsPerClass(6, 3, 3), digits=[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(path / "cache"))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path, heard: Heard) -> Trained:
+    trained = tvnsearch.train(
+        GENOME,
+        folder / "clips",
+        recipe=RECIPE,
+        head="per_frame",
+        seed=7,
+        out=folder / "net",
+        threads=1,
+        watch=heard.watch,
+    )
+    assert trained is not None
+    return trained
+
+
+def test_a_training_leaves_what_it_reports(folder: Path, trained: Trained, heard: Heard) -> None:
+    assert (trained.model, trained.network) == (str(folder / "net"), genome_id(GENOME))
+    assert trained.data == f"folders:{folder / 'clips'}"
+    assert trained.result.iterations == 12
+    assert load_genome(folder / "net" / "genome.json").head == "per_frame"
+    assert json.loads((folder / "net" / "training.json").read_text())["recipe"]["seed"] == 7
+    assert {Path(file).name for file in trained.files} >= {"model.json", "weights.safetensors"}
+    assert heard.said[0].startswith(f"folder: {folder / 'net'}; after an interruption: ")
+    assert any(line.startswith("training: ") and "12 iterations of 8 clips" in line for line in heard.said)
+    assert heard.shares("train")[-1] == 1.0
+
+
+def test_going_on_with_what_has_ended_gives_the_same(folder: Path, trained: Trained) -> None:
+    assert tvnsearch.resume_training(folder / "net") == trained
+
+
+def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:
+    picture = folder / "matrix.svg"
+    heard = Heard()
+    evaluated = tvnsearch.evaluate(
+        [folder / "net"], split="validation", confusion=picture, threads=1, watch=heard.watch
+    )
+    [model] = evaluated.models
+    assert (model.model, model.data) == (str(folder / "net"), trained.data)
+    assert model.report.scores == evaluated.mean
+    assert (evaluated.mean.top1, evaluated.mean.top5) == (trained.result.top1, trained.result.top5)
+    assert model.report.confusion is not None
+    assert sum(map(sum, model.report.confusion)) == 4 * 3
+    assert ElementTree.parse(picture).getroot().get("aria-label") == f"{folder / 'net'}, validation clips"
+    assert heard.shares("score")[-1] == 1.0
+    assert heard.said[-1] == f"picture: {picture}"
+
+
+def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) -> None:
+    clips, net = folder / "clips", folder / "net"
+    for words, wrong in (
+        ("another --out", lambda: tvnsearch.train(GENOME, clips, recipe=RECIPE, out=net)),
+        ("mean or per_frame", lambda: tvnsearch.train(GENOME, clips, head="last", out=tmp_path / "new")),
+        ("expected a recipe", lambda: tvnsearch.train(GENOME, clips, recipe="slow", out=tmp_path / "new")),
+        ("expected the folder of a training", lambda: tvnsearch.resume_training(tmp_path)),
+        ("test, validation, train", lambda: tvnsearch.evaluate([net], split="all")),
+        ("expected one MODEL", lambda: tvnsearch.evaluate([net, net], confusion="matrix.svg")),
+        ("10x3", lambda: tvnsearch.evaluate([net], views="3x2")),
+    ):
+        with pytest.raises(UserError, match=words):
+            wrong()
+    assert not (tmp_path / "new").exists()
