@@ -113,11 +113,13 @@ class _Bars:
         self._lock = Lock()
         self._task = ""
         self._bar: ProgressBar | None = None
+        self._is_over = False
 
     def show(self, task: str, share: float, note: str) -> None:
         """Take in how far a task is; what is done already stays so."""
         with self._lock:
-            if self._bar is None and task == self._task and share >= 1:
+            is_done = self._bar is None and task == self._task and share >= 1
+            if is_done or self._is_over:
                 return
             if self._bar is None or task != self._task:
                 self._end()
@@ -127,8 +129,9 @@ class _Bars:
                 self._end()
 
     def end(self) -> None:
-        """End the bar, if there is one."""
+        """End the bar, if there is one; none begins after it, whatever threads still tell."""
         with self._lock:
+            self._is_over = True
             self._end()
 
     def _end(self) -> None:

@@ -68,5 +68,7 @@ def test_what_ends_early_ends_its_bar(console: Console) -> None:
     with pytest.raises(KeyboardInterrupt), output.watching() as watch:
         watch.progress("train", 0.5, "")
         raise KeyboardInterrupt
+    watch.progress("train", 0.75, "")
     watch.say("after it")
     assert shown(console).rstrip().endswith("after it")
+    assert "75" not in shown(console)
