@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tvnsearch.errors import UserError
+from tvnsearch.api.watching import Watch
 
 out = Console()
 err = Console(stderr=True)
@@ -47,20 +48,6 @@ def print_table(
 def say(text: str) -> None:
     """A line for people, on stderr so that stdout stays clean for JSON."""
     err.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that the user named.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise UserError(
-            f"expected a file that can be written, got {path} ({error.strerror}); choose another place"
-        ) from None
 
 
 def count(value: int) -> str:
@@ -114,3 +101,47 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """What an API function says, on stderr, and a bar for each task that it tells of, one at a time."""
+    bars = _Bars()
+    try:
+        yield Watch(say, bars.show)
+    finally:
+        bars.end()
+
+
+class _Bars:
+    """The bar of the task that was told of last."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._task = ""
+        self._bar: ProgressBar | None = None
+        self._is_over = False
+
+    def show(self, task: str, share: float, note: str) -> None:
+        """Take in how far a task is; what is done already stays so."""
+        with self._lock:
+            is_done = self._bar is None and task == self._task and share >= 1
+            if is_done or self._is_over:
+                return
+            if self._bar is None or task != self._task:
+                self._end()
+                self._task, self._bar = task, ProgressBar(task).__enter__()
+            self._bar.update(share, note)
+            if share >= 1:
+                self._end()
+
+    def end(self) -> None:
+        """End the bar, if there is one; none begins after it, whatever threads still tell."""
+        with self._lock:
+            self._is_over = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

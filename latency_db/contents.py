@@ -34,6 +34,11 @@ class Holding(msgspec.Struct, frozen=True):
     first: str | None
     last: str | None
 
+    @property
+    def description(self) -> str:
+        """The device for people."""
+        return described(self.fingerprint)
+
 
 class Contents(msgspec.Struct, frozen=True):
     """A file, its size in bytes with what is not folded into it yet, and what it holds."""

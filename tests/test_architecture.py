@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import tvnsearch
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("tvnsearch", "latency_db", "predictors", "cli")
 FORBIDDEN = {
-    "tvnsearch": {"latency_db", "predictors", "cli"},
-    "latency_db": {"predictors", "cli"},
-    "predictors": {"cli"},
+    "tvnsearch": {"cli"},
+    "latency_db": {"predictors", "cli", "tvnsearch.api"},
+    "predictors": {"cli", "tvnsearch.api"},
     "tvnsearch.genome": {
         "torch",
         "numpy",
@@ -41,6 +43,20 @@ FORBIDDEN = {
     "tvnsearch.training": {"tvnsearch.devices", "tvnsearch.search"},
     "tvnsearch.search": {"torch", "tvnsearch.training", "tvnsearch.network", "tvnsearch.data"},
 }
+BEHIND_THE_API = {
+    "latency_db",
+    "predictors",
+    "tvnsearch.data",
+    "tvnsearch.devices",
+    "tvnsearch.export",
+    "tvnsearch.network",
+    "tvnsearch.training",
+    "tvnsearch.workers",
+}
+"""What commands reach through one function of the API only; the names of types are free."""
+
+RUN_VERBS = {"evolve", "resume", "finalists", "status", "pick"}
+HEAVY = {"torch", "lightgbm", "pandas", "sklearn", "scipy", "av"}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
@@ -68,8 +84,28 @@ def _imports(tree: ast.AST) -> set[str]:
     return names
 
 
+def _imports_at_run_time(tree: ast.AST) -> set[str]:
+    typed = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    kept = [node for node in ast.walk(tree) if node not in typed]
+    return set().union(*(_imports(node) for node in kept if isinstance(node, ast.Import | ast.ImportFrom)))
+
+
 def _is_in(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
+
+
+def _wrong(imports: dict[str, set[str]], forbidden: set[str]) -> list[str]:
+    return [
+        f"{module} imports {name}"
+        for module, names in imports.items()
+        for name in names
+        if any(_is_in(name, one) for one in forbidden)
+    ]
 
 
 def test_the_packages_are_found() -> None:
@@ -78,14 +114,28 @@ def test_the_packages_are_found() -> None:
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_nothing_imports_upwards(package: str) -> None:
-    wrong = [
-        f"{module} imports {name}"
+    imports = {module: _imports(tree) for module, tree in MODULES.items() if _is_in(module, package)}
+    assert not _wrong(imports, FORBIDDEN[package])
+
+
+def test_inside_the_package_the_api_alone_knows_databases_and_predictors() -> None:
+    imports = {
+        module: _imports(tree)
         for module, tree in MODULES.items()
-        if _is_in(module, package)
-        for name in _imports(tree)
-        if any(_is_in(name, forbidden) for forbidden in FORBIDDEN[package])
-    ]
-    assert not wrong
+        if _is_in(module, "tvnsearch") and not _is_in(module, "tvnsearch.api")
+    }
+    assert not _wrong(imports, {"latency_db", "predictors"})
+    del imports["tvnsearch"]
+    assert not _wrong(imports, {"tvnsearch.api"})
+
+
+def test_commands_work_through_the_api() -> None:
+    imports = {
+        module: _imports_at_run_time(tree)
+        for module, tree in MODULES.items()
+        if _is_in(module, "cli.commands")
+    }
+    assert not _wrong(imports, BEHIND_THE_API)
 
 
 def test_there_is_no_import_cycle() -> None:
@@ -104,8 +154,40 @@ def test_nothing_is_unpickled() -> None:
     assert not [module for module, tree in MODULES.items() if _imports(tree) & PICKLES]
 
 
-def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'lightgbm', 'pandas', 'sklearn', 'numpy', 'av'}"
-    code = f"import sys, cli.main; print({heavy} & set(sys.modules))"
+def _loaded(code: str, names: set[str]) -> str:
+    code = f"import sys; {code}; print(*sorted({names} & set(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert printed.stdout.strip() == "set()"
+    return printed.stdout.strip()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert _loaded("import cli.main", HEAVY | {"numpy"}) == ""
+
+
+def test_the_front_door_loads_nothing() -> None:
+    assert _loaded("import tvnsearch", HEAVY | {"numpy", "msgspec", "tvnsearch.api"}) == ""
+
+
+def test_verbs_load_nothing_heavy_until_they_are_called() -> None:
+    names = sorted(set(tvnsearch.__all__) - RUN_VERBS)
+    code = f"import tvnsearch; [getattr(tvnsearch, name) for name in {names}]"
+    assert _loaded(code, HEAVY) == ""
+
+
+def test_editors_see_each_name_of_the_front_door_where_it_comes_from() -> None:
+    typed = {
+        alias.name: node.module
+        for node in ast.walk(MODULES["tvnsearch"])
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tvnsearch.")
+        for alias in node.names
+    }
+    assert set(tvnsearch.__all__) == tvnsearch._HOMES.keys()
+    assert typed.keys() <= tvnsearch._HOMES.keys() <= typed.keys() | RUN_VERBS
+    assert typed == {name: tvnsearch._HOMES[name] for name in typed}
+
+
+def test_no_name_of_the_front_door_is_a_module_too() -> None:
+    """Importing the module would put it in the place of the function."""
+    assert not [name for name in tvnsearch.__all__ if f"tvnsearch.{name}" in MODULES]
+    with pytest.raises(AttributeError, match="profil"):
+        tvnsearch.profil  # noqa: B018

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import JsonOption, ModelArgument
 
 if TYPE_CHECKING:
-    from tvnsearch.api.classify import Classifier, Moment
+    from collections.abc import Iterable
+
+    from tvnsearch.api.classify import Moment
 
 SAID_EVERY_S = 10.0
 """Of a stream: how often it is said again that frames are dropped."""
@@ -37,23 +40,21 @@ def classify(
     With a trained network or a run's winner.
     """
     from cli.output import print_json, print_table
-    from tvnsearch.api.classify import Classifier
-    from tvnsearch.api.trained_model import load_model
-    from tvnsearch.data.streaming import FILE, pace_of
+    from tvnsearch.api.classify import is_stream
     from tvnsearch.errors import UserError
 
-    live = [video for video in videos if pace_of(video) != FILE]
+    live = [video for video in videos if is_stream(video)]
     if live and len(videos) > 1:
         raise UserError(f"expected one stream alone, got {len(videos)} videos and among them {live[0]}")
-    classifier = Classifier(load_model(model), every)
     if live:
-        _follow(classifier, live[0], as_json)
+        _follow(tvnsearch.classify_stream(model, live[0], every_s=every), as_json)
         return
     if as_json:
-        print_json([classifier.classify(video) for video in videos])
+        print_json(list(tvnsearch.classify(model, videos, every_s=every)))
         return
-    for video in videos:
-        result = classifier.classify(video, lambda moment: _write(_line(moment)))
+    for result in tvnsearch.classify(
+        model, videos, every_s=every, on_moment=lambda moment: _write(_line(moment))
+    ):
         print_table(
             f"{result.video} ({result.milliseconds:.0f} ms for decoding and network)",
             ["label", "probability"],
@@ -61,27 +62,29 @@ def classify(
         )
 
 
-def _follow(classifier: Classifier, source: str, as_json: bool) -> None:
+def _follow(stream: Iterable[Moment], as_json: bool) -> None:
     """A line for each window as it comes, until the stream ends, or Ctrl-C, or nobody reads any more."""
     import msgspec
 
     from cli.output import say
 
-    moments = dropped = 0
+    count = dropped = 0
     said_s = -SAID_EVERY_S
     with suppress(KeyboardInterrupt):
         try:
-            for moment in classifier.moments(source):
+            for moment in stream:
                 _write(msgspec.json.encode(moment).decode() if as_json else _line(moment))
-                moments += 1
+                count += 1
                 if moment.dropped > dropped and moment.end_s - said_s >= SAID_EVERY_S:
                     said_s = moment.end_s
-                    count = moment.dropped
-                    say(f"this device does not keep up: {count} frames dropped in {moment.end_s:.0f} s")
+                    say(
+                        f"this device does not keep up: {moment.dropped} frames dropped in "
+                        f"{moment.end_s:.0f} s"
+                    )
                 dropped = moment.dropped
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    say(f"{moments} windows, {dropped or 'no'} frames dropped")
+    say(f"{count} windows, {dropped or 'no'} frames dropped")
 
 
 def _line(moment: Moment) -> str:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import DataArgument, JsonOption, OutFolderOption, SeedOption, SpaceOption
 
 if TYPE_CHECKING:
-    from tvnsearch.data.dataset import Dataset
-    from tvnsearch.data.inspection import Inspection, Spread
+    from tvnsearch.api.datasets import InspectedData
+    from tvnsearch.data.inspection import Spread
 
 ROWS_OF_BALANCE = 12
 """The classes shown of a data set that has more: half of them the rarest, half the most frequent."""
@@ -20,7 +21,7 @@ app = typer.Typer(help="Video clips: inspect, prepare, or generate some.", no_ar
 
 @app.callback()
 def _data() -> None:
-    """Video clips: inspect, prepare, or generate some."""
+    """Video clips."""
 
 
 @app.command("generate")
@@ -36,18 +37,10 @@ def generate_clips(
 
     Handwritten digits that move over textures, as real H.264 mp4 files.
     """
-    from cli.output import ProgressBar, print_json, say
-    from tvnsearch.data.catalog import open_dataset
-    from tvnsearch.data.moving_digits import generate
+    from cli.output import print_json, say, watching
 
-    with ProgressBar("encode clips") as bar:
-        generate(
-            out,
-            multi_label=multi_label,
-            seed=seed,
-            on_progress=lambda done, total: bar.update(done / total, f"{done} of {total} mp4 files"),
-        )
-    dataset = open_dataset(out)
+    with watching() as watch:
+        dataset = tvnsearch.generate_data(out, multi_label=multi_label, seed=seed, watch=watch)
     clips = {split: len(clips) for split, clips in dataset.splits.items()}
     if as_json:
         print_json({"classes": len(dataset.classes), "clips": clips, "broken": 0})
@@ -68,35 +61,28 @@ def inspect_clips(
 
     Classes, splits, lengths, sizes, codecs, balance, and what a training would see.
     """
-    import msgspec
+    from msgspec.structs import asdict
 
-    from cli.output import ProgressBar, print_json, say
-    from tvnsearch.data.catalog import open_dataset
-    from tvnsearch.data.inspection import inspect_dataset
+    from cli.output import print_json, watching
 
-    dataset = open_dataset(data, seed)
-    if not data.startswith(f"{dataset.format}:"):
-        say(f"recognised as {dataset.address}")
-    with ProgressBar("look at clips") as bar:
-        found = inspect_dataset(
-            dataset, lambda done, total: bar.update(done / total, f"{done} of {total} files")
-        )
+    with watching() as watch:
+        inspected = tvnsearch.inspect_data(data, seed=seed, watch=watch)
     if as_json:
-        told = msgspec.to_builtins(found)
+        dataset, found = inspected.dataset, inspected.found
         print_json(
             {
-                **told,
+                **asdict(found),
                 "data": dataset.address,
                 "format": dataset.format,
                 "classes": len(dataset.classes),
                 "multi_label": dataset.multi_label,
                 "mirrorable": dataset.mirrorable,
                 "broken": len(found.broken),
-                "broken_files": told["broken"],
+                "broken_files": found.broken,
             }
         )
         return
-    _print_inspection(dataset, found)
+    _print_inspection(inspected)
 
 
 @app.command("prepare")
@@ -109,45 +95,40 @@ def prepare(
 
     As large as the networks of a search space look at them. Searches and trainings do so by themselves.
     """
-    from cli.output import print_json, print_table
-    from tvnsearch.api.clips import clip_cache_folder, prepare_clips
-    from tvnsearch.data.cache import ClipCache
-    from tvnsearch.data.catalog import open_dataset
-    from tvnsearch.genome.space import load_space
+    from cli.output import print_json, print_table, watching
 
-    dataset = open_dataset(data)
-    cache = ClipCache(dataset, load_space(space).longest_side, clip_cache_folder())
-    done = prepare_clips(cache)
-    usable = {split: len(cache.usable(clips)) for split, clips in dataset.splits.items()}
+    with watching() as watch:
+        prepared = tvnsearch.prepare_data(data, space=space, watch=watch)
+    dataset, done = prepared.dataset, prepared.done
     if as_json:
         print_json(
             {
                 "data": dataset.address,
                 "classes": len(dataset.classes),
                 "clips": {split: len(clips) for split, clips in dataset.splits.items()},
-                "usable": usable,
+                "usable": prepared.usable,
                 "broken": len(done.broken),
                 "broken_files": {str(failure.path): failure.reason for failure in done.broken},
                 "decoded": done.decoded,
                 "found": done.found,
                 "forms": done.forms,
                 "bytes": done.stored_bytes,
-                "resolution": cache.resolution,
-                "directory": str(cache.directory),
+                "resolution": prepared.resolution,
+                "directory": prepared.directory,
             }
         )
         return
     print_table(
-        f"Decoded clips, short side up to {cache.resolution} pixels",
+        f"Decoded clips, short side up to {prepared.resolution} pixels",
         ["split", "clips", "usable"],
-        [[split, len(clips), usable[split]] for split, clips in dataset.splits.items()],
+        [[split, len(clips), prepared.usable[split]] for split, clips in dataset.splits.items()],
     )
 
 
-def _print_inspection(dataset: Dataset, found: Inspection) -> None:
+def _print_inspection(inspected: InspectedData) -> None:
     from cli.output import out, print_table
-    from tvnsearch.data.decode import BASE_RATE
 
+    dataset, found = inspected.dataset, inspected.found
     lines = [f"broken: {path}: {reason}" for path, reason in found.broken.items()]
     for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes"):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -190,7 +171,7 @@ def _print_inspection(dataset: Dataset, found: Inspection) -> None:
             ["scored by", "mean average precision" if dataset.multi_label else "top-1 and top-5"],
             [
                 "frames are taken from",
-                f"the whole clip, at about {BASE_RATE:g} a second; {found.thinned} are faster",
+                f"the whole clip, at about {inspected.base_rate:g} a second; {found.thinned} are faster",
             ],
             ["a clip too short for a network", "holds its last frame"],
             ["mirrored clips", "show the same" if dataset.mirrorable else "may show another class"],

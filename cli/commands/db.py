@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import DatabaseOption, JsonOption
 
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ def list_database(
 ) -> None:
     """Show what the database holds of each device."""
     from cli.output import print_json
-    from latency_db.contents import contents
-    from tvnsearch.api.latency_predictors import database_path
 
-    held = contents(database_path(db))
+    held = tvnsearch.database_contents(db)
     if as_json:
         print_json(held)
         return
@@ -51,31 +50,14 @@ def merge_databases(
 
     Killed and started again, it goes on.
     """
-    import msgspec
-
-    from cli.output import ProgressBar, print_json, say
-    from latency_db.contents import described
-    from latency_db.merge import merge
+    from cli.output import print_json, watching
     from tvnsearch.api.latency_predictors import database_path
 
     path = database_path(into)
-    report = []
-    for other in others:
-        with ProgressBar(f"merge {other.name}") as bar:
-            added = merge(
-                other, path, lambda done, total: bar.update(done / total, f"{done} of {total} networks")
-            )
-        report.append({"file": str(other), **msgspec.to_builtins(added)})
-        if not as_json:
-            for one in added.devices:
-                say(
-                    f"{other}: {one.genomes} networks with {one.rows} layer rows and {one.measurements} "
-                    f"measurements added of {one.device} ({described(one.fingerprint)})"
-                )
-            if added.tables:
-                say(f"{other}: imported tables added: {', '.join(added.tables)}")
+    with watching() as watch:
+        merged = tvnsearch.merge_databases(others, path, watch=watch)
     if as_json:
-        print_json({"into": str(path), "added": report})
+        print_json({"into": str(path), "added": merged})
 
 
 @app.command("verify")
@@ -84,13 +66,12 @@ def verify_database(db: DatabaseOption = None, as_json: JsonOption = False) -> N
 
     SQLite's integrity, and every record against what its network executes.
     """
-    from cli.output import ProgressBar, print_json, say
-    from latency_db.verify import verify
+    from cli.output import print_json, say, watching
     from tvnsearch.api.latency_predictors import database_path
 
     path = database_path(db)
-    with ProgressBar("verify") as bar:
-        found = verify(path, lambda done, total: bar.update(done / total, f"{done} of {total} networks"))
+    with watching() as watch:
+        found = tvnsearch.verify_database(path, watch=watch)
     if as_json:
         print_json(found)
     else:
@@ -133,32 +114,16 @@ def remove_from_database(
     Without --yes only shows what would go.
     """
     from cli.output import print_json, say
-    from latency_db.contents import contents, file_bytes
-    from latency_db.remove import device_to_remove, remove, session_to_remove
     from tvnsearch.api.latency_predictors import database_path
-    from tvnsearch.errors import UserError
 
     path = database_path(db)
-    held = contents(path)
-    if device is not None and session is None:
-        holding = device_to_remove(held, device)
-    elif session is not None and device is None:
-        holding = session_to_remove(held, session)
-    else:
-        came = "neither" if device is None else "both"
-        raise UserError(
-            f"expected either --digest or --session, but {came} came; "
-            f"`tvnsearch db list --sessions` shows them"
-        )
-    if confirmed:
-        remove(path, holding)
-    size = file_bytes(path)
+    removal = tvnsearch.remove_from_database(device=device, session=session, confirmed=confirmed, db=path)
     if as_json:
-        print_json({"removed": confirmed, "holding": holding, "bytes_before": held.bytes, "bytes": size})
+        print_json(removal)
     else:
-        _print_holdings("removed" if confirmed else "would be removed", [holding])
+        _print_holdings("removed" if confirmed else "would be removed", [removal.holding])
         if confirmed:
-            say(f"{path}: {held.bytes / 1e6:.2f} MB before, {size / 1e6:.2f} MB now")
+            say(f"{path}: {removal.bytes_before / 1e6:.2f} MB before, {removal.bytes / 1e6:.2f} MB now")
     if not confirmed:
         say("tvnsearch: nothing was removed; say --yes to remove it")
         raise typer.Exit(NOT_CONFIRMED)
@@ -166,7 +131,6 @@ def remove_from_database(
 
 def _print_holdings(title: str, held: list[Holding]) -> None:
     from cli.output import out, print_table
-    from latency_db.contents import described
 
     by_session = any(one.session is not None for one in held)
     columns = ["networks", "layer rows", "distinct", "measured", "trusted"]
@@ -189,5 +153,5 @@ def _print_holdings(title: str, held: list[Holding]) -> None:
     for one in held:
         which = one.device if one.session is None else f"{one.device}, session {one.session}"
         days = "" if one.first is None or one.last is None else f"; {one.first[:10]} to {one.last[:10]}"
-        line = f"{which}: {described(one.fingerprint)}{days}"
+        line = f"{which}: {one.description}{days}"
         out.print(line, highlight=False, markup=False, soft_wrap=True)

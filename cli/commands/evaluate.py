@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import tvnsearch
 from cli.arguments import DeviceOption, JsonOption, TrainThreadsOption
 from cli.choices import Split
 
 if TYPE_CHECKING:
+    from tvnsearch.api.evaluate import ModelReport
     from tvnsearch.training.metrics import Scores
     from tvnsearch.training.report import ClassScore, Report
 
 ROWS_OF_CLASSES = 20
 """The classes shown of a data set that has more: the worst of them."""
-
-SPLITS = ("test", "validation", "train")
 
 
 def evaluate(
@@ -58,47 +58,27 @@ def evaluate(
 
     By the protocol of their data set: with intervals, class by class, and the mean of several networks.
     """
-    from cli.output import print_json, say, write_text
-    from tvnsearch.api.train import evaluate_model
-    from tvnsearch.api.trained_model import load_model
-    from tvnsearch.data.views import parse_views
-    from tvnsearch.errors import UserError
-    from tvnsearch.training.metrics import mean_scores
+    from cli.output import print_json, watching
 
-    if split not in SPLITS:
-        raise UserError(f"expected --split to be one of {', '.join(SPLITS)}, got '{split}'")
-    if confusion is not None and len(models) > 1:
-        raise UserError(f"expected one MODEL for the picture of --confusion, got {len(models)}")
-    parse_views(views)
-    trained = [load_model(path) for path in models]
-    reports = [evaluate_model(model, data, split, views, device, threads) for model in trained]
-    if confusion is not None:
-        write_text(confusion, _picture(reports[0], f"{models[0]}, {split} clips"))
-        say(f"picture: {confusion}")
-    mean = mean_scores([report.scores for report in reports])
-    if as_json:
-        rows = [
-            _plain(path, data or model.card.data, split, views, report)
-            for path, model, report in zip(models, trained, reports, strict=True)
-        ]
-        print_json(rows[0] if len(rows) == 1 else {"models": rows, "mean": _figures(mean)})
-        return
-    for path, report in zip(models, reports, strict=True):
-        _print_report(f"{path}, {split} clips, {views} view(s)", report)
-    if len(reports) > 1:
-        _print_lines([f"mean of {len(reports)}: {_sentence(mean)}"])
-
-
-def _picture(report: Report, title: str) -> str:
-    from tvnsearch.errors import UserError
-    from tvnsearch.training.confusion import confusion_svg
-
-    if report.confusion is None:
-        raise UserError(
-            "expected clips with one label each for a confusion matrix, but these have any number; "
-            "leave out --confusion"
+    with watching() as watch:
+        evaluated = tvnsearch.evaluate(
+            models,
+            data=data,
+            split=split,
+            views=views,
+            confusion=confusion,
+            device=device,
+            threads=threads,
+            watch=watch,
         )
-    return confusion_svg(report.confusion, [each.name for each in report.classes], title)
+    if as_json:
+        rows = [_plain(model, split, views) for model in evaluated.models]
+        print_json(rows[0] if len(rows) == 1 else {"models": rows, "mean": _figures(evaluated.mean)})
+        return
+    for model in evaluated.models:
+        _print_report(f"{model.model}, {split} clips, {views} view(s)", model.report)
+    if len(evaluated.models) > 1:
+        _print_lines([f"mean of {len(evaluated.models)}: {_sentence(evaluated.mean)}"])
 
 
 def _figures(scores: Scores) -> dict[str, Any]:
@@ -111,11 +91,11 @@ def _figures(scores: Scores) -> dict[str, Any]:
     }
 
 
-def _plain(path: Path, data: str, split: str, views: str, report: Report) -> dict[str, Any]:
-    named = {"fitness": "top1_plus_top5"}
+def _plain(model: ModelReport, split: str, views: str) -> dict[str, Any]:
+    named, report = {"fitness": "top1_plus_top5"}, model.report
     return {
-        "model": str(path),
-        "data": data,
+        "model": model.model,
+        "data": model.data,
         "split": split,
         "views": views,
         **_figures(report.scores),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import JsonOption, ModelArgument
 from cli.choices import NetworkFormat
 
@@ -22,13 +23,12 @@ def export(
     Also a run's winner. What is written is checked against torch in the runtime that it is for.
     """
     from cli.output import print_json, say
-    from tvnsearch.api.trained_model import export_winner, load_model
-    from tvnsearch.errors import UserError
 
-    if file_format != "onnx":
-        raise UserError(f"expected --format onnx, got '{file_format}'")
-    error = export_winner(load_model(model), out)
+    exported = tvnsearch.export_model(model, out, file_format=file_format)
     if as_json:
-        print_json({"path": str(out), "max_relative_error": error})
+        print_json(exported)
         return
-    say(f"{out} written; ONNX Runtime agrees with torch within {error:.1e} of the largest logit")
+    say(
+        f"{exported.path} written; ONNX Runtime agrees with torch within {exported.max_relative_error:.1e} "
+        "of the largest logit"
+    )

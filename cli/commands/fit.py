@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
@@ -27,24 +28,19 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Train the latency predictor again, from what was profiled."""
-    from cli.output import print_json, say
-    from cli.reports import adaptation_line, heldout_line
-    from latency_db.store import LatencyStore
-    from predictors import predictor_path
-    from predictors.fit import fit_from_store
-    from tvnsearch.api.latency_predictors import database_path, open_origin, require_database
-    from tvnsearch.devices.device import open_device
-    from tvnsearch.devices.meter import Meter
+    from cli.fit_view import fit_lines
+    from cli.output import print_json, say, watching
 
-    path = database_path(db)
-    require_database(path, device)
-    with LatencyStore(path) as store, Meter(open_device(device, threads, backend, dtype, batch)) as meter:
-        lent = open_origin(store, origin, meter.digest)
-        predictor = fit_from_store(store, meter.digest, seed, lent)
-        predictor.save(predictor_path(path, meter.digest))
+    with watching() as watch:
+        fitted = tvnsearch.fit(
+            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            seed=seed,
+            origin=origin,
+            db=db,
+            watch=watch,
+        )
     if as_json:
-        print_json({"heldout": predictor.heldout, "adapted_from": predictor.adapted_from})
+        print_json(fitted)
         return
-    say(heldout_line(predictor.heldout))
-    if lent:
-        say(adaptation_line(predictor, lent.digest))
+    for line in fit_lines(fitted.heldout, fitted.adapted_from, origin):
+        say(line)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
@@ -81,53 +82,29 @@ def export_lut(
 
     One row for each distinct layer call, with its unit where the format has room.
     """
-    from msgspec.structs import replace
-
     from cli.output import print_json, say
-    from latency_db.lut.files import export_table, format_named
-    from latency_db.lut.formats.base import counted
-    from latency_db.lut.grid import read_grid
-    from tvnsearch.api.latency_predictors import database_path
-    from tvnsearch.api.lookup_tables import complete, find_table
 
-    chosen = format_named(file_format)
-    wanted = None if grid is None else read_grid(grid)
-    found = find_table(
-        database_path(db),
+    exported = tvnsearch.export_table(
         table,
-        _device(table, device, threads, backend, dtype, batch),
-        chosen.whole_blocks,
-        wanted is not None,
+        device=_device(table, device, threads, backend, dtype, batch),
+        file_format=file_format,
+        out=out,
+        grid=grid,
+        frames=frames,
+        db=db,
+        watch=tvnsearch.Watch(say=say),
     )
-    if wanted is None:
-        exported = replace(found.table, rows=(*found.table.rows, *found.blocks))
-    else:
-        exported = complete(found, wanted, chosen.whole_blocks)
-    path = Path(f"latency-{table or device}{chosen.suffix}") if out is None else out
-    report = export_table(exported, path, file_format, frames)
-    idle = wanted.idle if wanted is not None else {}
     if as_json:
-        print_json(
-            {
-                "path": str(path),
-                "rows": len(report.written),
-                "device": exported.device,
-                "format": chosen.name,
-                "origins": counted(row.origin for row in report.written),
-                "left_out": report.left_out,
-                "idle": idle,
-            }
-        )
+        print_json(exported)
         return
-    origins = counted(row.origin for row in report.written)
     say(
-        f"{len(report.written)} rows ({_listed(origins)}) of the device {exported.device} written to {path}; "
-        f"{chosen.name} holds {chosen.holds}"
+        f"{exported.rows} rows ({_listed(exported.origins)}) of the device {exported.device} written to "
+        f"{exported.path}; {exported.format} holds {exported.holds}"
     )
-    if report.left_out:
-        say(f"rows that {chosen.name} cannot express, left out by type: {_listed(report.left_out)}")
-    if idle:
-        say(f"points of the grid at which nothing is executed: {_listed(idle)}")
+    if exported.left_out:
+        say(f"rows that {exported.format} cannot express, left out by type: {_listed(exported.left_out)}")
+    if exported.idle:
+        say(f"points of the grid at which nothing is executed: {_listed(exported.idle)}")
 
 
 @app.command("import")
@@ -146,30 +123,17 @@ def import_lut(
     So that it can be shown and exported in another format; no predictor learns from it.
     """
     from cli.output import print_json, say
-    from latency_db.imported import keep_table
-    from latency_db.lut.files import read_table
-    from tvnsearch.api.latency_predictors import database_path
 
-    read = read_table(file, file_format)
-    kept = file.stem if name is None else name
-    keep_table(database_path(db), kept, file_format, read.table)
+    imported = tvnsearch.import_table(file, file_format=file_format, name=name, db=db)
     if as_json:
-        print_json(
-            {
-                "table": kept,
-                "rows": len(read.table.rows),
-                "device": read.table.device,
-                "format": file_format,
-                "left_out": read.left_out,
-            }
-        )
+        print_json(imported)
         return
     say(
-        f"{len(read.table.rows)} rows imported as {kept}; "
-        f"export them with `tvnsearch lut export --table {kept}`"
+        f"{imported.rows} rows imported as {imported.table}; "
+        f"export them with `tvnsearch lut export --table {imported.table}`"
     )
-    if read.left_out:
-        say(f"rows that are no layer calls here, left out: {_listed(read.left_out)}")
+    if imported.left_out:
+        say(f"rows that are no layer calls here, left out: {_listed(imported.left_out)}")
 
 
 @app.command("show")
@@ -193,39 +157,27 @@ def show_lut(
 
     The rows with the largest share of all measured time come first.
     """
-    import msgspec
-
     from cli.output import print_json, print_table
-    from latency_db.lut.files import shares
-    from tvnsearch.api.latency_predictors import database_path
-    from tvnsearch.api.lookup_tables import find_table
-    from tvnsearch.errors import UserError
 
-    shown = find_table(database_path(db), table, _device(table, device, threads, backend, dtype, batch)).table
-    ranked = sorted(zip(shares(shown.rows), shown.rows, strict=True), key=lambda pair: -pair[0])
-    rows = [(share, row) for share, row in ranked if kind in (None, row.type)]
-    if not rows:
-        raise UserError(
-            f"expected rows of the type {kind}, but the table has only those of "
-            f"{', '.join(sorted({row.type for row in shown.rows})) or 'none'}"
-        )
-    rows = rows[:limit]
+    shown = tvnsearch.show_table(
+        table,
+        device=_device(table, device, threads, backend, dtype, batch),
+        kind=kind,
+        limit=limit,
+        db=db,
+    )
     if as_json:
-        print_json(
-            {
-                "device": shown.device,
-                "fingerprint": shown.fingerprint,
-                "units": shown.units,
-                "table_rows": len(shown.rows),
-                "rows": [{**msgspec.to_builtins(row), "share_percent": share} for share, row in rows],
-            }
-        )
+        print_json(shown)
         return
-    unit = "ms" if shown.batch == "1" else f"ms of {shown.batch} clips"
+    batch_here = shown.fingerprint.get("batch", "1")
     print_table(
-        f"{len(rows)} of {len(shown.rows)} rows of the device {shown.device}, "
-        f"{sum(share for share, _ in rows):.1f} % of its time",
-        ["layer call", "frames x height x width x channels", "kernel/stride", "count", unit, "share %"],
+        f"{len(shown.rows)} of {shown.table_rows} rows of the device {shown.device}, "
+        f"{sum(row.share_percent for row in shown.rows):.1f} % of its time",
+        [
+            *("layer call", "frames x height x width x channels", "kernel/stride", "count"),
+            "ms" if batch_here == "1" else f"ms of {batch_here} clips",
+            "share %",
+        ],
         [
             [
                 " ".join(filter(None, (row.type, row.mode, row.activation.replace("none", "")))),
@@ -233,9 +185,9 @@ def show_lut(
                 f"{row.kernel}/{row.stride}",
                 row.count or row.origin,
                 f"{row.latency_ms:.4f}",
-                f"{share:.1f}",
+                f"{row.share_percent:.1f}",
             ]
-            for share, row in rows
+            for row in shown.rows
         ],
         word_columns=2,
     )
@@ -247,11 +199,9 @@ def _sizes(shape: Iterable[int]) -> str:
 
 def _device(
     table: str | None, device: str, threads: int, backend: str, dtype: str, batch: int
-) -> Device | None:
-    """The device to ask for its digest; a table that is named needs none."""
-    from tvnsearch.devices.device import open_device
-
-    return open_device(device, threads, backend, dtype, batch) if table is None else None
+) -> str | Device:
+    """The device to ask for its digest; where a table is named it need not be here."""
+    return tvnsearch.open_device(device, threads, backend, dtype, batch) if table is None else device
 
 
 def _listed(counts: dict[str, int]) -> str:

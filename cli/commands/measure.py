@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
@@ -20,8 +20,7 @@ from cli.arguments import (
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
-    from tvnsearch.devices.device import Device
-    from tvnsearch.genome.genome import Genome
+    from tvnsearch.api.measure import MeasuredNetwork, StampedLayers
 
 
 def measure(
@@ -47,78 +46,52 @@ def measure(
 
     All in turns, in three processes, each with a confidence interval.
     """
-    from cli.output import ProgressBar, print_json
+    from cli.output import print_json, watching
     from cli.reports import print_measurements
-    from tvnsearch.api.genomes import resolve_genome
-    from tvnsearch.devices import measure_in_processes, open_device
 
-    found = [resolve_genome(name) for name in genomes]
-    opened = open_device(device, threads, backend, dtype, batch)
-    with ProgressBar("measure") as bar:
-        results = measure_in_processes(opened, found, classes, max_seconds, bar.update)
-    reports: list[dict[str, Any]] = [
-        {"name": name, **{field: getattr(row, field) for field in row.__struct_fields__}}
-        for name, row in zip(genomes, results, strict=True)
-    ]
-    if layers:
-        for report, layer_report in zip(
-            reports, _layer_reports(opened, found, classes, max_seconds), strict=True
-        ):
-            report["layers"] = layer_report
+    with watching() as watch:
+        measured = tvnsearch.measure(
+            genomes,
+            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            classes=classes,
+            max_seconds=max_seconds,
+            layers=layers,
+            watch=watch,
+        )
     if as_json:
-        print_json(reports)
+        print_json([_plain(row) for row in measured])
         return
     print_measurements(
-        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}", genomes, results
+        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
+        [row.name for row in measured],
+        measured,
     )
-    if layers:
-        for report in reports:
-            _print_layers(report["name"], report["layers"])
+    for row in measured:
+        if row.layers is not None:
+            _print_layers(row.name, row.layers)
 
 
-def _layer_reports(
-    device: Device, genomes: Sequence[Genome], classes: int, max_seconds: float
-) -> list[dict[str, Any]]:
-    from cli.output import ProgressBar
-    from tvnsearch.devices import Meter
-    from tvnsearch.genome.trace import trace
+def _plain(row: MeasuredNetwork) -> dict[str, Any]:
+    from msgspec.structs import asdict
 
-    reports = []
-    with Meter(device, classes) as meter, ProgressBar("layers") as bar:
-        for done, genome in enumerate(genomes, 1):
-            profile = meter.time_layers(genome, max_seconds)
-            bar.update(done / len(genomes))
-            named = trace(genome, classes).named_calls()
-            figures = zip(named, profile.latencies_ms, profile.spreads_ms, strict=True)
-            reports.append(
-                {
-                    "passes": profile.passes,
-                    "disturbed": profile.disturbed,
-                    "network_ms": profile.network.latency_ms,
-                    "sum_ms": sum(profile.latencies_ms),
-                    "calls": [
-                        {"name": name, "latency_ms": latency_ms, "spread_ms": spread_ms}
-                        for (name, _), latency_ms, spread_ms in figures
-                    ],
-                }
-            )
-    return reports
+    named = {"name": row.name, **asdict(row)}
+    return {name: value for name, value in named.items() if value is not None}
 
 
-def _print_layers(name: str, report: dict[str, Any]) -> None:
+def _print_layers(name: str, stamped: StampedLayers) -> None:
     from cli.output import print_table
 
     print_table(
-        f"{name}, layer by layer in one process: together {report['sum_ms']:.2f} ms, "
-        f"the whole network in turns with them {report['network_ms']:.2f} ms",
+        f"{name}, layer by layer in one process: together {stamped.sum_ms:.2f} ms, "
+        f"the whole network in turns with them {stamped.network_ms:.2f} ms",
         ["layer call", "latency ms", "spread ms", "share %"],
         [
             [
-                call["name"],
-                f"{call['latency_ms']:.3f}",
-                f"{call['spread_ms']:.3f}",
-                f"{100 * call['latency_ms'] / report['sum_ms']:.1f}",
+                call.name,
+                f"{call.latency_ms:.3f}",
+                f"{call.spread_ms:.3f}",
+                f"{100 * call.latency_ms / stamped.sum_ms:.1f}",
             ]
-            for call in report["calls"]
+            for call in stamped.calls
         ],
     )

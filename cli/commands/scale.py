@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import tvnsearch
 from cli.arguments import ClassesOption, GenomeArgument, JsonOption
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
@@ -46,23 +48,21 @@ def scale(
 
     Along one axis, several, or by a compound rule.
     """
-    import sys
-
-    from cli.output import count, say, write_text
+    from cli.output import count, say
     from tvnsearch.api.genomes import resolve_genome
-    from tvnsearch.errors import UserError
     from tvnsearch.genome.genome import genome_to_json
-    from tvnsearch.genome.scaling import compound_scaled, scaled
     from tvnsearch.genome.trace import trace
 
     original = resolve_genome(genome)
-    if compound is not None and (width, depth, resolution) != (1.0, 1.0, 1.0):
-        raise UserError("expected --compound alone or --width, --depth and --resolution, got both")
-    grown = scaled(original, frames, width, depth, resolution)
-    if compound is not None:
-        grown = compound_scaled(grown, compound)
-    if out is not None:
-        write_text(out, genome_to_json(grown))
+    grown = tvnsearch.scale(
+        original,
+        frames=frames,
+        width=width,
+        depth=depth,
+        resolution=resolution,
+        compound=compound,
+        out=out,
+    )
     if as_json or out is None:
         sys.stdout.write(genome_to_json(grown))
     for label, network in ((genome, original), ("scaled", grown)):

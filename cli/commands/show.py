@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
@@ -23,6 +24,7 @@ from cli.arguments import (
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
+    from tvnsearch.api.describe import DescribedCall, Description
     from tvnsearch.genome.calls import LayerCall
     from tvnsearch.genome.trace import Trace
 
@@ -45,105 +47,84 @@ def show(
 
     Each layer call with its shapes, MACs, parameters, and milliseconds if this device was profiled.
     """
-    from cli.output import out, print_json, print_table, say, write_text
-    from tvnsearch.api.genomes import resolve_genome
-    from tvnsearch.api.latency_predictors import database_path, layer_latencies
-    from tvnsearch.devices.device import open_device
-    from tvnsearch.drawing import block_lines, network_svg
-    from tvnsearch.errors import UserError
-    from tvnsearch.genome.trace import trace
+    from cli.output import out, print_json, print_table, watching
+    from tvnsearch.drawing import block_lines
 
-    found = resolve_genome(genome)
-    network = trace(found, classes)
-    opened = open_device(device, threads, backend, dtype, batch)
-    if svg is not None:
-        write_text(svg, network_svg(found, genome, classes))
-        say(f"picture: {svg}")
-    latencies_ms = None
-    try:
-        latencies_ms = layer_latencies(found, classes, opened, database_path(db))
-    except UserError as error:
-        say(f"no predicted latencies: {error}")
-    gmacs = network.macs / 1e9
-    if as_json:
-        total = {} if latencies_ms is None else {"latency_ms": sum(latencies_ms)}
-        print_json(
-            {
-                "input": found.input,
-                "layers": _layers(network, latencies_ms),
-                "params": network.params,
-                "macs": network.macs,
-                "gmacs": gmacs,
-                "gflops": 2 * gmacs,
-                **total,
-            }
+    with watching() as watch:
+        described = tvnsearch.describe(
+            genome,
+            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            classes=classes,
+            svg=svg,
+            db=db,
+            watch=watch,
         )
+    if as_json:
+        print_json(_plain(described))
         return
-    spec = found.input
-    for line in block_lines(found):
+    for line in block_lines(described.genome):
         out.print(line, highlight=False, markup=False)
+    latency_ms = described.latency_ms
     print_table(
         "Layer calls by block.repeat.call (x N: N repeats from here on)",
         ["place", "layer", "kernel", "stride", "out TxHxWxC", "MMACs", "params"]
-        + ([] if latencies_ms is None else ["ms", "%"]),
-        _rows(network, latencies_ms),
+        + ([] if latency_ms is None else ["ms", "%"]),
+        _rows(described),
         word_columns=2,
     )
-    predicted = "" if latencies_ms is None else f"; predicted on {device}: {sum(latencies_ms):.2f} ms"
+    spec = described.genome.input
+    predicted = "" if latency_ms is None else f"; predicted on {device}: {latency_ms:.2f} ms"
     out.print(
-        f"{genome}: {network.params:,} parameters, {gmacs:.4g} GMACs, {2 * gmacs:.4g} GFLOPs (2 x GMACs); "
-        f"input: {spec.frames} x {spec.width}x{spec.height}, stride {spec.frame_stride}{predicted}",
+        f"{genome}: {described.params:,} parameters, {described.gmacs:.4g} GMACs, {described.gflops:.4g} "
+        f"GFLOPs (2 x GMACs); input: {spec.frames} x {spec.width}x{spec.height}, stride {spec.frame_stride}"
+        f"{predicted}",
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
 
 
-def _layers(network: Trace, latencies_ms: Sequence[float] | None) -> list[dict[str, Any]]:
-    """Every layer call as plain data."""
-    from tvnsearch.drawing.labels import sizes
-
-    layers: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "type": call.type,
-            "kernel": sizes(call.type, call.kernel, call.kernel_frames, call.kernel_width),
-            "stride": sizes(call.type, call.stride, call.stride_frames),
-            "in_shape": call.in_shape,
-            "out_shape": call.out_shape,
-            "params": call.params,
-            "macs": call.macs,
-        }
-        for name, call in network.named_calls()
-    ]
-    if latencies_ms is not None:
-        for layer, latency_ms in zip(layers, latencies_ms, strict=True):
-            layer["latency_ms"] = latency_ms
-    return layers
+def _plain(described: Description) -> dict[str, Any]:
+    total = {} if described.latency_ms is None else {"latency_ms": described.latency_ms}
+    return {
+        "input": described.genome.input,
+        "layers": described.layers,
+        "params": described.params,
+        "macs": described.macs,
+        "gmacs": described.gmacs,
+        "gflops": described.gflops,
+        **total,
+    }
 
 
-def _rows(network: Trace, latencies_ms: Sequence[float] | None) -> Iterator[list[str]]:
+def _rows(described: Description) -> Iterator[list[str]]:
     """A row of the table for each call; equal repeats that follow each other share rows, which count all."""
-    from tvnsearch.drawing.labels import call_name, sizes, times
+    from tvnsearch.drawing.labels import call_name, times
+    from tvnsearch.genome.trace import trace
 
     position = 0
-    for place, count, calls in _runs(network):
-        for number, call in enumerate(calls):
-            strides = sizes(call.type, call.stride, call.stride_frames)
-            row = [
+    for place, count, calls in _runs(trace(described.genome, described.classes)):
+        layers = described.layers[position : position + count * len(calls)]
+        for number, (call, layer) in enumerate(zip(calls, layers, strict=False)):
+            yield [
                 place.format(call=number + 1),
                 call_name(call),
-                times(sizes(call.type, call.kernel, call.kernel_frames, call.kernel_width)),
-                times(strides) if len(strides) == 3 else "".join(map(str, strides[:1])),
-                times(call.out_shape),
-                f"{count * call.macs / 1e6:.2f}",
-                f"{count * call.params:,}",
+                times(layer.kernel),
+                times(layer.stride) if len(layer.stride) == 3 else "".join(map(str, layer.stride[:1])),
+                times(layer.out_shape),
+                f"{count * layer.macs / 1e6:.2f}",
+                f"{count * layer.params:,}",
+                *_latency_cells(layers[number :: len(calls)], described.latency_ms),
             ]
-            if latencies_ms is not None:
-                same_ms = latencies_ms[position + number : position + count * len(calls) : len(calls)]
-                row += [f"{sum(same_ms):.3f}", f"{100 * sum(same_ms) / sum(latencies_ms):.1f}"]
-            yield row
-        position += count * len(calls)
+        position += len(layers)
+
+
+def _latency_cells(same: Sequence[DescribedCall], network_ms: float | None) -> list[str]:
+    """The predicted ms of equal calls together, and their share."""
+    if network_ms is None:
+        return []
+    same_ms = sum(call.latency_ms or 0.0 for call in same)
+    return [f"{same_ms:.3f}", f"{100 * same_ms / network_ms:.1f}"]
 
 
 def _runs(network: Trace) -> Iterator[tuple[str, int, Sequence[LayerCall]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import tvnsearch
 from cli.arguments import (
     DeviceOption,
     GenomeArgument,
@@ -17,8 +17,7 @@ from cli.arguments import (
 from cli.choices import RECIPES, HeadName
 
 if TYPE_CHECKING:
-    from tvnsearch.api.train import TrainingRequest
-    from tvnsearch.genome.genome import Genome
+    from tvnsearch.api.train import Trained
 
 
 def _recipe_names() -> list[str]:
@@ -79,80 +78,64 @@ def train(
 
     What comes out can be scored (`tvnsearch eval`), classified with and exported.
     """
-    from cli.output import print_json, say
-    from tvnsearch.api.train import begin, carry_out
+    from cli.output import print_json, watching
     from tvnsearch.errors import UserError
-    from tvnsearch.training.team import started_by_torchrun
 
-    if resume:
-        folder = Path(genome)
-    else:
-        if data is None:
+    with watching() as watch:
+        if resume:
+            trained = tvnsearch.resume_training(genome, threads=threads, watch=watch)
+        elif data is None:
             raise UserError(
                 "expected --data with the clips to learn from; `tvnsearch data generate` makes some"
             )
-        if out is None and started_by_torchrun():
-            raise UserError("expected --out, so that all processes of torchrun work in the same folder")
-        folder = out or Path("runs") / time.strftime("train-%Y%m%d-%H%M%S")
-        begin(_request(genome, data, recipe, head, device, seed), folder)
-        say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
-    report = carry_out(folder, threads)
-    if report is None:
+        else:
+            trained = tvnsearch.train(
+                genome,
+                data,
+                recipe=recipe,
+                head=head,
+                out=out,
+                device=device,
+                threads=threads,
+                seed=seed,
+                watch=watch,
+            )
+    if trained is None:
         return
     if as_json:
-        print_json(report)
+        print_json(_plain(trained))
         return
-    _print_report(report)
+    _print_trained(trained)
 
 
-def _request(
-    genome: str, data: str, recipe: str, head: str | None, device: str, seed: int | None
-) -> TrainingRequest:
-    from msgspec.structs import replace
+def _plain(trained: Trained) -> dict[str, Any]:
+    from msgspec.structs import asdict
 
-    from tvnsearch.api.genomes import resolve_genome
-    from tvnsearch.api.train import TrainingRequest
-    from tvnsearch.data.catalog.address import parse_address
-    from tvnsearch.training.recipe import load_recipe
-
-    found = resolve_genome(genome)
-    where = parse_address(data)
-    wanted = load_recipe(recipe)
-    return TrainingRequest(
-        network=genome,
-        genome=found if head is None else _with_head(found, head),
-        data=f"{where.name}:{where.path}",
-        recipe=wanted if seed is None else replace(wanted, seed=seed),
-        device=device,
-    )
+    return {
+        "model": trained.model,
+        "network": trained.network,
+        "data": trained.data,
+        **asdict(trained.result),
+        "files": trained.files,
+    }
 
 
-def _with_head(genome: Genome, head: str) -> Genome:
-    import msgspec
-
-    from tvnsearch.errors import UserError
-
-    try:
-        return msgspec.convert({**msgspec.to_builtins(genome), "head": head}, type(genome))
-    except msgspec.ValidationError:
-        raise UserError(f"expected --head to be mean or per_frame, got '{head}'") from None
-
-
-def _print_report(report: dict[str, Any]) -> None:
+def _print_trained(trained: Trained) -> None:
     from cli.output import out
 
-    if report["top1"] is None:
-        scores = f"mAP {100 * report['mean_average_precision']:.1f} %"
+    result = trained.result
+    if result.top1 is None:
+        scores = f"mAP {100 * (result.mean_average_precision or 0):.1f} %"
     else:
-        scores = f"top-1 {100 * report['top1']:.1f} %, top-5 {100 * report['top5']:.1f} %"
+        scores = f"top-1 {100 * result.top1:.1f} %, top-5 {100 * (result.top5 or 0):.1f} %"
     lines = [
-        f"{report['network']} trained on {report['data']}: {report['iterations']:,} iterations in "
-        f"{report['seconds'] / 60:.1f} minutes, in {report['precision']}, loss {report['loss']:.3f}",
+        f"{trained.network} trained on {trained.data}: {result.iterations:,} iterations in "
+        f"{result.seconds / 60:.1f} minutes, in {result.precision}, loss {result.loss or 0:.3f}",
         f"scores  {scores} on the validation clips; on those that it never saw: "
-        f"`tvnsearch eval {report['model']}`",
-        *(f"file    {path}" for path in report["files"]),
+        f"`tvnsearch eval {trained.model}`",
+        *(f"file    {path}" for path in trained.files),
     ]
-    if report["parts"] > 1:
+    if result.parts > 1:
         lines.insert(1, "memory  did not hold a whole batch: each was computed in halves")
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import tvnsearch
 from cli.arguments import CLASSES_HELP, JsonOption, zoo_names
 
 if TYPE_CHECKING:
-    from tvnsearch.genome.zoo import ZooEntry
+    from tvnsearch.api.zoo_figures import ZooFigures
+    from tvnsearch.genome.zoo import PaperFigures
 
 ZooName = Annotated[
     str,
@@ -58,9 +60,8 @@ def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False
     What their genomes count, and what their papers print.
     """
     from cli.output import out, print_json, print_table
-    from tvnsearch.genome.zoo import zoo
 
-    rows = [_figures(name, entry, classes) for name, entry in zoo().items()]
+    rows = tvnsearch.zoo_figures(classes=classes)
     if as_json:
         print_json(rows)
         return
@@ -71,7 +72,7 @@ def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False
                 *("name", "input", "M\nparams", publisher, "%", "G\nFLOPs", publisher, "%"),
                 *("CPU\nms", "GPU\nms", "top-1\n%"),
             ],
-            [_row(row) for row in rows if row["kind"] == kind],
+            [_row(row) for row in rows if row.kind == kind],
         )
     out.print(
         "Input: frames x pixels. Counts: 10^6 parameters, 10^9 FLOPs (two a multiply-add). Differences "
@@ -89,95 +90,65 @@ def show_zoo(name: ZooName, classes: PublishedClassesOption = None, as_json: Jso
 
     Where it comes from, its blocks, and its counts beside the published ones.
     """
+    from msgspec.structs import asdict
+
     from cli.output import out, print_json
     from tvnsearch.drawing import block_lines
-    from tvnsearch.genome.zoo import load_zoo, zoo
 
-    genome = load_zoo(name)
-    entry = zoo()[name]
-    figures = _figures(name, entry, classes)
+    [figures] = tvnsearch.zoo_figures([name], classes=classes)
     if as_json:
-        print_json({**figures, "genome": genome})
+        print_json({**asdict(figures), "genome": figures.genome})
         return
-    out.print(f"{name}: {entry.about}", highlight=False, markup=False)
-    for line in (*block_lines(genome), *_count_lines(figures)):
+    out.print(f"{name}: {figures.about}", highlight=False, markup=False)
+    for line in (*block_lines(figures.genome), *_count_lines(figures), *_paper_lines(figures.paper)):
         out.print(line, highlight=False, markup=False)
-    inside = ", ".join(figures["spaces"]) or "none of the presets"
+    inside = ", ".join(figures.spaces) or "none of the presets"
     out.print(f"lies in the search spaces: {inside}", highlight=False, markup=False)
-    if entry.peer is not None:
-        out.print(f"published by: {entry.peer.source}", highlight=False, markup=False)
+    if figures.source is not None:
+        out.print(f"published by: {figures.source}", highlight=False, markup=False)
 
 
-def _figures(name: str, entry: ZooEntry, classes: int | None) -> dict[str, Any]:
-    """What there is to say of a network in numbers; ``paper`` is the tiny video networks' paper."""
-    import msgspec
-
-    from tvnsearch.genome.membership import presets_around
-    from tvnsearch.genome.trace import trace
-
-    genome = entry.build()
-    classes = entry.classes if classes is None else classes
-    network = trace(genome, classes)
-    return {
-        "name": name,
-        "kind": entry.kind,
-        "about": entry.about,
-        "frames": genome.input.frames,
-        "height": genome.input.height,
-        "width": genome.input.width,
-        "input": f"{genome.input.frames}x{genome.input.size}",
-        "classes": classes,
-        "params": network.params,
-        "macs": network.macs,
-        "gmacs": network.macs / 1e9,
-        "gflops": 2 * network.macs / 1e9,
-        "spaces": presets_around(genome),
-        "paper": msgspec.to_builtins(entry.paper),
-        "published": msgspec.to_builtins(entry.published()),
-    }
-
-
-def _count_lines(figures: dict[str, Any]) -> list[str]:
-    published = figures["published"] or {}
+def _count_lines(figures: ZooFigures) -> list[str]:
     lines = []
     for label, key, ours in (
-        ("parameters", "params", f"{figures['params']:,}"),
-        ("GFLOPs", "gflops", f"{figures['gflops']:.3f} ({figures['gmacs']:.3f} GMACs)"),
+        ("parameters", "params", f"{figures.params:,}"),
+        ("GFLOPs", "gflops", f"{figures.gflops:.3f} ({figures.gmacs:.3f} GMACs)"),
     ):
-        theirs, difference = published.get(key), published.get(f"{key}_difference_percent")
+        theirs = getattr(figures.published, key, None)
+        difference = getattr(figures.published, f"{key}_difference_percent", None)
         compared = "" if theirs is None else f"; published {theirs:,}, difference {difference:+.2f} %"
         lines.append(f"{label}: {ours}{compared}")
-    return lines + _paper_lines(figures["paper"] or {})
+    return lines
 
 
-def _paper_lines(paper: dict[str, Any]) -> list[str]:
+def _paper_lines(paper: PaperFigures | None) -> list[str]:
     """All that the paper prints, in a line, and what that is of where it is not of this very network."""
+    values = {key: getattr(paper, key, None) for key in PAPER_UNITS}
     printed = [
-        f"{paper[key]:,g} {unit}" if isinstance(paper[key], float) else f"{paper[key]:,} {unit}"
-        for key, unit in PAPER_UNITS.items()
-        if paper.get(key) is not None
+        f"{value:,g} {PAPER_UNITS[key]}" if isinstance(value, float) else f"{value:,} {PAPER_UNITS[key]}"
+        for key, value in values.items()
+        if value is not None
     ]
     lines = [f"Tiny Video Networks prints: {', '.join(printed)}"] if printed else []
-    return lines + ([f"its figures: {paper['note']}"] if paper.get("note") else [])
+    return lines + ([f"its figures: {paper.note}"] if paper is not None and paper.note else [])
 
 
-def _row(figures: dict[str, Any]) -> list[str]:
-    published, paper = figures["published"] or {}, figures["paper"] or {}
-
-    def theirs(key: str, form: Callable[[Any], str], printed: dict[str, Any] = published) -> str:
-        return "-" if printed.get(key) is None else form(printed[key])
+def _row(figures: ZooFigures) -> list[str]:
+    def theirs(printed: object, key: str, form: Callable[[Any], str]) -> str:
+        value = getattr(printed, key, None)
+        return "-" if value is None else form(value)
 
     def millions(params: int) -> str:
         return f"{params / 1e6:.3g}"
 
     return [
-        figures["name"],
-        figures["input"],
-        millions(figures["params"]),
-        theirs("params", millions),
-        theirs("params_difference_percent", "{:+.1f}".format),
-        f"{figures['gflops']:.3g}",
-        theirs("gflops", "{:.3g}".format),
-        theirs("gflops_difference_percent", "{:+.1f}".format),
-        *(theirs(key, "{:g}".format, paper) for key in ("cpu_ms", "gpu_ms", "top1_percent")),
+        figures.name,
+        figures.input,
+        millions(figures.params),
+        theirs(figures.published, "params", millions),
+        theirs(figures.published, "params_difference_percent", "{:+.1f}".format),
+        f"{figures.gflops:.3g}",
+        theirs(figures.published, "gflops", "{:.3g}".format),
+        theirs(figures.published, "gflops_difference_percent", "{:+.1f}".format),
+        *(theirs(figures.paper, key, "{:g}".format) for key in ("cpu_ms", "gpu_ms", "top1_percent")),
     ]

@@ -1,169 +1,101 @@
-"""A network trained, scored and handed over as a user does it."""
+"""One network trained on its own and scored; what torchrun does is tested by the command."""
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.main import app
-from tests.cli.test_end_to_end import COMMAND, World
+import tvnsearch
+from tests.api.watches import Heard
+from tvnsearch.api.train import Trained
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Block, Genome, genome_to_json, square_input
-from tvnsearch.genome.layers import SpatialConv, TemporalConv
+from tvnsearch.genome import Block, Genome, genome_id, load_genome, square_input
+from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.training.recipe import Recipe
 
-GENOME = Genome(
-    square_input(16, 4, 3),
-    (Block((SpatialConv(16, 3, 2, "relu"), TemporalConv(16, 3, 1, "relu"))), Block((SpatialConv(32, 3, 2),))),
-)
-
-
-class Folder:
-    """Commands in this process, but for the workers that train and score."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, *arguments: object) -> str:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def json(self, *arguments: object) -> Any:
-        return json.loads(self(*arguments, "--json"))
+GENOME = Genome(square_input(16, 4, 3), (Block((SpatialConv(16, 3, 2, "relu"),)),))
+RECIPE = Recipe(iterations=12, batch_size=8)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("training")
-    generate(path / "clips", ClipsPerClass(6, 3, 3), digits=[0, 1])
-    (path / "genome.json").write_text(genome_to_json(GENOME))
-    (path / "recipe.toml").write_text("iterations = 12\nbatch_size = 8\n")
-    (path / "searched").mkdir()
-    (path / "searched" / "journal.sqlite").touch()
+    generate(path / "clips", ClipsPerClass(6, 3, 3), digits=[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(path / "cache"))
-        patch.chdir(path)
-        yield Folder(path)
-
-
-TRAIN = ("train", "genome.json", "--data", "clips", "--recipe", "recipe.toml", "--train-threads", 1)
+        yield path
 
 
 @pytest.fixture(scope="module")
-def trained(folder: Folder) -> Any:
-    return folder.json(*TRAIN, "--out", "net", "--head", "per_frame")
+def heard() -> Heard:
+    return Heard()
 
 
-def test_a_training_reports_and_leaves_its_files(folder: Folder, trained: Any) -> None:
-    assert (trained["iterations"], trained["failed"], trained["parts"]) == (12, None, 1)
-    assert 0 <= trained["top1"] <= trained["top5"] <= 1
-    assert trained["precision"] in ("float32", "bfloat16")
-    assert {Path(path).name for path in trained["files"]} == {
-        "genome.json",
-        "model.json",
-        "training.json",
-        "training-result.json",
-        "weights.safetensors",
-    }
-    assert json.loads((folder.path / "net" / "genome.json").read_text())["head"] == "per_frame"
-    assert folder.json("train", "net", "--resume") == trained
-    assert folder.json(*TRAIN, "--out", "net", "--head", "per_frame") == trained
-
-
-def test_what_was_trained_is_scored(folder: Folder, trained: Any) -> None:
-    told = folder.json(
-        "eval", "net", "--split", "validation", "--confusion", "matrix.svg", "--train-threads", 1
+@pytest.fixture(scope="module")
+def trained(folder: Path, heard: Heard) -> Trained:
+    trained = tvnsearch.train(
+        GENOME,
+        folder / "clips",
+        recipe=RECIPE,
+        head="per_frame",
+        seed=7,
+        out=folder / "net",
+        threads=1,
+        watch=heard.watch,
     )
-    assert (told["top1"], told["top5"], told["clips"]) == (trained["top1"], trained["top5"], 24)
-    assert told["top1_plus_top5"] == told["top1"] + told["top5"]
-    assert told["intervals"]["top1"][0] <= told["top1"] <= told["intervals"]["top1"][1]
-    assert sum(map(sum, told["confusion"])) == sum(each["clips"] for each in told["classes"]) == 24
-    assert ElementTree.parse(folder.path / "matrix.svg").getroot().get("width")
+    assert trained is not None
+    return trained
 
 
-def test_several_models_have_a_mean(folder: Folder, trained: Any) -> None:
-    told = folder.json("eval", "net", "net", "--data", "clips", "--views", "2x3", "--train-threads", 1)
-    assert told["mean"]["clips"] == 48
-    assert told["mean"]["top1"] == told["models"][0]["top1"]
-    shown = folder("eval", "net", "net", "--train-threads", 1)
-    assert "mean of 2: top-1" in shown
-    assert "0-left" in shown
+def test_a_training_leaves_what_it_reports(folder: Path, trained: Trained, heard: Heard) -> None:
+    assert (trained.model, trained.network) == (str(folder / "net"), genome_id(GENOME))
+    assert trained.data == f"folders:{folder / 'clips'}"
+    assert trained.result.iterations == 12
+    assert load_genome(folder / "net" / "genome.json").head == "per_frame"
+    assert json.loads((folder / "net" / "training.json").read_text())["recipe"]["seed"] == 7
+    assert {Path(file).name for file in trained.files} >= {"model.json", "weights.safetensors"}
+    assert heard.said[0].startswith(f"folder: {folder / 'net'}; after an interruption: ")
+    assert any(line.startswith("training: ") and "12 iterations of 8 clips" in line for line in heard.said)
+    assert heard.shares("train")[-1] == 1.0
 
 
-def test_what_was_trained_classifies_exports_and_is_a_genome(folder: Folder, trained: Any) -> None:
-    clip = next((folder.path / "clips" / "test" / "1-up").iterdir())
-    [labelled] = folder.json("classify", "net", clip)
-    assert len(labelled["labels"]) == 5
-    assert folder.json("export", "net", "--out", "net.onnx")["max_relative_error"] < 1e-3
-    assert folder.json("show", "net", "--classes", 8)["layers"][-1]["macs"] == 4 * 32 * 8
+def test_going_on_with_what_has_ended_gives_the_same(folder: Path, trained: Trained) -> None:
+    assert tvnsearch.resume_training(folder / "net") == trained
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (("train", "genome.json"), "expected --data"),
-        (("train", "genome.json", "--resume"), "expected the folder of a training"),
-        ((*TRAIN, "--head", "mean", "--out", "net"), "another --out"),
-        ((*TRAIN, "--out", "searched"), "another --out"),
-        ((*TRAIN[:4], "--recipe", "slow"), "expected a recipe"),
-        (("eval", "net", "--views", "3x2"), "10x3"),
-        (("eval", "clips"), "expected a trained network"),
-        (("eval", "net", "--data", "other"), "the 8 classes"),
-    ],
-)
-def test_mistakes_are_told(folder: Folder, trained: Any, arguments: Any, expected: str) -> None:
-    if "other" in arguments and not (folder.path / "other").exists():
-        generate(folder.path / "other", ClipsPerClass(1, 1, 1), digits=[0])
-    with pytest.raises(UserError, match=expected):
-        folder(*arguments)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    generate(tmp_path / "clips", ClipsPerClass(6, 3, 3), digits=[0, 1])
-    (tmp_path / "genome.json").write_text(genome_to_json(GENOME))
-    return World(tmp_path)
-
-
-@pytest.mark.slow
-def test_a_training_is_interrupted_and_gone_on_with(world: World) -> None:
-    """By Ctrl-C, after its first checkpoint; the second half ends where an uninterrupted one does."""
-    (world.folder / "recipe.toml").write_text("iterations = 8000\nbatch_size = 8\n")
-    process = world.start(*TRAIN, "--out", "net")
-    while not (world.folder / "net" / "checkpoint.json").exists():
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.2)
-    process.send_signal(signal.SIGINT)
-    errors = process.communicate()[1]
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    assert world.json("train", "net", "--resume", "--train-threads", 1)["iterations"] == 8000
-    world.json(*TRAIN, "--out", "whole")
-    weights = [(world.folder / name / "weights.safetensors").read_bytes() for name in ("net", "whole")]
-    assert weights[0] == weights[1]
-
-
-@pytest.mark.slow
-def test_torchrun_starts_one_training_of_two_processes(world: World) -> None:
-    (world.folder / "recipe.toml").write_text("iterations = 20\nbatch_size = 8\n")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    together = subprocess.run(
-        [*launcher, "--no-python", *COMMAND, *map(str, TRAIN), "--out", "net", "--json"],
-        cwd=world.folder,
-        env=world.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
+def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:
+    picture = folder / "matrix.svg"
+    heard = Heard()
+    evaluated = tvnsearch.evaluate(
+        [folder / "net"], split="validation", confusion=picture, threads=1, watch=heard.watch
     )
-    assert together.returncode == 0, together.stderr
-    assert json.loads(together.stdout)["iterations"] == 20
-    assert world.json("eval", "net", "--train-threads", 1)["clips"] == 24
+    [model] = evaluated.models
+    assert (model.model, model.data) == (str(folder / "net"), trained.data)
+    assert model.report.scores == evaluated.mean
+    assert (evaluated.mean.top1, evaluated.mean.top5) == (trained.result.top1, trained.result.top5)
+    assert model.report.confusion is not None
+    assert sum(map(sum, model.report.confusion)) == 4 * 3
+    assert ElementTree.parse(picture).getroot().get("aria-label") == f"{folder / 'net'}, validation clips"
+    assert heard.shares("score")[-1] == 1.0
+    assert heard.said[-1] == f"picture: {picture}"
+
+
+def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) -> None:
+    clips, net = folder / "clips", folder / "net"
+    for words, wrong in (
+        ("another --out", lambda: tvnsearch.train(GENOME, clips, recipe=RECIPE, out=net)),
+        ("mean or per_frame", lambda: tvnsearch.train(GENOME, clips, head="last", out=tmp_path / "new")),
+        ("expected a recipe", lambda: tvnsearch.train(GENOME, clips, recipe="slow", out=tmp_path / "new")),
+        ("expected the folder of a training", lambda: tvnsearch.resume_training(tmp_path)),
+        ("test, validation, train", lambda: tvnsearch.evaluate([net], split="all")),
+        ("expected one MODEL", lambda: tvnsearch.evaluate([net, net], confusion="matrix.svg")),
+        ("10x3", lambda: tvnsearch.evaluate([net], views="3x2")),
+    ):
+        with pytest.raises(UserError, match=words):
+            wrong()
+    assert not (tmp_path / "new").exists()

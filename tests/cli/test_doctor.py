@@ -3,12 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import torch
-
-from cli.commands.doctor import EXTRAS
 
 
 def test_doctor_tells_a_program_what_this_machine_is(tmp_path):
@@ -32,8 +28,3 @@ def test_doctor_tells_a_program_what_this_machine_is(tmp_path):
     assert "eager" in report["backends"]
     assert ("cuda-graph" in report["backends"]) == torch.cuda.is_available()
     assert any("tvnsearch profile" in sentence for sentence in report["advice"])
-
-
-def test_every_extra_of_the_installation_is_looked_for():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert EXTRAS.keys() == project["optional-dependencies"].keys() - {"dev"}

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from tests.data.videos import stored_frames
 from tvnsearch.data.decode import small_size
+from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.data.sampling import (
-    PIXEL_MEAN,
-    PIXEL_STD,
     View,
     frame_indices,
     look,

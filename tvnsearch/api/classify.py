@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
-from tvnsearch.api.trained_model import TrainedModel, load_network
-from tvnsearch.data.streaming import FILE, Window, arrivals, pace_of, sliding_windows
+from tvnsearch.api.trained_model import TrainedModel, load_model, load_network
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from tvnsearch.data.streaming import Window
     from tvnsearch.network.build import TinyVideoNetwork
 
 MOST_LABELS = 5
@@ -53,44 +55,70 @@ class Classification(Struct, frozen=True):
     milliseconds: float
 
 
-class Classifier:
+def classify(
+    model: str | Path,
+    videos: Sequence[str | Path],
+    *,
+    every_s: float = 1.0,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
+) -> Iterator[Classification]:
+    """Label each of ``videos``, by the network trained in the folder ``model`` or a run's winner.
+
+    Windows begin every ``every_s`` seconds of a video; ``on_moment`` is told of each as it comes.
+
+    Raises:
+        UserError: there is no such model; or, when its turn comes, a video cannot be decoded.
+    """
+    classifier = _Classifier(load_model(model), every_s)
+    return (classifier.classify(str(video), on_moment) for video in videos)
+
+
+def classify_stream(model: str | Path, source: str | Path, *, every_s: float = 1.0) -> Iterator[Moment]:
+    """Labels of a camera, stdin (``-``) or a video file as they come, by the network in the folder ``model``.
+
+    Of a source that keeps to the clock they are told ``every_s`` after their last frame, always: a network
+    that is faster waits, so that the delay is fixed.
+
+    Raises:
+        UserError: there is no such model; or, at the first moment, the source cannot be decoded.
+    """
+    classifier = _Classifier(load_model(model), every_s)
+    return (moment for moment, _ in classifier.looks(str(source)))
+
+
+def is_stream(source: str) -> bool:
+    """Whether frames come from there in their own time, as from a camera, or from stdin."""
+    from tvnsearch.data.streaming import FILE, pace_of
+
+    return pace_of(source) != FILE
+
+
+class _Classifier:
     """A trained network, ready to look at videos; labels are told every ``every_s`` seconds of a video."""
 
     def __init__(self, model: TrainedModel, every_s: float) -> None:
         self._model, self._every_s = model, every_s
         self._network: TinyVideoNetwork = load_network(model)
 
-    def moments(self, source: str) -> Iterator[Moment]:
-        """Labels of a video file, a camera or stdin (``-``) as they come.
+    def classify(self, source: str, on_moment: Callable[[Moment], None]) -> Classification:
+        """Label a whole video, reporting each window as it comes."""
+        import numpy as np
 
-        Of a source that keeps to the clock they are told ``every_s`` after their last frame, always: a
-        network that is faster waits, so that the delay is fixed.
-
-        Raises:
-            UserError: the source cannot be decoded.
-        """
-        for moment, _ in self._looks(source):
-            yield moment
-
-    def classify(self, source: str, on_moment: Callable[[Moment], None] | None = None) -> Classification:
-        """Label a whole video, reporting each window as it comes.
-
-        Raises:
-            UserError: it cannot be decoded.
-        """
         began_s = time.perf_counter()
         moments, all_probabilities = [], []
-        for moment, probabilities in self._looks(source):
+        for moment, probabilities in self.looks(source):
             moments.append(moment)
             all_probabilities.append(probabilities)
-            if on_moment:
-                on_moment(moment)
+            on_moment(moment)
         labels = self._labels(np.mean(all_probabilities, axis=0))
         return Classification(source, labels, moments, (time.perf_counter() - began_s) * 1000)
 
-    def _looks(self, source: str) -> Iterator[tuple[Moment, npt.NDArray[np.float32]]]:
+    def looks(self, source: str) -> Iterator[tuple[Moment, npt.NDArray[np.float32]]]:
+        """Each window as it comes, and the probabilities of all classes in it."""
+        from tvnsearch.data.streaming import arrivals, sliding_windows
+
         spec = self._model.genome.input
-        live = pace_of(source) != FILE
+        live = is_stream(source)
         # While a label is held back until its time, the frames of the next window wait.
         with closing(arrivals(source, spec.long_side, 2 * self._every_s)) as frames:
             for window in sliding_windows(frames, spec, self._every_s):
@@ -119,5 +147,5 @@ class Classifier:
     def _labels(self, probabilities: npt.NDArray[np.float32]) -> list[Label]:
         """The likeliest of all classes, the likeliest first."""
         classes = self._model.card.classes
-        likeliest = np.argsort(-probabilities, kind="stable")[:MOST_LABELS]
+        likeliest = (-probabilities).argsort(kind="stable")[:MOST_LABELS]
         return [Label(classes[index], float(probabilities[index])) for index in likeliest]

@@ -1,24 +1,30 @@
-"""What GENOME means on the command line: a zoo name, a genome file, a run (its winner), or a training."""
+"""What stands for a genome: itself, a zoo name, a genome file, a run (its winner), or a training."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
+from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.zoo import load_zoo, zoo
 from tvnsearch.search.run_folder import winner_folder
 
+GenomeLike: TypeAlias = str | Path | Genome
 
-def resolve_genome(name: str) -> Genome:
+
+def resolve_genome(genome: GenomeLike) -> Genome:
     """The genome that a user named.
 
     Raises:
         UserError: it is none of these, or the run has no winner yet.
     """
-    if name in zoo():
-        return load_zoo(name)
-    path = Path(name)
+    if isinstance(genome, Genome):
+        return genome
+    if genome in zoo():
+        return load_zoo(str(genome))
+    path = Path(genome)
     if path.is_dir():
         if (path / "genome.json").is_file():
             return load_genome(path / "genome.json")
@@ -32,6 +38,11 @@ def resolve_genome(name: str) -> Genome:
     if path.is_file():
         return load_genome(path)
     raise UserError(
-        f"expected a zoo network ({', '.join(zoo())}), a genome file or a run folder, got '{name}', "
+        f"expected a zoo network ({', '.join(zoo())}), a genome file or a run folder, got '{genome}', "
         "and there is no such file; `tvnsearch zoo list` shows the zoo"
     )
+
+
+def name_of(genome: GenomeLike) -> str:
+    """What the user named it by; a genome that has no name is known by its identity."""
+    return genome_id(genome) if isinstance(genome, Genome) else str(genome)

@@ -1,39 +1,38 @@
-"""One network trained on its own, in a folder of its own, and trained networks scored."""
+"""One network trained on its own, in a folder of its own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from cli.output import ProgressBar, say
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
-from tvnsearch.api.trained_fitness import TRAINING_MODULE
-from tvnsearch.api.trained_model import ModelCard, TrainedModel, write_model
-from tvnsearch.data.cache import ClipCache
+from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
+from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
+from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
-from tvnsearch.training.checkpoint import CHECKPOINT, Checkpoints
-from tvnsearch.training.precision import choose_precision
-from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.report import Report
-from tvnsearch.training.task import DataSource
-from tvnsearch.training.team import started_by_torchrun, team_of_torchrun
-from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
+from tvnsearch.training.recipe import Recipe, load_recipe
 from tvnsearch.workers import Worker
 
-REQUEST, RESULT, WEIGHTS = "training.json", "training-result.json", "weights.safetensors"
+if TYPE_CHECKING:
+    from tvnsearch.data.cache import ClipCache
+    from tvnsearch.training.task import DataSource
+    from tvnsearch.training.trainer import TrainingProgress, TrainingResult
+
+ORDER, RESULT = "training.json", "training-result.json"
 
 
-class TrainingRequest(Struct, frozen=True):
+class TrainingOrder(Struct, frozen=True):
     """What the user asked a training for; kept in its folder, so that going on needs nothing else."""
 
     network: str
@@ -43,60 +42,79 @@ class TrainingRequest(Struct, frozen=True):
     device: str = "cpu"
 
 
-def begin(request: TrainingRequest, folder: Path) -> None:
-    """Claim a folder for a training; one that was begun there with the same request is taken up again.
+class Trained(Struct, frozen=True):
+    """A training that ended; ``model`` is its folder, which other verbs take for the network."""
+
+    model: str
+    network: str
+    data: str
+    result: TrainingResult
+    files: list[str]
+
+
+def train(
+    genome: GenomeLike,
+    data: str | Path,
+    *,
+    recipe: str | Path | Recipe = "paper",
+    head: str | None = None,
+    out: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    seed: int | None = None,
+    watch: Watch = SILENT,
+) -> Trained | None:
+    """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
+
+    ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
+    all cores. None comes in all processes but the first where torchrun started several.
 
     Raises:
-        UserError: the network cannot be built, or the folder holds something else that would be lost.
+        UserError: there is no such genome, recipe or data, ``out`` holds something else, or the training
+            ended without a network.
     """
-    trace_blocks(request.genome)
-    path = folder / REQUEST
-    if path.is_file() and read_request(folder) == request:
-        return
-    others = (folder / CHECKPOINT, folder / RESULT, folder / "model.json", journal_path(folder))
-    if any(other.exists() for other in others):
-        raise UserError(
-            f"expected a new folder, or one of a training with the same settings, but {folder} holds "
-            f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(path, request)
+    if out is None and _is_in_a_team():
+        raise UserError("expected --out, so that all processes of torchrun work in the same folder")
+    folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)
+    found, where, wanted = resolve_genome(genome), parse_address(data), _recipe(recipe)
+    order = TrainingOrder(
+        network=name_of(genome),
+        genome=found if head is None else _with_head(found, head),
+        data=f"{where.name}:{where.path}",
+        recipe=wanted if seed is None else replace(wanted, seed=seed),
+        device=device,
+    )
+    _begin(order, folder)
+    watch.say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
+    return resume_training(folder, threads=threads, watch=watch)
 
 
-def read_request(folder: Path) -> TrainingRequest:
-    """What the training in a folder was asked for.
+def resume_training(
+    folder: str | Path, *, threads: int | None = None, watch: Watch = SILENT
+) -> Trained | None:
+    """Go on with the training that was begun in ``folder``, from where it stands, as it began.
+
+    None comes in all processes but the first where torchrun started several.
 
     Raises:
-        UserError: there is no training.
+        UserError: there is no training or no data, or the training ended without a network.
     """
-    path = folder / REQUEST
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainingRequest)
-    except (OSError, msgspec.DecodeError) as error:
-        reason = "there is none" if isinstance(error, OSError) else f"it is malformed ({error})"
-        raise UserError(
-            f"expected the folder of a training, with a file {path}, but {reason}; "
-            "begin one with `tvnsearch train NAME --data DATA`"
-        ) from None
+    from tvnsearch.training.checkpoint import Checkpoints
+    from tvnsearch.training.trainer import TrainingResult
 
-
-def carry_out(folder: Path, threads: int | None) -> dict[str, Any] | None:
-    """Train by the request in a folder, from where it stands, and write the model there.
-
-    Returns the training's report; None in all processes but the first where torchrun started several. Raises:
-        UserError: there are no clips, or the training ended without a network.
-    """
-    request = read_request(folder)
+    folder = Path(folder)
+    order = _read_order(folder)
     path = folder / RESULT
     if not path.is_file():
-        resolution = request.genome.input.long_side
-        cache, source = open_clips(request.data, clip_cache_folder(), resolution, seed=0)
-        if started_by_torchrun():
-            result = _train_together(request, folder, cache)
+        resolution = order.genome.input.long_side
+        cache, source = open_clips(order.data, clip_cache_folder(), resolution, seed=0)
+        if _is_in_a_team():
+            result = _train_together(order, folder, cache, watch)
         else:
-            result = _train_alone(request, folder, cache, source, threads or os.cpu_count() or 1)
+            result = _train_alone(order, folder, cache, source, threads or os.cpu_count() or 1, watch)
         if result is None:
             return None
+        watch.progress("train", 1.0, f"{result.iterations:,} iterations")
         if result.failed is not None:
             Checkpoints(folder).clear()
             raise UserError(
@@ -105,111 +123,127 @@ def carry_out(folder: Path, threads: int | None) -> dict[str, Any] | None:
             )
         dataset = cache.dataset
         card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
-        write_model(folder, request.genome, card)
+        write_model(folder, order.genome, card)
         _write(path, result)
         Checkpoints(folder).clear()
-    report: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    result = msgspec.json.decode(path.read_bytes(), type=TrainingResult)
     files = sorted(str(file) for file in folder.iterdir())
-    return {"model": str(folder), "network": request.network, "data": request.data, **report, "files": files}
+    return Trained(str(folder), order.network, order.data, result, files)
+
+
+def _is_in_a_team() -> bool:
+    from tvnsearch.training.team import started_by_torchrun
+
+    return started_by_torchrun()
+
+
+def _recipe(recipe: str | Path | Recipe) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))
+
+
+def _with_head(genome: Genome, head: str) -> Genome:
+    try:
+        return msgspec.convert({**msgspec.to_builtins(genome), "head": head}, Genome)
+    except msgspec.ValidationError:
+        raise UserError(f"expected --head to be mean or per_frame, got '{head}'") from None
+
+
+def _begin(order: TrainingOrder, folder: Path) -> None:
+    """Claim a folder for a training; one that was begun there with the same order is taken up again.
+
+    Raises:
+        UserError: the network cannot be built, or the folder holds something else that would be lost.
+    """
+    from tvnsearch.training.checkpoint import CHECKPOINT
+
+    trace_blocks(order.genome)
+    path = folder / ORDER
+    if path.is_file() and _read_order(folder) == order:
+        return
+    others = (folder / CHECKPOINT, folder / RESULT, folder / CARD, journal_path(folder))
+    if any(other.exists() for other in others):
+        raise UserError(
+            f"expected a new folder, or one of a training with the same settings, but {folder} holds "
+            f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(path, order)
+
+
+def _read_order(folder: Path) -> TrainingOrder:
+    path = folder / ORDER
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=TrainingOrder)
+    except (OSError, msgspec.DecodeError) as error:
+        reason = "there is none" if isinstance(error, OSError) else f"it is malformed ({error})"
+        raise UserError(
+            f"expected the folder of a training, with a file {path}, but {reason}; "
+            "begin one with `tvnsearch train NAME --data DATA`"
+        ) from None
 
 
 def _train_alone(
-    request: TrainingRequest, folder: Path, cache: ClipCache, source: DataSource, threads: int
+    order: TrainingOrder, folder: Path, cache: ClipCache, source: DataSource, threads: int, watch: Watch
 ) -> TrainingResult:
-    prepare_clips(cache)
-    _say_plan(request, len(cache.dataset.classes), f"{threads} thread(s)")
+    from tvnsearch.api.trained_fitness import TRAINING_MODULE
+    from tvnsearch.training.trainer import TrainingProgress, TrainingResult
+
+    prepare_clips(cache, watch)
+    watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
     params = {
-        "genome": msgspec.to_builtins(request.genome),
+        "genome": msgspec.to_builtins(order.genome),
         "data": msgspec.to_builtins(source),
-        "recipe": msgspec.to_builtins(request.recipe),
+        "recipe": msgspec.to_builtins(order.recipe),
         "weights": str((folder / WEIGHTS).resolve()),
         "checkpoints": str(folder.resolve()),
-        "device": request.device,
+        "device": order.device,
     }
-    with ProgressBar("train") as bar, Worker(TRAINING_MODULE, threads) as worker:
-        answer = worker.call("train", params, lambda state: _show(bar, TrainingProgress(**state)))
+    with Worker(TRAINING_MODULE, threads) as worker:
+        answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
     return msgspec.convert(answer, TrainingResult)
 
 
-def _train_together(request: TrainingRequest, folder: Path, cache: ClipCache) -> TrainingResult | None:
+def _train_together(
+    order: TrainingOrder, folder: Path, cache: ClipCache, watch: Watch
+) -> TrainingResult | None:
     """In this process, which is one of those that torchrun started."""
     from torch import distributed
 
-    with team_of_torchrun(request.device) as (team, device), ExitStack() as shown:
-        on_progress = None
+    from tvnsearch.training.checkpoint import Checkpoints
+    from tvnsearch.training.team import team_of_torchrun
+    from tvnsearch.training.trainer import train as fit_network
+
+    with team_of_torchrun(order.device) as (team, device):
         if team.leads:
-            prepare_clips(cache)
-            _say_plan(request, len(cache.dataset.classes), f"{team.size} processes")
-            bar = shown.enter_context(ProgressBar("train"))
-            on_progress = partial(_show, bar)
+            prepare_clips(cache, watch)
+            watch.say(_plan(order, len(cache.dataset.classes), f"{team.size} processes"))
         distributed.barrier()
         cache.prepare()
-        result = train(
-            request.genome,
+        result = fit_network(
+            order.genome,
             cache,
-            request.recipe,
+            order.recipe,
             folder / WEIGHTS,
             checkpoints=Checkpoints(folder),
             device=device,
             team=team,
-            on_progress=on_progress,
+            on_progress=partial(_tell, watch) if team.leads else None,
         )
     return result if team.leads else None
 
 
-def _say_plan(request: TrainingRequest, classes: int, where: str) -> None:
-    precision = choose_precision(request.recipe.precision, request.device, trace(request.genome, classes))
-    say(
-        f"training: {request.network}, {request.recipe.iterations:,} iterations of "
-        f"{request.recipe.batch_size} clips in {precision}, on {request.device}, {where}"
+def _plan(order: TrainingOrder, classes: int, where: str) -> str:
+    from tvnsearch.training.precision import choose_precision
+
+    precision = choose_precision(order.recipe.precision, order.device, trace(order.genome, classes))
+    return (
+        f"training: {order.network}, {order.recipe.iterations:,} iterations of "
+        f"{order.recipe.batch_size} clips in {precision}, on {order.device}, {where}"
     )
 
 
-def _show(bar: ProgressBar, state: TrainingProgress) -> None:
-    bar.update(state.share, f"iteration {state.iteration:,}, loss {state.loss:.3f}")
-
-
-def evaluate_model(
-    model: TrainedModel, data: str | None, split: str, views: str, device: str, threads: int | None
-) -> Report:
-    """Score a trained network on a split of `data`, or of the data that it was trained on.
-
-    Raises:
-        UserError: it is not known what it was trained on, the data have other classes, or are not there.
-    """
-    address = data or model.card.data
-    if not address:
-        raise UserError(
-            "expected to know what this network was trained on, but its folder does not say; give --data"
-        )
-    cache, source = open_clips(address, clip_cache_folder(), model.genome.input.long_side, seed=0)
-    _check_classes(model.card.classes, cache.dataset.classes, address)
-    prepare_clips(cache)
-    params = {
-        "genome": msgspec.to_builtins(model.genome),
-        "data": msgspec.to_builtins(source),
-        "weights": str(model.weights.resolve()),
-        "split": split,
-        "views": views,
-        "device": device,
-    }
-    with (
-        ProgressBar("score") as bar,
-        Worker(TRAINING_MODULE, threads or os.cpu_count() or 1) as worker,
-    ):
-        answer = worker.call("report", params, lambda state: bar.update(state["done"] / state["total"]))
-    return msgspec.convert(answer, Report)
-
-
-def _check_classes(expected: Sequence[str], found: Sequence[str], address: str) -> None:
-    if tuple(expected) != tuple(found):
-        odd = sorted(set(expected) ^ set(found))
-        raise UserError(
-            f"expected the {len(expected)} classes that the network was trained for in {address}, but it has "
-            f"{len(found)}"
-            + (f" (only one has '{odd[0]}')" if odd else ", in another order")
-            + "; give the data that it was trained on"
-        )
+def _tell(watch: Watch, state: TrainingProgress) -> None:
+    watch.progress("train", state.share, f"iteration {state.iteration:,}, loss {state.loss:.3f}")
 
 
 def _write(path: Path, record: Struct) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from tvnsearch.data.sampling import PIXEL_MEAN, PIXEL_STD
+from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
 from tvnsearch.search.run_folder import winner_folder
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork
+
+CARD, WEIGHTS = "model.json", "weights.safetensors"
 
 
 class ModelCard(Struct, frozen=True):
@@ -41,17 +43,18 @@ class TrainedModel(Struct, frozen=True):
 def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
     """Write what belongs beside the weights in a folder that `load_model` reads."""
     (folder / "genome.json").write_text(genome_to_json(genome))
-    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
 
 
-def load_model(path: Path) -> TrainedModel:
+def load_model(path: str | Path) -> TrainedModel:
     """The network that was trained in a folder, or the winner of a run.
 
     Raises:
         UserError: there is none, or none yet, or its files are damaged.
     """
-    folder = path if (path / "model.json").is_file() else winner_folder(path)
-    card = folder / "model.json"
+    path = Path(path)
+    folder = path if (path / CARD).is_file() else winner_folder(path)
+    card = folder / CARD
     if not card.is_file():
         raise UserError(
             f"expected a trained network or a run with a winner in {path}, but there is no {card}; see how a "
@@ -64,7 +67,7 @@ def load_model(path: Path) -> TrainedModel:
             f"expected the classes and the normalisation of a network in {card}, but it cannot be read "
             f"({error}); train the network again"
         ) from None
-    return TrainedModel(load_genome(folder / "genome.json"), meaning, folder / "weights.safetensors")
+    return TrainedModel(load_genome(folder / "genome.json"), meaning, folder / WEIGHTS)
 
 
 def export_winner(model: TrainedModel, path: Path) -> float:

@@ -26,3 +26,8 @@ class Watch(Struct, frozen=True):
 
 
 SILENT = Watch()
+
+
+def counting(watch: Watch, task: str, things: str) -> Callable[[int, int], None]:
+    """Tells ``watch`` of a task that counts: things done, and in all."""
+    return lambda done, total: watch.progress(task, done / total, f"{done} of {total} {things}")

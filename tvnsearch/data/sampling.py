@@ -9,12 +9,9 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.data.stored import Crop, Frames
 from tvnsearch.genome.genome import InputSpec
-
-PIXEL_MEAN = 0.45
-PIXEL_STD = 0.225
-"""Pixels are normalised to (x / 255 - PIXEL_MEAN) / PIXEL_STD, the same for every channel."""
 
 
 class View(NamedTuple):

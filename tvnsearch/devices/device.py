@@ -64,6 +64,15 @@ def open_device(
     return Device(name, threads, backend, cast(Literal["float32", "bfloat16"], dtype), batch)
 
 
+def as_device(device: str | Device) -> Device:
+    """The device of that name with one thread and all else as usual, or the very one that was opened.
+
+    Raises:
+        UserError: there is no such device here.
+    """
+    return open_device(device) if isinstance(device, str) else device
+
+
 def devices_here() -> list[str]:
     """The names of the devices that this machine has."""
     has_gpu = importlib.import_module("torch").cuda.is_available()

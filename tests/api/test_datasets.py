@@ -1,0 +1,60 @@
+"""Clips made, looked at and decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tvnsearch
+from tests.api.watches import Heard
+from tests.data import layouts
+from tests.data.videos import write_video
+from tvnsearch.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    video = write_video(tmp_path / "x.mp4", frames=24).read_bytes()
+    layouts.charades(tmp_path / "charades", {".mp4": video})
+    (tmp_path / "charades" / "Charades_v1_480" / "TE001.mp4").write_bytes(b"")
+    return tmp_path / "charades"
+
+
+def test_generated_clips_are_a_data_set(tmp_path: Path) -> None:
+    heard = Heard()
+    dataset = tvnsearch.generate_data(tmp_path / "clips", digits=[3], watch=heard.watch)
+    assert dataset.classes == ("3-down", "3-left", "3-right", "3-up")
+    assert [len(clips) for clips in dataset.splits.values()] == [4 * 28, 4 * 6, 4 * 6]
+    assert heard.progress[-1] == ("encode clips", 1.0, "160 of 160 mp4 files")
+
+
+def test_an_inspection_counts_and_names(root: Path) -> None:
+    heard = Heard()
+    inspected = tvnsearch.inspect_data(root, watch=heard.watch)
+    assert heard.said == [f"recognised as charades:{root}"]
+    assert inspected.dataset.address == f"charades:{root}"
+    assert {Path(path).name for path in inspected.found.broken} == {"TE001.mp4"}
+    assert sum(inspected.found.clips.values()) - sum(inspected.found.usable.values()) > 0
+    assert heard.shares("look at clips")[-1] == 1.0
+    quiet = Heard()
+    tvnsearch.inspect_data(f"charades:{root}", watch=quiet.watch)
+    assert quiet.said == []
+
+
+def test_clips_are_decoded_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    heard = Heard()
+    first = tvnsearch.prepare_data(f"charades:{root}", space="digits", watch=heard.watch)
+    again = tvnsearch.prepare_data(f"charades:{root}", space="digits")
+    assert (first.resolution, again.resolution) == (48, 48)
+    assert (again.done.decoded, again.done.found) == (0, first.done.decoded + first.done.found)
+    assert first.usable == again.usable == tvnsearch.inspect_data(root).found.usable
+    assert heard.said[0].startswith(f"clips: charades:{root}, 3 classes, ")
+    assert any("TE001.mp4: the file is empty" in line for line in heard.said)
+    assert Path(first.directory).is_relative_to(tmp_path / "cache")
+
+
+def test_no_clips_are_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing is at"):
+        tvnsearch.inspect_data(tmp_path / "nowhere")

@@ -1,0 +1,43 @@
+"""A trained network exported: its outputs are torch's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+import tvnsearch
+from tests.api.conftest import CLASSES
+from tvnsearch.api.trained_model import ModelCard, load_model, load_network, write_model
+from tvnsearch.errors import UserError
+from tvnsearch.genome.zoo import load_zoo
+
+
+def test_the_exported_network_answers_as_the_trained_one(net: Path, tmp_path: Path) -> None:
+    exported = tvnsearch.export_model(net, tmp_path / "net.onnx")
+    assert exported.path == str(tmp_path / "net.onnx")
+    assert exported.max_relative_error < 1e-3
+    session = onnxruntime.InferenceSession(exported.path)
+    clip = np.random.default_rng(0).normal(size=(1, 8, 16, 16, 3)).astype(np.float32)
+    [logits] = session.run(None, {session.get_inputs()[0].name: clip})
+    with torch.inference_mode():
+        expected = load_network(load_model(net))(torch.from_numpy(clip)).numpy()
+    assert logits == pytest.approx(expected, abs=1e-4)
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["classes"]) == list(CLASSES)
+
+
+def test_another_format_is_a_sentence(net: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected --format onnx, got 'tflite'"):
+        tvnsearch.export_model(net, tmp_path / "net.tflite", file_format="tflite")
+
+
+def test_a_model_is_read_as_it_was_written(tmp_path: Path) -> None:
+    genome, card = load_zoo("tvn-m-2"), ModelCard(("a", "b"), True, data="charades:/clips")
+    write_model(tmp_path, genome, card)
+    model = load_model(str(tmp_path))
+    assert (model.genome, model.card, model.weights) == (genome, card, tmp_path / "weights.safetensors")
