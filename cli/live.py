@@ -14,7 +14,7 @@ from cli.output import PLAIN_LINE_EVERY_SECONDS, err, say
 
 
 class LiveView:
-    """What views of long work share; a context manager."""
+    """What views of long work share; a context manager. The terminal is theirs once something is shown."""
 
     def __init__(self, transient: bool) -> None:
         self._live = Live(console=err, refresh_per_second=2, transient=transient)
@@ -23,17 +23,20 @@ class LiveView:
     def _show(self, rendered: Callable[[], RenderableType], line: Callable[[], str]) -> None:
         """Draw ``rendered`` on a terminal; elsewhere say ``line``, if the last one is long enough ago."""
         if err.is_terminal:
+            self._live.start()
             self._live.update(rendered())
         elif time.monotonic() - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
             self._last_line_s = time.monotonic()
             say(line())
 
+    def end(self) -> None:
+        """Leave the terminal to what is shown next."""
+        self._live.stop()
+
     def __enter__(self) -> Self:
-        if err.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self.end()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +17,7 @@ from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
 
 out = Console()
@@ -107,3 +110,44 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """What an API function says, on stderr, and a bar for each task that it tells of, one at a time."""
+    bars = _Bars()
+    try:
+        yield Watch(say, bars.show)
+    finally:
+        bars.end()
+
+
+class _Bars:
+    """The bar of the task that was told of last."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._task = ""
+        self._bar: ProgressBar | None = None
+
+    def show(self, task: str, share: float, note: str) -> None:
+        """Take in how far a task is; what is done already stays so."""
+        with self._lock:
+            if self._bar is None and task == self._task and share >= 1:
+                return
+            if self._bar is None or task != self._task:
+                self._end()
+                self._task, self._bar = task, ProgressBar(task).__enter__()
+            self._bar.update(share, note)
+            if share >= 1:
+                self._end()
+
+    def end(self) -> None:
+        """End the bar, if there is one."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None

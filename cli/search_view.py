@@ -19,9 +19,8 @@ FRONT_SHOWN = 8
 class SearchView(LiveView):
     """Shows what a search tells; a context manager. Trainings that end and notes are lines in any case."""
 
-    def __init__(self, max_ms: float, minutes: float | None) -> None:
+    def __init__(self, max_ms: float) -> None:
         self._max_ms = max_ms
-        self._minutes = minutes
         super().__init__(transient=True)
         self._training_shares: dict[int, float] = {}
 
@@ -34,11 +33,12 @@ class SearchView(LiveView):
         if event.text and event.kind in ("trained", "failed", "noted"):
             say(f"{event.text} ({event.counts.trained} trained, best {best})")
         self._show(lambda: self._rendered(event), lambda: "evolve: " + "; ".join(board_lines(event)))
+        if event.kind == "finished":
+            self.end()
 
     def _rendered(self, board: Board) -> RenderableType:
-        done = (board.counts.trained + board.counts.failed) / board.trainings
-        if self._minutes is not None:
-            done = max(done, board.elapsed_seconds / (self._minutes * 60))
+        seconds, left = board.elapsed_seconds, board.workload.eta_seconds
+        done = 0.0 if left is None else seconds / max(seconds + left, 1e-9)
         trained = ", ".join(
             f"{number} {100 * self._training_shares.get(number, 0.0):.0f} %"
             for number in board.workload.training

@@ -7,15 +7,16 @@ from cli.arguments import JsonOption, RunArgument
 
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
-    from cli.output import print_json
-    from tvnsearch.api.status import run_report
+    from msgspec import to_builtins
 
-    report = run_report(run)
+    from cli.output import out, print_json
+    from tvnsearch.api.status import status as read_status
+
+    report = read_status(run)
     if as_json:
         print_json(report)
         return
 
-    from cli.output import out
     from cli.reports import print_summary
     from cli.search_view import board_lines, front_table
     from tvnsearch.search.progress.status import read_board
@@ -24,5 +25,5 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
     for line in board_lines(board):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     if board.front:
-        out.print(front_table(board.front, report["max_ms"]))
-    print_summary(report)
+        out.print(front_table(board.front, report.max_ms))
+    print_summary(to_builtins(report))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from cli.output import ProgressBar, say
-from tvnsearch.data.cache import ClipCache, Preparation
-from tvnsearch.data.catalog import open_dataset
-from tvnsearch.data.preparation import PreparationProgress
-from tvnsearch.training.task import DataSource
+from tvnsearch.api.watching import SILENT, Watch
+
+if TYPE_CHECKING:
+    from tvnsearch.data.cache import ClipCache, Preparation
+    from tvnsearch.data.preparation import PreparationProgress
+    from tvnsearch.training.task import DataSource
 
 SHOWN_BROKEN = 5
 
@@ -22,31 +24,33 @@ def clip_cache_folder() -> Path:
     return platformdirs.user_cache_path("tvnsearch") / "clips"
 
 
-def prepare_clips(cache: ClipCache) -> Preparation:
-    """Decode the clips that are missing in a cache, with a progress bar; say what is broken, and the form.
+def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
+    """Decode the clips that are missing in a cache; say what is broken, and in which form they are kept.
 
     Raises:
         UserError: every clip of a split is broken, or the disk is too small.
     """
     dataset = cache.dataset
-    say(
+    watch.say(
         f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
         f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
     )
-    with ProgressBar("decode clips") as bar:
 
-        def show(done: PreparationProgress) -> None:
-            bar.update(done.share, f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}")
+    def show(done: PreparationProgress) -> None:
+        note = f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}"
+        watch.progress("decode clips", done.share, note)
 
-        preparation = cache.prepare(show)
+    preparation = cache.prepare(show)
     for broken in preparation.broken[:SHOWN_BROKEN]:
-        say(f"left out: {broken}")
+        watch.say(f"left out: {broken}")
     if len(preparation.broken) > SHOWN_BROKEN:
-        say(f"left out: {len(preparation.broken) - SHOWN_BROKEN} more that are broken")
+        watch.say(f"left out: {len(preparation.broken) - SHOWN_BROKEN} more that are broken")
     if preparation.decoded:
         forms = " and ".join(f"{count} as {FORM_NAMES[form]}" for form, count in preparation.forms.items())
         why = ", because the disk has not room for raw frames" if "jpeg" in preparation.forms else ""
-        say(f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}")
+        watch.say(
+            f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}"
+        )
     return preparation
 
 
@@ -56,6 +60,10 @@ def open_clips(data: str | Path, cache_dir: Path, resolution: int, seed: int) ->
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
+    from tvnsearch.data.cache import ClipCache
+    from tvnsearch.data.catalog import open_dataset
+    from tvnsearch.training.task import DataSource
+
     dataset = open_dataset(data, seed)
     source = DataSource(dataset.address, seed, str(cache_dir.resolve()), resolution)
     return ClipCache(dataset, resolution, cache_dir), source

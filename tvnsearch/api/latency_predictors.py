@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from cli.output import say
 from latency_db.store import LatencyStore, default_path
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
 from predictors.transfer import SourceDevice
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -18,12 +18,14 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.workers import WorkerDiedError, WorkerFailedError
 
 
-def database_path(db: Path | None) -> Path:
+def database_path(db: str | Path | None) -> Path:
     """The latency database that the user named, or this user's own."""
-    return default_path() if db is None else db
+    return default_path() if db is None else Path(db)
 
 
-def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> LatencyPredictor:
+def load_predictor(
+    db: Path, meter: Meter, level: float = DEFAULT_LEVEL, *, watch: Watch = SILENT
+) -> LatencyPredictor:
     """The predictor of the meter's device, with bounds that hold for a share of ``level`` of networks.
 
     It is trained, and that is said, where none is kept that learnt from all that ``db`` holds now.
@@ -33,10 +35,12 @@ def load_predictor(db: Path, meter: Meter, level: float = DEFAULT_LEVEL) -> Late
     """
     require_database(db, meter.device.name)
     with LatencyStore(db) as store:
-        return stored_predictor(store, meter.digest, say, level)
+        return stored_predictor(store, meter.digest, watch.say, level)
 
 
-def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> SourceDevice | None:
+def open_origin(
+    store: LatencyStore, digest: str | None, own_digest: str, *, watch: Watch = SILENT
+) -> SourceDevice | None:
     """What the device ``digest`` of the same database can lend to this one; None where none was named.
 
     Raises:
@@ -49,10 +53,12 @@ def open_origin(store: LatencyStore, digest: str | None, own_digest: str) -> Sou
             f"expected another device to start from, but {digest} is this one; "
             f"`tvnsearch db list` names the devices that were profiled"
         )
-    return stored_predictor(store, digest, say).origin
+    return stored_predictor(store, digest, watch.say).origin
 
 
-def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> list[float]:
+def layer_latencies(
+    genome: Genome, classes: int, device: Device, db: Path, *, watch: Watch = SILENT
+) -> list[float]:
     """Predicted ms of each layer call, adding up to the network's. Starts no worker where there is no file.
 
     Raises:
@@ -61,7 +67,7 @@ def layer_latencies(genome: Genome, classes: int, device: Device, db: Path) -> l
     try:
         require_database(db, device.name)
         with Meter(device) as meter:
-            predictor = load_predictor(db, meter)
+            predictor = load_predictor(db, meter, watch=watch)
     except (OSError, WorkerDiedError, WorkerFailedError) as error:
         raise UserError(str(error)) from None
     if unknown := predictor.never_profiled(genome):

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.output import say
 from latency_db.contents import described
 from latency_db.reader import StoredDevice
 from latency_db.store import LatencyStore
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 
 ALIKE = ("dtype", "batch", "deployment")
@@ -20,7 +20,12 @@ ALIKE = ("dtype", "batch", "deployment")
 
 
 def predictor_of_other(
-    db: Path, name: str, here: Mapping[str, str], level: float = DEFAULT_LEVEL
+    db: Path,
+    name: str,
+    here: Mapping[str, str],
+    level: float = DEFAULT_LEVEL,
+    *,
+    watch: Watch = SILENT,
 ) -> LatencyPredictor:
     """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
 
@@ -44,7 +49,7 @@ def predictor_of_other(
                 f"{len(meant)} of those held: {known or 'none'}; "
                 "give the digest of one, or merge in its tables by `tvnsearch db merge`"
             )
-        return stored_predictor(store, meant[0].digest, say, level)
+        return stored_predictor(store, meant[0].digest, watch.say, level)
 
 
 def _is_meant(name: str, stored: StoredDevice, here: Mapping[str, str]) -> bool:
