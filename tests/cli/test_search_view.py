@@ -22,7 +22,7 @@ def searched(run: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> s
     console = Console(file=shown, force_terminal=is_terminal, width=160, height=50)
     monkeypatch.setattr(output, "err", console)
     monkeypatch.setattr(live, "err", console)
-    view = SearchView(2.0, None)
+    view = SearchView(2.0)
     with view, Journal.create(run, make_plan(trainings=20)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), view.show)
     return shown.getvalue()
@@ -69,14 +69,30 @@ def test_status_prints_the_figures_of_the_view(tmp_path: Path, monkeypatch: pyte
         ["evolve", "--max-ms", "phone=3"],
         ["evolve", "--max-ms", "50", "--workers", "0"],
         ["evolve", "--max-ms", "50", "--tournament", "500"],
+        ["evolve", "--max-ms", "50", "--dry-run", "--db", "nowhere.sqlite"],
+        ["evolve", "--config", "nowhere.toml"],
+        ["pick", "nowhere", "--max-ms", "50"],
     ],
 )
 def test_mistakes_are_told_before_anything_heavy_is_loaded(arguments: list[str]) -> None:
+    assert loaded_by_mistake(arguments).isdisjoint({"torch", "sklearn", "av", "lightgbm"})
+
+
+def test_an_unknown_strategy_is_told_before_even_numpy_is_loaded() -> None:
+    arguments = ["evolve", "--max-ms", "50", "--strategy", "annealing"]
+    heavy = {"torch", "sklearn", "av", "lightgbm", "numpy", "pandas", "scipy"}
+    assert loaded_by_mistake(arguments).isdisjoint(heavy)
+
+
+def loaded_by_mistake(arguments: list[str]) -> set[str]:
+    """The modules that a command has loaded when it refuses its arguments."""
     code = (
         "import sys\nfrom cli.main import main\nsys.argv[1:] = " + repr(arguments) + "\n"
         "try: main()\n"
-        "except SystemExit as end: print(end.code, {'torch', 'sklearn', 'av'} & set(sys.modules))"
+        "except SystemExit as end: print(end.code, *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "2 set()"
     assert done.stderr.startswith("tvnsearch: expected ")
+    code, *modules = done.stdout.split()
+    assert code == "2"
+    return set(modules)
