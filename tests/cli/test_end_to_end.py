@@ -175,7 +175,8 @@ def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) ->
     assert world.json("status", "run") == found
     assert world.json("resume", "run")["winner"] == found["winner"]
     plan = json.loads(world.rows("SELECT json FROM plan")[0][0])
-    assert (plan["strategy"], plan["budget"]["max_mb"], plan["setup"]["level"]) == ("ageing", 4.0, 0.95)
+    assert (plan["search"]["strategy"], plan["budget"]["max_mb"]) == ("ageing", 4.0)
+    assert (plan["asked"]["device"]["level"], plan["asked"]["workforce"]["workers"]) == (0.95, 1)
     shown = world.run("status", "run")
     assert "budget 30 ms" in shown
     assert "chance is 12.5 %" in shown

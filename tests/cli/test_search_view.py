@@ -15,6 +15,7 @@ from cli.search_view import SearchView
 from tests.cli.running import run as command
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.search import Journal, run_search
+from tvnsearch.search.progress.told import SearchProgress
 
 
 def searched(run: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> str:
@@ -43,6 +44,26 @@ def test_a_terminal_sees_counts_front_workers_and_time(
         assert words in shown
     assert "of 1 workers training" in shown
     assert "under its bounds" in shown
+
+
+def test_the_terminal_is_free_before_the_first_step_and_after_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars of what is done before a search and after it are drawn there."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=160, height=50)
+    monkeypatch.setattr(live, "err", console)
+    monkeypatch.setattr(output, "err", console)
+    shown: set[bool] = set()
+
+    def show(event: SearchProgress) -> None:
+        view.show(event)
+        shown.add(view._live.is_started)
+
+    with SearchView(2.0) as view, Journal.create(tmp_path, make_plan(trainings=2)) as journal:
+        assert not view._live.is_started
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), show)
+        assert shown == {True, False}
+        assert not view._live.is_started
 
 
 def test_elsewhere_there_are_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
