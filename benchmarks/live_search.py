@@ -115,7 +115,7 @@ def _searched(plan: SearchPlan, data: DataSource) -> tuple[list[tuple[float, flo
     try:
         with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder) / "run", plan) as journal:
             run_search(journal, EqualLatency(), fitness, executor, lambda event: None)
-            return fitness.ends, len(journal.individuals())
+            return fitness.ends, len(journal.history().individuals)
     finally:
         executor.shutdown()
 

@@ -178,7 +178,7 @@ def _searched(plan: SearchPlan, table: Mapping[str, Row], target: float) -> tupl
     with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder) / "run", plan) as journal:
         with contextlib.suppress(_ReachedError):
             run_search(journal, EqualLatency(), trainer, SerialExecutor(_NoProcess), lambda event: None)
-        return trainer.history, sum("is switched off" in line for line in journal.lines())
+        return trainer.history, sum("is switched off" in line for line in journal.history().lines)
 
 
 class _ReachedError(Exception):

@@ -49,7 +49,8 @@ def _timed(name: str, plan: SearchPlan, known: Sequence[Individual], rounds: int
     rng = random.Random(name)
     strategy = make_strategy(changed(plan, strategy=name))
     began = time.perf_counter()
-    strategy.restore(known, pending=())
+    for individual in known:
+        strategy.tell(individual)
     restored_s = time.perf_counter() - began
     asks_ms, tells_ms = [], []
     for number in range(len(known), len(known) + rounds):

@@ -1,84 +1,212 @@
-"""The options that several commands share, and how their values are read."""
+"""The options that several commands share, and how their values are read.
+
+A short form is a letter that means the same option wherever it is taken; a test holds this.
+"""
 
 from __future__ import annotations
 
 import re
+from copy import copy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from cli.choices import SPACES, Backend, DeviceName, Dtype, ExecutorName
 from tvnsearch.errors import UserError
 
-DeviceOption = Annotated[str, typer.Option("--device", help="Where networks run: cpu or cuda.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", help="Threads that a network may use.")]
-BackendOption = Annotated[str, typer.Option("--backend", help="The runtime that executes networks.")]
-DtypeOption = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16.")]
-BatchOption = Annotated[int, typer.Option("--batch", help="Clips of one pass; latencies are of passes.")]
-DbOption = Annotated[
-    Path | None, typer.Option("--db", help="The latency database file; by default one for this user.")
+BUDGET, DEVICE, SEARCH, TRAINING = "Budget", "Device", "Search", "Training"
+ACCELERATIONS, WORKERS, OUTPUT = "Accelerations", "Workers", "Output"
+"""The panels of a command's help."""
+
+
+def in_panel(panel: str, option: Any) -> Any:
+    """The same option, shown in a panel of its own where a command has many."""
+    moved = copy(option)
+    moved.rich_help_panel = panel
+    return moved
+
+
+def _space_names() -> list[str]:
+    return list(SPACES)
+
+
+def zoo_names() -> list[str]:
+    """The networks that a shell completes where a genome is wanted."""
+    from tvnsearch.genome.zoo import zoo
+
+    return list(zoo())
+
+
+DeviceOption = Annotated[
+    DeviceName,
+    typer.Option("--device", help="The processor on which networks run.", rich_help_panel=DEVICE),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and only JSON, on stdout.")]
-SpaceOption = Annotated[
-    str, typer.Option("--space", help="paper, mobile, released, digits, or a TOML file of your own.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
-ClassesOption = Annotated[int, typer.Option("--classes", min=1, help="Outputs of the network's head.")]
-GenomeArguments = Annotated[
-    list[str], typer.Argument(metavar="GENOME...", help="Zoo names (tvn-1), genome files, or run folders.")
-]
-GenomeArgument = Annotated[
-    str, typer.Argument(metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.")
-]
-LevelOption = Annotated[
-    float,
+ThreadsOption = Annotated[
+    int,
     typer.Option(
-        "--level",
-        min=0.5,
-        max=0.999,
-        help="Share of networks within their bounds, and of the feasible ones that a search keeps.",
+        "--threads", metavar="N", help="Threads that a network may use on a CPU.", rich_help_panel=DEVICE
     ),
 ]
-MaxParamsOption = Annotated[
-    str | None, typer.Option("--max-params", help="The parameter budget, such as 12M.")
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend", help="The runtime that executes networks; cuda-graph needs cuda.", rich_help_panel=DEVICE
+    ),
 ]
-MaxGflopsOption = Annotated[
-    float | None, typer.Option("--max-gflops", help="Most GFLOPs of a clip (two a multiply-add).")
+DtypeOption = Annotated[
+    Dtype,
+    typer.Option("--dtype", help="The number format of weights and features.", rich_help_panel=DEVICE),
 ]
-MaxMbOption = Annotated[
-    float | None, typer.Option("--max-mb", help="Most megabytes of weights as deployed, in the run's dtype.")
+BatchOption = Annotated[
+    int,
+    typer.Option(
+        "--batch",
+        metavar="CLIPS",
+        help="Clips that go through a network in one pass; milliseconds are those of a whole pass.",
+        rich_help_panel=DEVICE,
+    ),
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", help="Networks to train at once.")]
-ExecutorOption = Annotated[
+DB = typer.Option("--db", metavar="FILE", help="The latency database; by default one for this user.")
+DbOption = Annotated[Path | None, in_panel(DEVICE, DB)]
+DatabaseOption = Annotated[Path | None, DB]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DIGEST",
+        help="Another device in the same database (`tvnsearch db list` shows digests): what is known of it "
+        "is adapted, so that little profiling is enough.",
+        rich_help_panel=DEVICE,
+    ),
+]
+
+JSON = typer.Option("--json", "-j", help="Print JSON, and only JSON, on stdout.")
+JsonOption = Annotated[bool, JSON]
+
+SPACE = typer.Option(
+    "--space",
+    metavar="NAME|FILE",
+    help=f"The search space: {', '.join(SPACES)}, or a TOML file of your own.",
+    autocompletion=_space_names,
+)
+SpaceOption = Annotated[str, SPACE]
+SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choice.")
+SeedOption = Annotated[int, SEED]
+CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
+ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
+OutFolderOption = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
+]
+TrainThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        metavar="N",
+        min=1,
+        help="Threads that training and scoring may use; by default as many as there are cores.",
+        rich_help_panel=DEVICE,
+    ),
+]
+
+GenomeArguments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="GENOME", help="Zoo names (tvn-1), genome files, or run folders.", autocompletion=zoo_names
+    ),
+]
+GenomeArgument = Annotated[
     str,
-    typer.Option("--executor", help="Where they train: local (processes), or ray (a cluster)."),
+    typer.Argument(
+        metavar="GENOME", help="A zoo name (tvn-1), a genome file, or a run folder.", autocompletion=zoo_names
+    ),
 ]
-AddressOption = Annotated[str, typer.Option("--address", help="Of the Ray cluster; auto is this machine's.")]
-ResumeWorkersOption = Annotated[
-    int | None, typer.Option("--workers", help="Networks to train at once; else as it began.")
-]
-ResumeExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="local or ray; else as it began.")
-]
-ResumeAddressOption = Annotated[
-    str | None, typer.Option("--address", help="Of the Ray cluster; else as it began.")
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA", help="The clips: a PATH, or FORMAT:PATH such as charades:/data.")
 ]
 ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="The folder of a training, or of a run (its winner).")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+LEVEL = typer.Option(
+    "--level",
+    metavar="SHARE",
+    min=0.5,
+    max=0.999,
+    help="The share of networks whose latency shall lie within its predicted bounds; a search measures no "
+    "network whose bounds lie over the budget.",
+)
+LevelOption = Annotated[float, LEVEL]
+MAX_MS_HELP = "The latency budget in milliseconds"
+MAX_MS = typer.Option(
+    "--max-ms", "-m", metavar="MS", help=f"{MAX_MS_HELP}; for several devices: cpu=50,nvidia-h200=10."
+)
+MaxMsOption = Annotated[str, MAX_MS]
+MAX_PARAMS = typer.Option(
+    "--max-params", "-p", metavar="COUNT", help="Most parameters of a network, such as 12M or 800k."
+)
+MaxParamsOption = Annotated[str | None, MAX_PARAMS]
+MAX_GFLOPS = typer.Option(
+    "--max-gflops", metavar="GFLOPS", help="Most GFLOPs of a clip (two a multiply-add)."
+)
+MaxGflopsOption = Annotated[float | None, MAX_GFLOPS]
+MAX_MB = typer.Option(
+    "--max-mb", metavar="MB", help="Most megabytes of weights as deployed, in the dtype of the search."
+)
+MaxMbOption = Annotated[float | None, MAX_MB]
 
-
-MaxMsOption = Annotated[
-    str,
+WorkersOption = Annotated[
+    int,
+    typer.Option("--workers", "-w", metavar="N", help="Networks to train at once.", rich_help_panel=WORKERS),
+]
+ExecutorOption = Annotated[
+    ExecutorName,
     typer.Option(
-        "--max-ms",
-        metavar="MS",
-        help="The latency budget in milliseconds; of several devices: cpu=50,nvidia-h200=10.",
+        "--executor",
+        help="Where they train: in processes of this machine, or on a Ray cluster.",
+        rich_help_panel=WORKERS,
     ),
 ]
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="The address of the Ray cluster; auto is the one on this machine.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeWorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        "-w",
+        metavar="N",
+        help="Networks to train at once; by default as the run began.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeExecutorOption = Annotated[
+    ExecutorName | None,
+    typer.Option(
+        "--executor",
+        help="Where they train: in processes of this machine, or on a Ray cluster; by default as the run "
+        "began.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="The address of the Ray cluster; by default as the run began.",
+        rich_help_panel=WORKERS,
+    ),
+]
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
 def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
@@ -117,13 +245,3 @@ def parse_count(text: str | None, option: str) -> int | None:
     if match is None or float(match[1]) == 0:
         raise UserError(f"expected {option} to be a number like 12M, 800k or 1500000, got '{text}'")
     return round(float(match[1]) * _UNITS[match[2].lower()])
-
-
-FromOption = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        help="The digest of another device in the same database (`tvnsearch db list`): what is known of it "
-        "is adapted, so that little profiling is enough.",
-    ),
-]

@@ -1,4 +1,4 @@
-"""A profile while it runs: a live table with a bar on a terminal, a line every ten seconds elsewhere."""
+"""A profile while it runs: a live table with a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cli.live import LiveView
-from cli.output import err
+from cli.output import err, written_hours
 
 if TYPE_CHECKING:
     from latency_db.profiler import ProfileProgress
+
+
+UNKNOWN = "not known yet"
 
 
 class ProfileView(LiveView):
@@ -40,11 +43,15 @@ class ProfileView(LiveView):
             return Group(self._bar, table)
 
         def line() -> str:
-            left_s = 60 * (progress.minutes_wanted - progress.minutes)
-            told = ", ".join(f"{name} {cell}" for name, cell in cells.items())
-            return f"profile: {100 * share:.0f} %, at most {max(left_s, 0):.0f} s to go; {told}"
+            left = written_hours(max(60 * (progress.minutes_wanted - progress.minutes), 0))
+            learnt = ("held-out error", "noise floor")
+            known = "".join(f", {name} {cells[name]}" for name in learnt if cells[name] != UNKNOWN)
+            return (
+                f"profile: {100 * share:.0f} %, at most {left} to go; {cells['networks']} networks, "
+                f"{cells['layer rows']} layer rows{known}"
+            )
 
-        self._show(rendered, line)
+        self._show(rendered, line, (share, *cells.values()))
 
 
 def _cells(progress: ProfileProgress) -> dict[str, str]:
@@ -58,4 +65,4 @@ def _cells(progress: ProfileProgress) -> dict[str, str]:
 
 
 def _percent(value: float | None) -> str:
-    return "not known yet" if value is None else f"{value:.1f} %"
+    return UNKNOWN if value is None else f"{value:.1f} %"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.output import out
+from cli.output import out, print_table
 
 if TYPE_CHECKING:
     from predictors.evaluation import HeldOutReport
     from predictors.predictor import LatencyPredictor
+    from tvnsearch.devices.measurement import Measurement
 
 
 def heldout_line(report: HeldOutReport) -> str:
@@ -28,6 +30,30 @@ def adaptation_line(predictor: LatencyPredictor, lent: str) -> str:
             f"starting from {lent} predicted held-out networks no better: the predictor starts from nothing"
         )
     return f"the predictor starts from {lent}, which predicted held-out networks better than from nothing"
+
+
+def print_measurements(title: str, names: Sequence[str], measurements: Sequence[Measurement]) -> None:
+    """Networks with their measured latencies; below the table, why some of these are not trusted."""
+    print_table(
+        title,
+        ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
+        [
+            [
+                name,
+                f"{row.latency_ms:.2f}",
+                f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
+                f"{row.p50_ms:.2f}",
+                f"{row.p90_ms:.2f}",
+                f"{row.p99_ms:.2f}",
+                row.samples,
+                "yes" if row.trusted else "no",
+            ]
+            for name, row in zip(names, measurements, strict=True)
+        ],
+    )
+    for name, row in zip(names, measurements, strict=True):
+        if not row.trusted:
+            out.print(f"{name} is not trusted: {row.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_summary(report: dict[str, Any]) -> None:
@@ -54,14 +80,7 @@ def print_summary(report: dict[str, Any]) -> None:
             + f", {2 * winner['macs'] / 1e9:.3f} GFLOPs ({winner['macs'] / 1e9:.3f} GMACs)"
         )
         lines.append(_scores_line(winner))
-    lines.append(
-        f"genomes {report['sampled']:,} sampled; rejected: {report['rejected_params']:,} by parameters, "
-        f"{report['rejected_gflops']:,} by GFLOPs, {report['rejected_mb']:,} by megabytes, "
-        f"{report['rejected_predicted']:,} by the predictor, {report['rejected_on_others']:,} by predictions "
-        f"for other devices, {report['rejected_measured']:,} by real measurement; {report['duplicates']:,} "
-        f"duplicates, which saved {report['hours_saved']:.2f} hours of training; {report['trained']:,} "
-        f"trained, {report['stopped']:,} of them stopped early, {report['failed']:,} failed"
-    )
+    lines.append(_genomes_line(report))
     if winner is not None:
         lines += [f"file    {path}" for path in winner.get("files", [])]
     for line in lines:
@@ -74,6 +93,26 @@ def predicted_line(device: str, estimate: dict[str, float]) -> str:
         f"latency {estimate['latency_ms']:.2f} ms predicted for {device}, not measured, bounds "
         f"{estimate['lower_ms']:.2f} to {estimate['upper_ms']:.2f} ms"
     )
+
+
+def _genomes_line(report: dict[str, Any]) -> str:
+    """What became of all genomes, by the limits that were asked for and the events that there were."""
+    judges = {
+        "rejected_params": ("parameters", report["max_params"] is not None),
+        "rejected_gflops": ("GFLOPs", report["max_gflops"] is not None),
+        "rejected_mb": ("megabytes", report["max_mb"] is not None),
+        "rejected_predicted": ("the predictor", True),
+        "rejected_on_others": ("predictions for other devices", bool(report["others_max_ms"])),
+        "rejected_measured": ("real measurement", True),
+    }
+    rejected = ", ".join(f"{report[key]:,} by {judge}" for key, (judge, asked) in judges.items() if asked)
+    parts = [f"genomes {report['sampled']:,} sampled", f"rejected: {rejected}"]
+    if report["duplicates"]:
+        saved = f"{report['hours_saved']:.2f} hours of training"
+        parts.append(f"{report['duplicates']:,} duplicates, which saved {saved}")
+    stopped = f", {report['stopped']:,} of them stopped early" if report["stopped"] else ""
+    failed = f", {report['failed']:,} failed" if report["failed"] else ""
+    return "; ".join([*parts, f"{report['trained']:,} trained{stopped}{failed}"])
 
 
 def _scores_line(winner: dict[str, Any]) -> str:

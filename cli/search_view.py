@@ -9,9 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.live import LiveView
-from cli.output import count, say
-from tvnsearch.search.progress.figures import Board, FrontPoint
-from tvnsearch.search.progress.told import SearchProgress
+from cli.output import count, say, written_hours
+from tvnsearch.search.progress.figures import FrontPoint, RunFigures, SearchProgress
 
 FRONT_SHOWN = 8
 
@@ -29,14 +28,17 @@ class SearchView(LiveView):
         if event.kind == "training" and event.number is not None:
             share = (event.training or {}).get("share", 0.0)
             self._training_shares[event.number] = float(share)
-        best = _fitness(event.best_fitness)
-        if event.text and event.kind in ("trained", "failed", "noted"):
-            say(f"{event.text} ({event.counts.trained} trained, best {best})")
-        self._show(lambda: self._rendered(event), lambda: "evolve: " + "; ".join(board_lines(event)))
+        figures = _figures(event)
+        if event.text and event.kind in ("trained", "failed"):
+            say(f"{event.text} ({_results(event)}{_to_go(event)})")
+            self._know_said(figures)
+        elif event.text and event.kind == "noted":
+            say(event.text)
+        self._show(lambda: self._rendered(event), lambda: plain_line(event), figures)
         if event.kind == "finished":
             self.end()
 
-    def _rendered(self, board: Board) -> RenderableType:
+    def _rendered(self, board: RunFigures) -> RenderableType:
         seconds, left = board.elapsed_seconds, board.workload.eta_seconds
         done = 0.0 if left is None else seconds / max(seconds + left, 1e-9)
         trained = ", ".join(
@@ -54,23 +56,35 @@ class SearchView(LiveView):
         return Group(*parts)
 
 
-def board_lines(board: Board) -> list[str]:
-    """How a run stands, in three lines: genomes, results, workers."""
+def board_lines(board: RunFigures) -> list[str]:
+    """How a run stands, in three lines: genomes, results, workers. Names nothing that did not happen."""
     counts, workload = board.counts, board.workload
+    rejected = {
+        "counts": counts.rejected_counted,
+        "prediction": counts.rejected_predicted + counts.rejected_on_others,
+        "measurement": counts.rejected_measured,
+    }
+    told = ", ".join(f"by {judge} {number:,}" for judge, number in rejected.items() if number)
+    duplicates = f", {counts.duplicates:,} duplicates" if counts.duplicates else ""
+    stopped = f", {counts.stopped:,} of them stopped early" if counts.stopped else ""
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
     under = board.under_bound_share
-    left = "unknown" if workload.eta_seconds is None else written_hours(workload.eta_seconds)
-    rejected_predicted = counts.rejected_predicted + counts.rejected_on_others
     return [
-        f"{counts.sampled:,} sampled, {counts.duplicates:,} duplicates; rejected by counts "
-        f"{counts.rejected_counted:,}, by prediction {rejected_predicted:,}, "
-        f"by measurement {counts.rejected_measured:,}",
-        f"{counts.trained:,} of {board.trainings:,} trained, {counts.stopped:,} of them stopped "
-        f"early, {counts.failed:,} failed; best fitness "
+        f"{counts.sampled:,} sampled{duplicates}" + (f"; rejected {told}" if told else ""),
+        f"{counts.trained:,} of {board.trainings:,} trained{stopped}{failed}; best fitness "
         f"{_fitness(board.best_fitness)}, {len(board.front)} on the front of fitness, latency and parameters",
-        f"{written_hours(board.elapsed_seconds)} gone, {left} to go; {len(workload.training)} of "
-        f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time; "
-        f"{'-' if under is None else f'{100 * under:.1f} %'} of what was measured was under its bounds",
+        f"{written_hours(board.elapsed_seconds)} gone{_to_go(board)}; {len(workload.training)} of "
+        f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time"
+        + ("" if under is None else f"; {100 * under:.1f} % of what was measured was under its bounds"),
     ]
+
+
+def plain_line(board: RunFigures) -> str:
+    """How a running search stands, in a line that is not too long for a log."""
+    return (
+        f"evolve: {_results(board)}; {count(board.counts.sampled)} sampled, {count(_rejected(board))} "
+        f"rejected; {written_hours(board.elapsed_seconds)} gone{_to_go(board)}"
+    )
 
 
 def front_table(front: tuple[FrontPoint, ...], max_ms: float) -> Table:
@@ -95,15 +109,30 @@ def front_table(front: tuple[FrontPoint, ...], max_ms: float) -> Table:
     return table
 
 
-def written_hours(seconds: float) -> str:
-    """A time for people: 42 s, 12 min, 5.3 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _latency_ms(point: FrontPoint) -> float:
     return point.latency_ms
+
+
+def _figures(board: RunFigures) -> tuple[float | None, ...]:
+    """What a new line is worth saying for: neither the time, nor genomes that were not judged yet."""
+    return board.counts.trained, board.counts.failed, board.best_fitness, _rejected(board)
+
+
+def _rejected(board: RunFigures) -> int:
+    counts = board.counts
+    by_prediction = counts.rejected_predicted + counts.rejected_on_others
+    return counts.rejected_counted + by_prediction + counts.rejected_measured
+
+
+def _results(board: RunFigures) -> str:
+    failed = f", {board.counts.failed:,} failed" if board.counts.failed else ""
+    best = _fitness(board.best_fitness)
+    return f"{board.counts.trained:,} of {board.trainings:,} trained{failed}, best {best}"
+
+
+def _to_go(board: RunFigures) -> str:
+    left_s = board.workload.eta_seconds
+    return "" if left_s is None else f", {written_hours(left_s)} to go"
 
 
 def _fitness(value: float | None) -> str:

@@ -22,14 +22,20 @@ def classify(
     model: ModelArgument,
     videos: Annotated[
         list[str],
-        typer.Argument(metavar="VIDEO...", help="Video files, or one camera (/dev/video0) or - (stdin)."),
+        typer.Argument(metavar="VIDEO", help="Video files; or one camera (/dev/video0), or - for stdin."),
     ],
     every: Annotated[
-        float, typer.Option("--every", min=0.01, help="Seconds of a video from one label to the next.")
+        float,
+        typer.Option(
+            "--every", metavar="SECONDS", min=0.01, help="Seconds of a video from one label to the next."
+        ),
     ] = 1.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Label videos, or a stream while it comes, with a trained network or a run's winner."""
+    """Label videos, or a stream while it comes.
+
+    With a trained network or a run's winner.
+    """
     from cli.output import print_json, print_table
     from tvnsearch.api.classify import Classifier
     from tvnsearch.api.trained_model import load_model

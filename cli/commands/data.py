@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import JsonOption, SeedOption, SpaceOption
+from cli.arguments import DataArgument, JsonOption, OutFolderOption, SeedOption, SpaceOption
 
 if TYPE_CHECKING:
     from tvnsearch.data.dataset import Dataset
@@ -16,24 +15,27 @@ if TYPE_CHECKING:
 ROWS_OF_BALANCE = 12
 """The classes shown of a data set that has more: half of them the rarest, half the most frequent."""
 
-app = typer.Typer(help="Video clips.", no_args_is_help=True)
+app = typer.Typer(help="Video clips: inspect, prepare, or generate some.", no_args_is_help=True)
 
 
 @app.callback()
 def _data() -> None:
-    """Video clips."""
+    """Video clips: inspect, prepare, or generate some."""
 
 
 @app.command("generate")
 def generate_clips(
-    out: Annotated[Path, typer.Option("--out", help="The folder to write the clips to.")],
+    out: OutFolderOption,
     multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="Longer clips with several events each.")
+        bool, typer.Option("--multi-label", help="Write longer clips, with several events each.")
     ] = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Write moving digits: handwritten digits that move over textures, as real H.264 mp4 files."""
+    """Write clips of moving digits to try everything on.
+
+    Handwritten digits that move over textures, as real H.264 mp4 files.
+    """
     from cli.output import ProgressBar, print_json, say
     from tvnsearch.data.catalog import open_dataset
     from tvnsearch.data.moving_digits import generate
@@ -58,11 +60,14 @@ def generate_clips(
 
 @app.command("inspect")
 def inspect_clips(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    data: DataArgument,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show classes, splits, lengths, sizes, codecs, balance, broken files, and what a training would see."""
+    """Show what clips there are, and which files are broken.
+
+    Classes, splits, lengths, sizes, codecs, balance, and what a training would see.
+    """
     import msgspec
 
     from cli.output import ProgressBar, print_json, say
@@ -96,11 +101,14 @@ def inspect_clips(
 
 @app.command("prepare")
 def prepare(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="PATH or FORMAT:PATH of the clips.")],
+    data: DataArgument,
     space: SpaceOption = "paper",
     as_json: JsonOption = False,
 ) -> None:
-    """Decode every clip once, as large as a space's networks look at them; a search does so by itself."""
+    """Decode every clip once, for all trainings to come.
+
+    As large as the networks of a search space look at them. Searches and trainings do so by themselves.
+    """
     from cli.output import print_json, print_table
     from tvnsearch.api.clips import clip_cache_folder, prepare_clips
     from tvnsearch.data.cache import ClipCache

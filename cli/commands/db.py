@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.arguments import DbOption, JsonOption
+from cli.arguments import DatabaseOption, JsonOption
 
 if TYPE_CHECKING:
     from latency_db.contents import Holding
@@ -20,9 +20,9 @@ app = typer.Typer(help="The latency database: list, merge, verify, remove.", no_
 
 @app.command("list")
 def list_database(
-    db: DbOption = None,
+    db: DatabaseOption = None,
     by_session: Annotated[
-        bool, typer.Option("--sessions", help="A row a session instead of a row a device.")
+        bool, typer.Option("--sessions", help="Show a row for each session, not each device.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -40,13 +40,17 @@ def list_database(
 
 @app.command("merge")
 def merge_databases(
-    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Latency database files to add.")],
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="Latency database files to add.")],
     into: Annotated[
-        Path | None, typer.Option("--into", "--db", help="The file to add to; by default this user's.")
+        Path | None,
+        typer.Option("--into", "--db", metavar="FILE", help="The file to add to; by default this user's."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add what other database files hold and this one lacks. Killed and started again, it goes on."""
+    """Add what other database files hold and this one lacks.
+
+    Killed and started again, it goes on.
+    """
     import msgspec
 
     from cli.output import ProgressBar, print_json, say
@@ -75,8 +79,11 @@ def merge_databases(
 
 
 @app.command("verify")
-def verify_database(db: DbOption = None, as_json: JsonOption = False) -> None:
-    """Check the whole file: SQLite's integrity, and every record against what its network executes."""
+def verify_database(db: DatabaseOption = None, as_json: JsonOption = False) -> None:
+    """Check whether all that was measured is sound.
+
+    SQLite's integrity, and every record against what its network executes.
+    """
     from cli.output import ProgressBar, print_json, say
     from latency_db.verify import verify
     from tvnsearch.api.latency_predictors import database_path
@@ -103,13 +110,28 @@ def verify_database(db: DbOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("remove")
 def remove_from_database(
-    device: Annotated[str | None, typer.Option("--device", help="The digest of a device to remove.")] = None,
-    session: Annotated[int | None, typer.Option("--session", help="The number of a session.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--digest", metavar="DIGEST", help="The device to remove; `tvnsearch db list` shows digests."
+        ),
+    ] = None,
+    session: Annotated[
+        int | None,
+        typer.Option(
+            "--session",
+            metavar="NUMBER",
+            help="The session to remove; `tvnsearch db list --sessions` has numbers.",
+        ),
+    ] = None,
     confirmed: Annotated[bool, typer.Option("--yes", help="Really remove it.")] = False,
-    db: DbOption = None,
+    db: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a device or a session with all its records; without --yes only show what would go."""
+    """Remove a device or a session with all its records.
+
+    Without --yes only shows what would go.
+    """
     from cli.output import print_json, say
     from latency_db.contents import contents, file_bytes
     from latency_db.remove import device_to_remove, remove, session_to_remove
@@ -125,7 +147,7 @@ def remove_from_database(
     else:
         came = "neither" if device is None else "both"
         raise UserError(
-            f"expected either --device or --session, but {came} came; "
+            f"expected either --digest or --session, but {came} came; "
             f"`tvnsearch db list --sessions` shows them"
         )
     if confirmed:

@@ -39,11 +39,16 @@ def doctor(
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="How long to measure noise.")] = 30.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="SECONDS", min=1.0, help="Seconds of measuring noise.")
+    ] = 30.0,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what this machine is, how noisy it is right now, what is installed, and what to change."""
+    """Tell what this machine is, how noisy, and what to change.
+
+    Measures the noise of the moment, and tells which backends and extras are installed.
+    """
     import msgspec
 
     from cli.output import print_json

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.arguments import DeviceOption, JsonOption
+from cli.arguments import DeviceOption, JsonOption, TrainThreadsOption
+from cli.choices import Split
 
 if TYPE_CHECKING:
     from tvnsearch.training.metrics import Scores
@@ -24,27 +25,39 @@ def evaluate(
     models: Annotated[
         list[Path],
         typer.Argument(
-            metavar="MODEL...", help="Folders of trainings or runs; of several the mean is given."
+            metavar="MODEL", help="Folders of trainings or runs; of several the mean is shown too."
         ),
     ],
     data: Annotated[
         str | None,
-        typer.Option("--data", help="PATH or FORMAT:PATH; by default what each MODEL was trained on."),
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="[FORMAT:]PATH",
+            help="The clips; by default those that each MODEL was trained on.",
+        ),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="test, validation or train.")] = "test",
+    split: Annotated[Split, typer.Option("--split", help="The part of the clips to score on.")] = "test",
     views: Annotated[
-        str, typer.Option("--views", help="Starts x crops of each clip that are scored together: 10x3.")
+        str,
+        typer.Option(
+            "--views",
+            metavar="STARTSxCROPS",
+            help="Views of a clip that are scored together: starts x crops, such as 10x3.",
+        ),
     ] = "1x1",
     confusion: Annotated[
-        Path | None, typer.Option("--confusion", help="Draw the confusion matrix into this SVG file.")
+        Path | None,
+        typer.Option("--confusion", metavar="FILE", help="Draw the confusion matrix into this SVG file."),
     ] = None,
     device: DeviceOption = "cpu",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="By default as many as there are cores.")
-    ] = None,
+    threads: TrainThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score networks on clips: with intervals, class by class, and the mean over splits."""
+    """Score trained networks on clips.
+
+    By the protocol of their data set: with intervals, class by class, and the mean of several networks.
+    """
     from cli.output import print_json, say, write_text
     from tvnsearch.api.train import evaluate_model
     from tvnsearch.api.trained_model import load_model

@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.arguments import (
+    ACCELERATIONS,
+    BUDGET,
+    JSON,
+    LEVEL,
+    MAX_GFLOPS,
+    MAX_MB,
+    MAX_MS,
+    MAX_PARAMS,
+    OUTPUT,
+    SEARCH,
+    SEED,
+    SPACE,
+    TRAINING,
     AddressOption,
     BackendOption,
     BatchOption,
@@ -15,17 +28,11 @@ from cli.arguments import (
     DeviceOption,
     DtypeOption,
     ExecutorOption,
-    JsonOption,
-    LevelOption,
-    MaxGflopsOption,
-    MaxMbOption,
-    MaxMsOption,
-    MaxParamsOption,
-    SeedOption,
-    SpaceOption,
     ThreadsOption,
     WorkersOption,
+    in_panel,
 )
+from cli.choices import StrategyName
 
 if TYPE_CHECKING:
     from tvnsearch.api.search_options import SearchOptions
@@ -33,64 +40,140 @@ if TYPE_CHECKING:
 
 def evolve(
     context: typer.Context,
-    max_ms: MaxMsOption | None = None,
-    max_params: MaxParamsOption = None,
-    max_gflops: MaxGflopsOption = None,
-    max_mb: MaxMbOption = None,
+    max_ms: Annotated[str | None, in_panel(BUDGET, MAX_MS)] = None,
+    max_params: Annotated[str | None, in_panel(BUDGET, MAX_PARAMS)] = None,
+    max_gflops: Annotated[float | None, in_panel(BUDGET, MAX_GFLOPS)] = None,
+    max_mb: Annotated[float | None, in_panel(BUDGET, MAX_MB)] = None,
+    level: Annotated[float, in_panel(BUDGET, LEVEL)] = 0.99,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            "-t",
+            metavar="MINUTES",
+            help="Minutes of searching in all: trainings are made as long and as many as fit; by default "
+            "the paper's plan, however long that takes.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    space: Annotated[str, in_panel(SEARCH, SPACE)] = "paper",
+    strategy: Annotated[
+        StrategyName,
+        typer.Option(
+            "--strategy",
+            help="How the next network is chosen; tournament is the paper's way.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = "tournament",
+    population: Annotated[
+        int,
+        typer.Option(
+            "--population",
+            metavar="N",
+            min=1,
+            help="Networks in the pool of parents.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = 200,
+    tournament: Annotated[
+        int,
+        typer.Option(
+            "--tournament",
+            metavar="N",
+            min=1,
+            help="Networks of the pool that compete to be a parent, by tournament and ageing.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = 50,
+    trainings: Annotated[
+        int,
+        typer.Option(
+            "--trainings", metavar="N", min=1, help="Networks to train in all.", rich_help_panel=SEARCH
+        ),
+    ] = 1000,
+    seed: Annotated[int, in_panel(SEARCH, SEED)] = 0,
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", help="PATH or FORMAT:PATH of the clips; by default moving digits are generated."
+            "--data",
+            "-d",
+            metavar="[FORMAT:]PATH",
+            help="The clips to learn from; by default moving digits are generated.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
-    run: Annotated[
-        Path | None, typer.Option("--run", help="The run's folder; one that exists is gone on with.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Scale the plan to this much time; else the paper's.")
-    ] = None,
-    strategy: Annotated[
-        str, typer.Option("--strategy", help="tournament (the paper's), ageing, random, or pareto.")
-    ] = "tournament",
-    population: Annotated[int, typer.Option("--population", min=1, help="The size of the pool.")] = 200,
-    tournament: Annotated[
-        int, typer.Option("--tournament", min=1, help="Of strategies tournament and ageing.")
-    ] = 50,
-    trainings: Annotated[int, typer.Option("--trainings", min=1, help="Networks to train in all.")] = 1000,
-    iterations: Annotated[int, typer.Option("--iterations", min=1, help="Of each training.")] = 10_000,
+    iterations: Annotated[
+        int,
+        typer.Option(
+            "--iterations", metavar="N", min=1, help="Steps of each training.", rich_help_panel=TRAINING
+        ),
+    ] = 10_000,
     inherit: Annotated[
-        bool, typer.Option("--inherit", help="A child begins its training with its parent's weights.")
+        bool,
+        typer.Option(
+            "--inherit",
+            help="Begin the training of a child with its parent's weights.",
+            rich_help_panel=ACCELERATIONS,
+        ),
     ] = False,
     early_stopping: Annotated[
-        bool, typer.Option("--early-stopping", help="Pause trainings that cannot become the best.")
+        bool,
+        typer.Option(
+            "--early-stopping",
+            help="Pause trainings that cannot become the best.",
+            rich_help_panel=ACCELERATIONS,
+        ),
     ] = False,
     fitness_predictor: Annotated[
-        bool, typer.Option("--fitness-predictor", help="Train the network that promises most of many.")
+        bool,
+        typer.Option(
+            "--fitness-predictor",
+            help="Draw many children for each training, and train the one that promises most.",
+            rich_help_panel=ACCELERATIONS,
+        ),
     ] = False,
-    space: SpaceOption = "paper",
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    level: LevelOption = 0.99,
-    seed: SeedOption = 0,
     db: DbOption = None,
     workers: WorkersOption = 1,
     executor: ExecutorOption = "local",
     address: AddressOption = "auto",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            "-r",
+            metavar="FOLDER",
+            help="The folder of the run, gone on with if it exists; by default a new one in runs/.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", metavar="FILE", help="A TOML file with settings; what is given beside it wins."
+            "--config",
+            metavar="FILE",
+            help="A TOML file with settings; what is given beside it wins.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the search would do and take, and begin nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what the search would do and take, and begin nothing.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, in_panel(OUTPUT, JSON)] = False,
 ) -> None:
-    """Evolve a network that keeps the budget: predicted, then measured, only then trained."""
+    """Evolve a network that keeps a latency budget.
+
+    Networks are predicted first, then measured, then trained. Needs what `tvnsearch profile` learns.
+    """
     from cli.given import given_options
     from tvnsearch.search.settings import settings_of
 

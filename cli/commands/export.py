@@ -8,15 +8,19 @@ from typing import Annotated
 import typer
 
 from cli.arguments import JsonOption, ModelArgument
+from cli.choices import NetworkFormat
 
 
 def export(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    file_format: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
+    file_format: Annotated[NetworkFormat, typer.Option("--format", help="The format of the file.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
-    """Export a trained network or a run's winner, checked against torch in the runtime that it is for."""
+    """Export a trained network for a deployment runtime.
+
+    Also a run's winner. What is written is checked against torch in the runtime that it is for.
+    """
     from cli.output import print_json, say
     from tvnsearch.api.trained_model import export_winner, load_model
     from tvnsearch.errors import UserError

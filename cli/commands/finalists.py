@@ -17,13 +17,18 @@ from cli.arguments import (
 
 def finalists(
     run: RunArgument,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many of the best to train.")] = 3,
+    count: Annotated[
+        int, typer.Option("--count", "-n", metavar="N", min=1, help="How many of the best to train.")
+    ] = 3,
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the best networks of a run at full length, measure them again, and hand over the best."""
+    """Train the best networks of a run at full length.
+
+    Then measure them again, and hand over the best.
+    """
     from msgspec import to_builtins
 
     from cli.output import count as counted

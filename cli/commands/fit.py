@@ -26,7 +26,7 @@ def fit(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the latency predictor again from this device's tables."""
+    """Train the latency predictor again, from what was profiled."""
     from cli.output import print_json, say
     from cli.reports import adaptation_line, heldout_line
     from latency_db.store import LatencyStore

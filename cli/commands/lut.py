@@ -10,12 +10,14 @@ import typer
 from cli.arguments import (
     BackendOption,
     BatchOption,
+    DatabaseOption,
     DbOption,
     DeviceOption,
     DtypeOption,
     JsonOption,
     ThreadsOption,
 )
+from cli.choices import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The latency lookup table, for any other tool.", no_args_is_help=True)
 
-FormatOption = Annotated[
-    str, typer.Option("--format", help="csv, json, parquet, once-for-all, nni or tinynas.")
-]
+FormatOption = Annotated[TableFormat, typer.Option("--format", help="The format of the file.")]
 TableOption = Annotated[
     str | None,
-    typer.Option("--table", help="An imported table, or a measured device's digest; by default --device."),
+    typer.Option(
+        "--table",
+        metavar="NAME|DIGEST",
+        help="An imported table, or the digest of a measured device; by default --device as it runs here.",
+    ),
 ]
 
 
@@ -43,14 +47,28 @@ def export_lut(
     device: DeviceOption = "cpu",
     file_format: FormatOption = "csv",
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; by default latency-DEVICE here.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The file to write; by default latency-DEVICE here."
+        ),
     ] = None,
     table: TableOption = None,
     grid: Annotated[
-        Path | None, typer.Option("--grid", help="TOML: the calls to have, predicted where not measured.")
+        Path | None,
+        typer.Option(
+            "--grid",
+            metavar="FILE",
+            help="A TOML file of layer calls to have; predicted where never measured.",
+        ),
     ] = None,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, help="once-for-all, nni: the rows of so many frames, as batch.")
+        int,
+        typer.Option(
+            "--in-frames",
+            metavar="N",
+            min=1,
+            help="For once-for-all and nni: write the rows of N frames, as a batch of N.",
+        ),
     ] = 1,
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
@@ -59,7 +77,10 @@ def export_lut(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a lookup table: one row for each distinct layer call, with its unit where the format has room."""
+    """Write a lookup table to a file.
+
+    One row for each distinct layer call, with its unit where the format has room.
+    """
     from msgspec.structs import replace
 
     from cli.output import print_json, say
@@ -114,12 +135,16 @@ def import_lut(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The table to read.")],
     file_format: FormatOption = "csv",
     name: Annotated[
-        str | None, typer.Option("--name", help="What to call it; by default the file's name.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="A name for the table; by default that of the file."),
     ] = None,
-    db: DbOption = None,
+    db: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a table so that it can be shown and exported in another format; no predictor learns from it."""
+    """Read a lookup table of another tool.
+
+    So that it can be shown and exported in another format; no predictor learns from it.
+    """
     from cli.output import print_json, say
     from latency_db.imported import keep_table
     from latency_db.lut.files import read_table
@@ -150,8 +175,12 @@ def import_lut(
 @app.command("show")
 def show_lut(
     table: TableOption = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Only layer calls of this type.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many rows.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Show only this type of layer call.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Show so many rows at most.")
+    ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
@@ -160,7 +189,10 @@ def show_lut(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a lookup table, the rows with the largest share of all measured time first."""
+    """Show a lookup table.
+
+    The rows with the largest share of all measured time come first.
+    """
     import msgspec
 
     from cli.output import print_json, print_table

@@ -33,15 +33,22 @@ def measure(
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     max_seconds: Annotated[
-        float, typer.Option("--max-seconds", min=0.5, help="The longest to measure each network.")
+        float,
+        typer.Option(
+            "--max-seconds", metavar="SECONDS", min=0.5, help="Seconds to measure each network at most."
+        ),
     ] = 10.0,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Each layer too, stamped while the whole network runs.")
+        bool, typer.Option("--layers", help="Measure each layer too, while its whole network runs.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure networks for real, interleaved, in three processes, each with a confidence interval."""
-    from cli.output import ProgressBar, print_json, print_table
+    """Measure the latency of networks by running them.
+
+    All in turns, in three processes, each with a confidence interval.
+    """
+    from cli.output import ProgressBar, print_json
+    from cli.reports import print_measurements
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.devices import measure_in_processes, open_device
 
@@ -61,22 +68,8 @@ def measure(
     if as_json:
         print_json(reports)
         return
-    print_table(
-        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
-        ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
-        [
-            [
-                name,
-                f"{row.latency_ms:.2f}",
-                f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
-                f"{row.p50_ms:.2f}",
-                f"{row.p90_ms:.2f}",
-                f"{row.p99_ms:.2f}",
-                row.samples,
-                "yes" if row.trusted else f"no: {row.reason}",
-            ]
-            for name, row in zip(genomes, results, strict=True)
-        ],
+    print_measurements(
+        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}", genomes, results
     )
     if layers:
         for report in reports:

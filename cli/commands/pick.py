@@ -24,7 +24,10 @@ def pick(
     max_mb: MaxMbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pick the fittest trained network of a run that keeps another budget, as it was really measured."""
+    """Pick the fittest network of a run for another budget.
+
+    Of those that were trained and keep the budget, as they were really measured.
+    """
     from cli.output import count, out, print_json, print_table
     from cli.reports import predicted_line
     from tvnsearch.api.pick import pick as pick_from

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import (
+    MAX_MS_HELP,
     BackendOption,
     BatchOption,
     ClassesOption,
@@ -37,16 +38,23 @@ def predict(
     batch: BatchOption = 1,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Slowest layers first, and the changes that would save most.")
+        bool,
+        typer.Option("--explain", help="Show slowest layers first, and the changes that would save most."),
     ] = False,
     max_ms: Annotated[
-        float | None, typer.Option("--max-ms", min=0.0, help="A budget: say which layer calls break it.")
+        float | None,
+        typer.Option(
+            "--max-ms", "-m", metavar="MS", min=0.0, help=f"{MAX_MS_HELP}; says which layer calls break it."
+        ),
     ] = None,
     level: LevelOption = 0.99,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict latencies in milliseconds: each layer's, the total, and the interval that it lies in."""
+    """Predict the latency of networks without running them.
+
+    Each layer's milliseconds, those of the whole network, and the bounds that they lie in.
+    """
     from cli.output import print_json
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.api.latency_predictors import database_path, load_predictor

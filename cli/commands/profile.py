@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.arguments import (
+    MAX_MS_HELP,
     BackendOption,
     BatchOption,
     DbOption,
@@ -32,11 +33,20 @@ if TYPE_CHECKING:
 def profile(
     device: DeviceOption = "cpu",
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.05, help="Minutes of profiling wanted in all for this device.")
+        float,
+        typer.Option(
+            "--minutes",
+            "-t",
+            metavar="MINUTES",
+            min=0.05,
+            help="Minutes of profiling in all: it goes on where earlier ones ended.",
+        ),
     ] = 10.0,
     max_ms: Annotated[
         float,
-        typer.Option("--max-ms", min=1.0, help="The budget that a search will have; aims the sampling."),
+        typer.Option(
+            "--max-ms", "-m", metavar="MS", min=1.0, help=f"{MAX_MS_HELP}; half of what is run is near it."
+        ),
     ] = 50.0,
     space: SpaceOption = "paper",
     threads: ThreadsOption = 1,
@@ -48,7 +58,10 @@ def profile(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn this device: layer latency tables, then a predictor. Goes on where an earlier run stopped."""
+    """Learn how fast networks run on this device.
+
+    Runs networks, keeps in the latency database what their layers take, and trains a predictor on it.
+    """
     from cli.output import print_json, say
     from latency_db.profiler import has_levelled_off
     from latency_db.store import LatencyStore

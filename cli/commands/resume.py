@@ -18,7 +18,10 @@ def resume(
     address: ResumeAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a run where it stopped, by the plan that it began with."""
+    """Go on with a run where it stopped.
+
+    Keeps to the plan that it began with.
+    """
     from msgspec import to_builtins
 
     from cli.output import print_json, watching

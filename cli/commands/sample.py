@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from msgspec import Struct
 
-from cli.arguments import ClassesOption, JsonOption, SeedOption, SpaceOption, parse_count
+from cli.arguments import (
+    MAX_PARAMS,
+    ClassesOption,
+    JsonOption,
+    OutFolderOption,
+    SeedOption,
+    SpaceOption,
+    parse_count,
+)
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 MOST_DRAWS_FOR_ONE = 10_000
@@ -23,11 +30,13 @@ class Sampled(Struct, frozen=True):
 
 
 def sample(
-    out: Annotated[Path, typer.Option("--out", help="The folder to write genome files to.")],
-    number: Annotated[int, typer.Option("--count", min=1, help="How many genomes.")] = 10,
+    out: OutFolderOption,
+    number: Annotated[
+        int, typer.Option("--count", "-n", metavar="N", min=1, help="How many genomes to draw.")
+    ] = 10,
     seed: SeedOption = 0,
     space: SpaceOption = "paper",
-    max_params: Annotated[str | None, typer.Option("--max-params", help="Such as 12M.")] = None,
+    max_params: Annotated[str | None, MAX_PARAMS] = None,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     as_json: JsonOption = False,
 ) -> None:

@@ -13,23 +13,39 @@ from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 
 def scale(
     genome: GenomeArgument,
-    frames: Annotated[int | None, typer.Option("--frames", min=1, help="This many frames.")] = None,
-    width: Annotated[float, typer.Option("--width", help="Filters, times this.")] = 1.0,
-    depth: Annotated[float, typer.Option("--depth", help="Repeats of its blocks in all, times this.")] = 1.0,
-    resolution: Annotated[float, typer.Option("--resolution", help="Pixels a side, times this.")] = 1.0,
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", min=1, help="Frames of the input.")
+    ] = None,
+    width: Annotated[
+        float, typer.Option("--width", metavar="FACTOR", help="Factor on the filters of layers.")
+    ] = 1.0,
+    depth: Annotated[
+        float, typer.Option("--depth", metavar="FACTOR", help="Factor on the repeats of blocks, in all.")
+    ] = 1.0,
+    resolution: Annotated[
+        float, typer.Option("--resolution", metavar="FACTOR", help="Factor on the pixels of a side.")
+    ] = 1.0,
     compound: Annotated[
         float | None,
         typer.Option(
-            "--compound", help="Width, depth and resolution by EfficientNet's rule: 1 about doubles the MACs."
+            "--compound",
+            metavar="N",
+            help="Width, depth and resolution together, by EfficientNet's rule: 1 about doubles the MACs.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The genome file to write; by default the genome is printed.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The genome file to write; by default it is printed."
+        ),
     ] = None,
     classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a network larger or smaller: along one axis, several, or by a compound rule."""
+    """Make a network larger or smaller.
+
+    Along one axis, several, or by a compound rule.
+    """
     import sys
 
     from cli.output import count, say, write_text

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 def show(
     genome: GenomeArgument,
-    svg: Annotated[Path | None, typer.Option("--svg", help="Draw a picture into this file.")] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw a picture into this SVG file.")
+    ] = None,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
@@ -39,7 +41,10 @@ def show(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a network executes: each layer call with its shapes, MACs, parameters and predicted ms."""
+    """Show what a network executes, layer by layer.
+
+    Each layer call with its shapes, MACs, parameters, and milliseconds if this device was profiled.
+    """
     from cli.output import out, print_json, print_table, say, write_text
     from tvnsearch.api.genomes import resolve_genome
     from tvnsearch.api.latency_predictors import database_path, layer_latencies

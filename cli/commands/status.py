@@ -19,11 +19,11 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
 
     from cli.reports import print_summary
     from cli.search_view import board_lines, front_table
-    from tvnsearch.search.progress.status import read_board
+    from tvnsearch.search.progress.status import read_figures
 
-    board = read_board(run)
-    for line in board_lines(board):
+    figures = read_figures(run)
+    for line in board_lines(figures):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
-    if board.front:
-        out.print(front_table(board.front, report.max_ms))
+    if figures.front:
+        out.print(front_table(figures.front, report.max_ms))
     print_summary(to_builtins(report))

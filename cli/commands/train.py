@@ -8,38 +8,77 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.arguments import DeviceOption, GenomeArgument, JsonOption
+from cli.arguments import (
+    DeviceOption,
+    GenomeArgument,
+    JsonOption,
+    TrainThreadsOption,
+)
+from cli.choices import RECIPES, HeadName
 
 if TYPE_CHECKING:
     from tvnsearch.api.train import TrainingRequest
     from tvnsearch.genome.genome import Genome
 
 
+def _recipe_names() -> list[str]:
+    return list(RECIPES)
+
+
 def train(
     genome: GenomeArgument,
-    data: Annotated[str | None, typer.Option("--data", help="PATH or FORMAT:PATH of the clips.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="[FORMAT:]PATH",
+            help="The clips to learn from; needed unless a training is gone on with.",
+        ),
+    ] = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", help="paper, quick, or a TOML file of your own.")
+        str,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help=f"How to train: {', '.join(RECIPES)}, or a TOML file of your own.",
+            autocompletion=_recipe_names,
+        ),
     ] = "paper",
     head: Annotated[
-        str | None, typer.Option("--head", help="mean, or per_frame for long videos; else the genome's.")
+        HeadName | None,
+        typer.Option(
+            "--head",
+            help="How the head pools: the mean over frames, or per_frame for long videos; by default as in "
+            "the genome.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The training's folder; one that exists is gone on with.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="The folder of the training, gone on with if it exists; by default a new one in runs/.",
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="GENOME is the folder of a training to go on with, as it began.")
+        bool, typer.Option("--resume", help="Go on with the training in the folder GENOME, as it began.")
     ] = False,
     device: DeviceOption = "cpu",
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="By default as many as there are cores.")
-    ] = None,
+    threads: TrainThreadsOption = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Decides every random choice; else the recipe's.")
+        int | None,
+        typer.Option(
+            "--seed", "-s", metavar="N", min=0, help="Decides every random choice; by default the recipe's."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a network; what comes out can be evaluated, classified with and exported."""
+    """Train one network on clips.
+
+    What comes out can be scored (`tvnsearch eval`), classified with and exported.
+    """
     from cli.output import print_json, say
     from tvnsearch.api.train import begin, carry_out
     from tvnsearch.errors import UserError

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.arguments import JsonOption
+from cli.arguments import CLASSES_HELP, JsonOption, zoo_names
 
 if TYPE_CHECKING:
     from tvnsearch.genome.zoo import ZooEntry
 
-ZooName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `tvnsearch zoo list` shows.")]
+ZooName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A name that `tvnsearch zoo list` shows.", autocompletion=zoo_names),
+]
 
 TABLES = (
     ("released", "The paper's networks, as released", "paper"),
@@ -37,7 +40,7 @@ PAPER_UNITS = {
 
 PublishedClassesOption = Annotated[
     int | None,
-    typer.Option("--classes", min=1, help="Outputs of the head; by default as in the published network."),
+    typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}; by default as published."),
 ]
 
 app = typer.Typer(help="The paper's networks, and those that one would otherwise pick.", no_args_is_help=True)
@@ -50,7 +53,10 @@ def _zoo() -> None:
 
 @app.command("list")
 def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False) -> None:
-    """List the networks: what their genomes count, and what their papers print."""
+    """List the networks, with their papers' figures.
+
+    What their genomes count, and what their papers print.
+    """
     from cli.output import out, print_json, print_table
     from tvnsearch.genome.zoo import zoo
 
@@ -79,7 +85,10 @@ def list_zoo(classes: PublishedClassesOption = None, as_json: JsonOption = False
 
 @app.command("show")
 def show_zoo(name: ZooName, classes: PublishedClassesOption = None, as_json: JsonOption = False) -> None:
-    """Show one network: where it comes from, its blocks, its counts beside the published ones."""
+    """Show one network, with its paper's figures.
+
+    Where it comes from, its blocks, and its counts beside the published ones.
+    """
     from cli.output import out, print_json
     from tvnsearch.drawing import block_lines
     from tvnsearch.genome.zoo import load_zoo, zoo

@@ -98,7 +98,7 @@ def _nothing_to_write(chosen: Format, fitting: Sequence[LutRow], rows: int, fram
         held = ", ".join(map(str, sorted({row.in_frames for row in fitting})))
         return (
             f"expected rows of {frames} frame(s) for the format {chosen.name}, but the table has those of "
-            f"{held}; say --frames {min(row.in_frames for row in fitting)}"
+            f"{held}; say --in-frames {min(row.in_frames for row in fitting)}"
         )
     return (
         f"expected rows that the format {chosen.name} can express ({chosen.holds}), "

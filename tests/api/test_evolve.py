@@ -23,8 +23,9 @@ from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Candidate, Fitness, Journal, MeasurementFailed, TrainingFailed, Verdict
+from tvnsearch.search.events import Judged
 from tvnsearch.search.executors import Executor, RemoteWorker
-from tvnsearch.search.progress.told import SearchProgress
+from tvnsearch.search.progress.figures import SearchProgress
 from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
 from tvnsearch.training.recipe import Recipe
 
@@ -109,7 +110,8 @@ def test_time_that_went_into_failing_measurements_is_no_want_of_time(
     genome = sample_genome(load_space("digits"), random.Random(0))
     verdict = Verdict("rejected_measured", 1, 1, reason="libopenvino.so is missing")
     with Journal.create(tmp_path / "run", make_plan(minutes=1.0)) as journal:
-        journal.record_candidates([Candidate(0, None, genome, genome_id(genome), verdict)], 60.0)
+        judged = Judged(measured=Candidate(0, None, genome, genome_id(genome), verdict))
+        journal.append(judged, elapsed_seconds=60.0)
     with pytest.raises(UserError, match=r"none of the 1 that .* could be measured, .*: libopenvino.so"):
         gone_on_with(tmp_path / "run", FakeLatency(), FakeFitness(), monkeypatch)
 
@@ -118,7 +120,8 @@ def test_python_searches_as_the_command_line_does(tmp_path: Path, monkeypatch: p
     opened = Opened(tmp_path, monkeypatch)
     steps: list[SearchProgress] = []
     report = evolve(run=tmp_path / "run", on_progress=steps.append, **opened.options())
-    assert report == status(tmp_path / "run") == resume(tmp_path / "run")
+    assert report == status(tmp_path / "run")
+    assert report.winner == resume(tmp_path / "run").winner
     assert report.trained + report.failed == 8
     assert isinstance(report.winner, HandedOver)
     assert report.winner.ci_high_ms <= report.max_ms == 2.0

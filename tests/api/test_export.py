@@ -68,7 +68,7 @@ def test_weights_that_are_not_of_the_network_are_a_sentence_of_the_worker_that_s
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     generate(tmp_path / "clips", ClipsPerClass(1, 1, 1), digits=[0])
     _other_classes(net / "weights.safetensors")
-    scored = run("eval", net, "--threads", 1)
+    scored = run("eval", net, "--train-threads", 1)
     assert scored.returncode == 2
     assert f"expected the weights of this network in {net}" in scored.stderr.splitlines()[-1]
     assert "Traceback" not in scored.stderr

@@ -24,14 +24,14 @@ class Ended(NamedTuple):
     stderr: str
 
 
-def run(*arguments: object) -> Ended:
+def run(*arguments: object, columns: int = WIDTH) -> Ended:
     """`tvnsearch` with ``arguments``; a process of its own costs seconds of imports, and prints the same."""
     printed, said = StringIO(), StringIO()
     with (
         mock.patch.object(sys, "argv", ["tvnsearch", *map(str, arguments)]),
-        mock.patch.dict("os.environ", {"COLUMNS": str(WIDTH)}),
-        mock.patch.object(output.out, "_width", WIDTH),
-        mock.patch.object(output.err, "_width", WIDTH),
+        mock.patch.dict("os.environ", {"COLUMNS": str(columns)}),
+        mock.patch.object(output.out, "_width", columns),
+        mock.patch.object(output.err, "_width", columns),
         redirect_stdout(printed),
         redirect_stderr(said),
     ):

@@ -80,13 +80,13 @@ def test_verify_ends_with_1_and_says_what_is_wrong(database: Path) -> None:
 def test_remove_asks_for_yes(database: Path, other: Path) -> None:
     run_json("db", "merge", other, "--into", database)
     before = run_json("db", "list", "--db", database)
-    asked = run("db", "remove", "--device", OTHER_DIGEST, "--db", database)
+    asked = run("db", "remove", "--digest", OTHER_DIGEST, "--db", database)
     assert asked.returncode == 2
     assert "would be removed" in asked.stdout
     assert OTHER_DIGEST in asked.stdout
     assert "--yes" in asked.stderr
     assert run_json("db", "list", "--db", database) == before
-    removed = run_json("db", "remove", "--device", OTHER_DIGEST, "--db", database, "--yes")
+    removed = run_json("db", "remove", "--digest", OTHER_DIGEST, "--db", database, "--yes")
     assert removed["removed"] is True
     assert removed["holding"] == before["devices"][1]
     assert removed["bytes"] < removed["bytes_before"]
@@ -96,8 +96,8 @@ def test_remove_asks_for_yes(database: Path, other: Path) -> None:
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(database: Path, tmp_path: Path) -> None:
-    assert "either --device or --session" in refused("db", "remove", "--db", database)
-    assert DIGEST in refused("db", "remove", "--device", "abc", "--yes", "--db", database)
+    assert "either --digest or --session" in refused("db", "remove", "--db", database)
+    assert DIGEST in refused("db", "remove", "--digest", "abc", "--yes", "--db", database)
     assert "no such file" in refused("db", "list", "--db", tmp_path / "nowhere.sqlite")
     assert not (tmp_path / "nowhere.sqlite").exists()
     assert "no such file" in refused("db", "merge", tmp_path / "nowhere.sqlite", "--into", database)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
+from tvnsearch.search import Journal
 
 SPACE = """
 resolution = { min = 16, max = 32, step = 16 }
@@ -31,6 +32,7 @@ stride = { min = 1, max = 2 }
 filters = { min = 16, max = 48, step = 16 }
 bottleneck = { min = 4, max = 16 }
 """
+TRAININGS = "SELECT number, json FROM events WHERE kind IN ('trained', 'failed') ORDER BY sequence"
 COMMAND = [sys.executable, "-c", "from cli.main import main; main()"]
 
 
@@ -109,14 +111,14 @@ def found(world: World, profiled: Any) -> Any:
     while len(trained) < 2 and time.monotonic() < deadline and interrupted.poll() is None:
         time.sleep(0.1)
         if (world.folder / "run" / "journal.sqlite").exists():
-            trained = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+            trained = world.rows(TRAININGS)
     interrupted.send_signal(signal.SIGINT)
     errors = interrupted.communicate()[1]
     assert interrupted.returncode == 130, errors
     assert "Traceback" not in errors
     assert len(trained) >= 2
     report = world.json(*SEARCH, "--workers", 2)
-    kept = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+    kept = world.rows(TRAININGS)
     assert kept[: len(trained)] == trained
     return report
 
@@ -170,7 +172,9 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
 
 
 def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) -> None:
-    ids = world.rows("SELECT genome_id FROM candidates JOIN trainings USING (number)")
+    with Journal.read(world.folder / "run") as journal:
+        history = journal.history()
+    ids = [history.accepted[number].genome_id for number in history.ended]
     assert len(set(ids)) == len(ids) == 5
     assert world.json("status", "run") == found
     assert world.json("resume", "run")["winner"] == found["winner"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.running import refused, run_json
 from tests.cli.running import run as command
-from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, all_trained, in_process, make_plan
 from tvnsearch.search import Budget, Journal, pick, run_search
 
 
@@ -38,8 +38,21 @@ def test_a_budget_that_no_trained_network_keeps_is_one_line(run: Path) -> None:
 
 def test_status_counts_what_each_limit_rejected_and_what_duplicates_saved(run: Path) -> None:
     shown = command("status", run).stdout
-    assert "0 by GFLOPs, 0 by megabytes" in shown
-    assert "hours of training" in shown
+    for words in ("by parameters", "by the predictor", "by real measurement", "hours of training"):
+        assert words in shown
+
+
+def test_status_names_no_limit_that_was_not_asked_for_and_nothing_that_did_not_happen(
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    plan = make_plan(budget=Budget(max_ms=2.0), trainings=3)
+    with Journal.create(run, plan) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
+    shown = command("status", run).stdout
+    for words in ("by parameters", "by GFLOPs", "by megabytes", "other devices", "stopped early", "failed"):
+        assert words not in shown
+    assert "3 trained" in shown
 
 
 def test_a_run_that_another_process_writes_is_not_gone_on_with(run: Path) -> None:
@@ -50,7 +63,7 @@ def test_a_run_that_another_process_writes_is_not_gone_on_with(run: Path) -> Non
 
 def test_an_unknown_strategy_and_an_empty_budget_are_one_line(tmp_path: Path) -> None:
     sentence = refused("evolve", "--max-ms", 50, "--strategy", "annealing", "--run", tmp_path / "new")
-    assert "tournament, ageing, random, pareto, but got 'annealing'" in sentence
+    assert "tournament, ageing, random or pareto, but got 'annealing'" in sentence
     assert "--max-mb" in refused("evolve", "--max-ms", 50, "--max-mb", 0, "--run", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -59,7 +72,7 @@ def test_the_fitness_of_a_paused_network_is_shown_as_foretold(tmp_path: Path) ->
     run = tmp_path / "run"
     with Journal.create(run, make_plan(early_stopping=True, iterations=90)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
-        budgets_ms = [one.measurement.ci_high_ms for one in journal.individuals()]
+        budgets_ms = [one.measurement.ci_high_ms for one in all_trained(journal)]
     max_ms = next(ms for ms in budgets_ms if pick(run, Budget(ms)).picked.stopped)
     picked = pick(run, Budget(max_ms)).picked
     shown = command("pick", run, "--max-ms", max_ms).stdout

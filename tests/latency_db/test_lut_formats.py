@@ -154,7 +154,7 @@ def test_a_table_that_a_format_cannot_express_at_all_is_refused(tmp_path):
     with pytest.raises(UserError, match="none of the table's 1 is one"):
         export_table(LookupTable("here", {}, (ANY["temporal"],)), tmp_path / "table", "nni")
     two_frames = row(layer_call(SpatialConv(16, 1, 1, "relu"), Shape(2, 7, 7, 8)))
-    with pytest.raises(UserError, match="those of 2; say --frames 2"):
+    with pytest.raises(UserError, match="those of 2; say --in-frames 2"):
         export_table(LookupTable("here", {}, (two_frames,)), tmp_path / "table", "nni")
     assert list(tmp_path.iterdir()) == []
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome, genome_id, trace
@@ -16,12 +17,13 @@ from tvnsearch.search import (
     Budget,
     Fitness,
     Individual,
+    Journal,
     LatencyEstimate,
     MeasurementFailed,
     SearchPlan,
     TrainingFailed,
-    journal_path,
 )
+from tvnsearch.search.events import Begun, Judged, Noted, Opened, Paused, Promoted
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
@@ -218,20 +220,27 @@ def make_individual(
     )
 
 
-def decisions(run: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All that a journal says, short of what the clock said."""
-    connection = sqlite3.connect(journal_path(run))
-    try:
-        return {
-            "candidates": connection.execute("SELECT * FROM candidates ORDER BY number").fetchall(),
-            "trainings": connection.execute(
-                "SELECT sequence, number, fitness, failure FROM trainings ORDER BY sequence"
-            ).fetchall(),
-            "points": connection.execute(
-                "SELECT sequence, number, fitness, kind, trainings FROM points ORDER BY sequence"
-            ).fetchall(),
-            "controls": connection.execute("SELECT * FROM controls ORDER BY sequence").fetchall(),
-            "winners": connection.execute("SELECT * FROM winners ORDER BY sequence").fetchall(),
-        }
-    finally:
-        connection.close()
+def all_trained(journal: Journal) -> list[Individual]:
+    """Everything that was trained, in the order in which that was last said."""
+    return list(journal.history().individuals.values())
+
+
+def pending(journal: Journal) -> list[int]:
+    """The candidates that wait for a worker or are in training, the paused ones left out."""
+    history = journal.history()
+    paused = {event.number for event in journal.events() if isinstance(event, Paused)}
+    promoted = {event.number for event in journal.events() if isinstance(event, Promoted)}
+    return [number for number in history.accepted if number not in history.ended | (paused - promoted)]
+
+
+def decisions(run: Path) -> list[Any]:
+    """All that was decided in a run, in order, however candidates were batched, short of what clocks said."""
+    decided: list[Any] = []
+    with Journal.read(run) as journal:
+        for event in journal.events():
+            if isinstance(event, Judged):
+                decided += event.rejected
+                decided += [event.measured] if event.measured else []
+            elif not isinstance(event, Opened | Begun | Noted):
+                decided.append(replace(event, seconds=0.0) if hasattr(event, "seconds") else event)
+    return decided

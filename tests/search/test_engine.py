@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from tests.search.fakes import (
     FakeFitness,
     FakeLatency,
+    all_trained,
     decisions,
     in_process,
     make_plan,
     measurement,
+    pending,
     true_ms,
 )
 from tests.search.simulated import SimulatedExecutor
@@ -35,6 +37,7 @@ from tvnsearch.search import (
     weights_path,
 )
 from tvnsearch.search.candidates import judge
+from tvnsearch.search.events import Judged
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import MeasuredGenome, TrainingProgress, TrainingRequest
 
@@ -99,8 +102,8 @@ def test_a_search_finds_a_fitter_network_than_its_random_pool(tmp_path: Path) ->
     winner = search(run, make_plan(trainings=120), fitness=FakeFitness(fails=False))
     assert winner is not None
     with Journal.read(run) as journal:
-        values = [individual.fitness.value for individual in journal.individuals()]
-        parents = [individual.parent for individual in journal.individuals()]
+        values = [individual.fitness.value for individual in all_trained(journal)]
+        parents = [individual.parent for individual in all_trained(journal)]
     assert parents[:12] == [None] * 12
     assert None not in parents[12:]
     assert winner.individual.fitness.value > max(values[:12])
@@ -112,7 +115,7 @@ def test_a_search_finds_a_fitter_network_than_its_random_pool(tmp_path: Path) ->
 def test_every_trained_network_keeps_the_budget(tmp_path: Path) -> None:
     search(tmp_path / "run", make_plan())
     with Journal.read(tmp_path / "run") as journal:
-        for individual in journal.individuals():
+        for individual in all_trained(journal):
             assert individual.params <= 100_000
             assert individual.measurement.ci_high_ms <= 2.0
             assert true_ms(individual.genome) <= 2.0
@@ -132,9 +135,9 @@ def test_nothing_is_measured_or_trained_twice_but_the_winner(tmp_path: Path) -> 
     assert len(latency.measured) == len(set(latency.measured))
     assert len(fitness.trained) == len(set(fitness.trained)) == 150
     with Journal.read(tmp_path / "run") as journal:
-        identities = [individual.genome_id for individual in journal.individuals()]
+        identities = [individual.genome_id for individual in all_trained(journal)]
         assert len(identities) == len(set(identities))
-        assert journal.verdict_counts()["duplicate"] > 0
+        assert journal.history().verdicts["duplicate"] > 0
 
 
 def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +152,7 @@ def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path, monkeypatch: py
     assert winner is not None
     assert len(fitness.trained) == 8
     with Journal.read(tmp_path / "run") as journal:
-        assert "brought nothing new" in journal.lines()[-1]
+        assert "brought nothing new" in journal.history().lines[-1]
 
 
 def test_what_waits_for_its_training_in_a_space_that_is_used_up_is_trained_by_who_goes_on(
@@ -165,19 +168,19 @@ def test_what_waits_for_its_training_in_a_space_that_is_used_up_is_trained_by_wh
     with Journal.create(run, plan) as journal, pytest.raises(KeyboardInterrupt):
         run_search(journal, latency, FakeFitness(fails=False), Killed(workers=9), lambda event: None)
     with Journal.open(run) as journal:
-        assert len(journal.pending()) == 8
-        assert not any("over the budget" in line for line in journal.lines())
+        assert len(pending(journal)) == 8
+        assert not any("over the budget" in line for line in journal.history().lines)
         run_search(journal, latency, fitness, in_process(), lambda event: None)
-        assert len(journal.individuals()) == len(fitness.trained) == 8
-        assert "brought nothing new" in journal.lines()[-1]
+        assert len(all_trained(journal)) == len(fitness.trained) == 8
+        assert "brought nothing new" in journal.history().lines[-1]
 
 
 def test_a_training_that_fails_is_noted_and_the_search_goes_on(tmp_path: Path) -> None:
     events: list[SearchProgress] = []
     search(tmp_path / "run", make_plan(trainings=150), events=events)
     with Journal.read(tmp_path / "run") as journal:
-        failures = journal.failures()
-        individuals = journal.individuals()
+        failures = journal.history().failures
+        individuals = all_trained(journal)
     assert set(failures.values()) == {"the loss is NaN", "its fitness is nan"}
     assert len(individuals) + len(failures) == 150
     assert not {individual.number for individual in individuals} & set(failures)
@@ -195,9 +198,14 @@ def test_measurements_are_learnt_when_a_candidate_is_accepted_and_drift_is_said_
     latency = DriftingLatency()
     search(tmp_path / "run", make_plan(), latency)
     with Journal.read(tmp_path / "run") as journal:
-        measured = journal.measured()
-        lines = journal.lines()
-        predictions = journal.predictions()
+        measured = journal.history().measured
+        lines = journal.history().lines
+        judged = [event for event in journal.events() if isinstance(event, Judged)]
+    candidates = [one for event in judged for one in (*event.rejected, event.measured) if one]
+    predictions = [
+        (one.number, one.verdict.estimate.latency_ms) for one in candidates if one.verdict.estimate
+    ]
+    measured = [one for one in measured if one.verdict.measurement]
     last = max(candidate.number for candidate in measured if candidate.verdict.kind == "accepted")
     assert latency.learnt == [candidate.genome_id for candidate in measured if candidate.number <= last]
     assert latency.met_ms == [predicted_ms for number, predicted_ms in predictions if number <= last]
@@ -220,7 +228,7 @@ def test_weights_of_the_population_and_the_best_are_kept_and_no_others(tmp_path:
     assert winner is not None
     assert max(kept_counts) == 12
     with Journal.read(run) as journal:
-        fittest = sorted(journal.individuals(), key=lambda member: member.fitness.value)[-12:]
+        fittest = sorted(all_trained(journal), key=lambda member: member.fitness.value)[-12:]
     assert {path.stem for path in (run / "weights").iterdir()} == {str(member.number) for member in fittest}
     assert (
         weights_path(run, winner.individual.number)
@@ -239,8 +247,8 @@ def test_events_count_what_happens(tmp_path: Path) -> None:
         assert (after.best_fitness or 0) >= (before.best_fitness or 0)
     counts = events[-1].counts
     with Journal.read(tmp_path / "run") as journal:
-        verdicts = journal.verdict_counts()
-        assert events[-1].best_fitness == max(member.fitness.value for member in journal.individuals())
+        verdicts = journal.history().verdicts
+        assert events[-1].best_fitness == max(member.fitness.value for member in all_trained(journal))
     assert counts.sampled == sum(verdicts.values())
     assert counts.rejected_params == verdicts["rejected_params"]
     assert counts.rejected_gflops == verdicts["rejected_gflops"]
@@ -312,7 +320,7 @@ def test_an_impossible_budget_is_refused_before_anything_is_judged(tmp_path: Pat
     with pytest.raises(UserError, match=r"got --max-ms 0\.001 and the smallest network found"):
         search(tmp_path / "run", make_plan(budget=Budget(0.001)), fitness=fitness)
     with Journal.read(tmp_path / "run") as journal:
-        assert journal.next_number == 0
+        assert journal.history().next_number == 0
     assert not fitness.trained
 
 
@@ -336,7 +344,9 @@ def test_a_budget_that_only_a_freak_keeps_ends_in_a_sentence(
     with pytest.raises(UserError, match="none of 400 did; raise --max-ms, or search"):
         search(tmp_path / "run", make_plan(budget=Budget(0.095)))
     with Journal.read(tmp_path / "run") as journal:
-        assert journal.lines() == ["the last 200 candidates were all over the budget; the search goes on"]
+        assert journal.history().lines == [
+            "the last 200 candidates were all over the budget; the search goes on"
+        ]
 
 
 def test_the_winner_is_the_fittest_whose_fresh_measurement_keeps_the_budget(tmp_path: Path) -> None:
@@ -344,7 +354,7 @@ def test_the_winner_is_the_fittest_whose_fresh_measurement_keeps_the_budget(tmp_
     first = search(run, make_plan(trainings=40))
     assert first is not None
     with Journal.read(run) as journal:
-        fittest = sorted(journal.individuals(), key=lambda member: -member.fitness.value)
+        fittest = sorted(all_trained(journal), key=lambda member: -member.fitness.value)
     over = {member.genome_id for member in fittest[:2]}
     measured: list[str] = []
 
@@ -359,10 +369,10 @@ def test_the_winner_is_the_fittest_whose_fresh_measurement_keeps_the_budget(tmp_
     assert winner is not None
     assert winner.individual.number == fittest[2].number
     with Journal.read(tmp_path / "drifting") as journal:
-        assert journal.winner() == winner
+        assert journal.history().winner == winner
         assert [
             f"individual {member.number} cannot win" in line
-            for member, line in zip(fittest, journal.lines(), strict=False)
+            for member, line in zip(fittest, journal.history().lines, strict=False)
         ] == [True, True]
 
 
@@ -375,8 +385,8 @@ def test_without_a_fresh_measurement_within_the_budget_there_is_no_winner(tmp_pa
 
     assert search(tmp_path / "run", make_plan(trainings=10), Slowing()) is None
     with Journal.read(tmp_path / "run") as journal:
-        assert journal.winner() is None
-        assert len(journal.lines()) == len(journal.individuals())
+        assert journal.history().winner is None
+        assert len(journal.history().lines) == len(all_trained(journal))
 
 
 def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tmp_path: Path) -> None:
@@ -392,7 +402,7 @@ def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tm
     events: list[SearchProgress] = []
     with Journal.create(run, make_plan(trainings=5)) as journal:
         run_search(journal, FakeLatency(), Stopped(clock, 50.0), in_process(), events.append, clock)
-        assert set(journal.training_seconds().values()) == {20.0}
+        assert set(journal.history().training_seconds.values()) == {20.0}
     assert events[-1].workload.busy_share == pytest.approx(20 / 50)
 
 

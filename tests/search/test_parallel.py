@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, all_trained, make_plan, pending
 from tests.search.simulated import SimulatedExecutor, SpreadFitness
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome
@@ -53,9 +53,9 @@ def test_no_more_is_trained_than_planned_and_nothing_twice(tmp_path: Path) -> No
     begun = [event.number for event in events if event.kind == "training" and event.text]
     assert len(begun) == len(set(begun)) == 61
     with Journal.read(run) as journal:
-        individuals = journal.individuals()
-        assert len(individuals) + len(journal.failures()) == 61
-        assert not journal.pending()
+        individuals = all_trained(journal)
+        assert len(individuals) + len(journal.history().failures) == 61
+        assert not pending(journal)
         assert len({individual.genome_id for individual in individuals}) == len(individuals)
 
 
@@ -73,7 +73,7 @@ def test_the_same_times_make_the_same_search(tmp_path: Path) -> None:
     for name in ("one", "two"):
         simulate(tmp_path / name, make_plan(), workers=3)
     with Journal.read(tmp_path / "one") as one, Journal.read(tmp_path / "two") as two:
-        assert one.individuals() == two.individuals()
+        assert all_trained(one) == all_trained(two)
 
 
 def test_no_training_starts_that_would_end_after_the_time(tmp_path: Path) -> None:
@@ -145,19 +145,19 @@ def test_an_individual_whose_worker_dies_is_trained_by_another(tmp_path: Path) -
         doomed = -1
         winner = run_search(journal, FakeLatency(), Deadly(fails=False), executor, lambda event: None)
         assert isinstance(winner, Winner)
-        assert len(journal.individuals()) == 30
+        assert len(all_trained(journal)) == 30
         assert sorted(tried.values()) == [1] * 20 + [2] * 10
     tried.clear()
     with Journal.create(tmp_path / "doomed", make_plan(trainings=3)) as journal:
         doomed = next(number for number in sorted(_accepted(tmp_path / "run")))
         run_search(journal, FakeLatency(), Deadly(fails=False), executor, lambda event: None)
-        assert journal.failures() == {doomed: "killed"}
+        assert journal.history().failures == {doomed: "killed"}
     executor.shutdown()
 
 
 def _accepted(run: Path) -> set[int]:
     with Journal.read(run) as journal:
-        return {individual.number for individual in journal.individuals()}
+        return {individual.number for individual in all_trained(journal)}
 
 
 def test_weights_of_what_trains_and_of_its_parent_are_kept(tmp_path: Path) -> None:
@@ -205,12 +205,11 @@ def kill_and_resume_until_done(run: Path, folder: Path, kills: int, seed: int) -
         assert not known & set(begun), "what was kept was trained again"
         ended = set(ends.read_text().split())
         with Journal.read(run) as journal:
-            known = {str(individual.number) for individual in journal.individuals()}
-            known |= {str(number) for number in journal.failures()}
+            known = {str(individual.number) for individual in all_trained(journal)}
+            known |= {str(number) for number in journal.history().failures}
             assert ended <= known, "what was said to be finished is lost"
-            assert round_number == kills or set(begun) - known <= {
-                str(candidate.number) for candidate in journal.pending()
-            }, "what was in progress is lost"
+            waiting = {str(number) for number in pending(journal)}
+            assert round_number == kills or set(begun) - known <= waiting, "what was in progress is lost"
     return caught
 
 
@@ -218,9 +217,9 @@ def test_a_killed_parallel_search_keeps_what_was_finished_and_trains_the_rest_ag
     run = tmp_path / "run"
     assert kill_and_resume_until_done(run, tmp_path, kills=6, seed=1) >= 4
     with Journal.read(run) as journal:
-        assert len(journal.individuals()) + len(journal.failures()) == make_plan().search.trainings
-        assert not journal.pending()
-        assert journal.winner() is not None
+        assert len(all_trained(journal)) + len(journal.history().failures) == make_plan().search.trainings
+        assert not pending(journal)
+        assert journal.history().winner is not None
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
@@ -17,11 +16,9 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.progress.told import SearchProgress
+from tvnsearch.search.progress.recorder import OnProgress, ignore
 from tvnsearch.search.settings import settings_of
 from tvnsearch.training.recipe import Recipe
-
-OnProgress = Callable[[SearchProgress], None]
 
 
 def evolve(
@@ -91,34 +88,30 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         equipment.latency,
         equipment.fitness(recipe),
         equipment.executor,
-        on_progress or _unheard,
+        on_progress or ignore,
     )
     if winner is None:
         raise UserError(_why_no_winner(opened.journal))
     hand_over(opened, winner, watch)
 
 
-def _unheard(_step: SearchProgress) -> None:
-    return None
-
-
 def _why_no_winner(journal: Journal) -> str:
     """The sentence on a search that has ended without a winner, by what became of its networks."""
     run, max_ms = journal.run, journal.plan.budget.max_ms
     wanted = f"expected a trained network that keeps {max_ms:g} ms, but"
-    trained, failures = len(journal.individuals()), list(journal.failures().values())
-    if trained:
+    history = journal.history()
+    failures, reasons = list(history.failures.values()), history.failed_measurements
+    if history.individuals:
         return (
-            f"{wanted} of the {trained} that the run {run} has trained none does when it is measured again; "
-            "raise --max-ms, or measure on a machine that does nothing else"
+            f"{wanted} of the {len(history.individuals)} that the run {run} has trained none does when it is "
+            "measured again; raise --max-ms, or measure on a machine that does nothing else"
         )
     if failures:
         return (
             f"{wanted} all {len(failures)} trainings of the run {run} failed, the latest because of: "
             f"{failures[-1]}; mend that, and begin a new run"
         )
-    reasons = journal.failed_measurements()
-    if reasons and len(reasons) == journal.verdict_counts()["rejected_measured"]:
+    if reasons and len(reasons) == history.verdicts["rejected_measured"]:
         return (
             f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
             f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"

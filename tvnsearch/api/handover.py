@@ -30,7 +30,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
         UserError: the weights cannot be scored on this machine.
     """
     run, number = opened.folder, winner.individual.number
-    finals = opened.journal.finalists()
+    finals = opened.journal.history().finalists
     finalist = next((one for one in finals if one.individual.number == number), None)
     scores = final_scores(run)
     if scores is not None and (scores.number, scores.at_full_length) == (number, finalist is not None):

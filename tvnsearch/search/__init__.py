@@ -8,9 +8,8 @@ from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.finalists import run_finalists
 from tvnsearch.search.outcome.rebudget import Pick, pick
 from tvnsearch.search.plan import SearchPlan, scale_to_minutes
-from tvnsearch.search.progress.figures import Board, Counts
+from tvnsearch.search.progress.figures import Counts, RunFigures, SearchProgress
 from tvnsearch.search.progress.status import RunSummary, summarise
-from tvnsearch.search.progress.told import SearchProgress
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -24,7 +23,6 @@ from tvnsearch.search.records import Candidate, Finalist, Individual, Verdict, W
 from tvnsearch.search.run_folder import journal_path, weights_path
 
 __all__ = [
-    "Board",
     "Budget",
     "BudgetGate",
     "Candidate",
@@ -38,6 +36,7 @@ __all__ = [
     "LatencyModel",
     "MeasurementFailed",
     "Pick",
+    "RunFigures",
     "RunSummary",
     "SearchPlan",
     "SearchProgress",

@@ -3,6 +3,9 @@
 There are no generations. As many networks train as there are workers, and while they do the next one is drawn
 and judged, so that a worker that becomes free has something to do. Whatever ends first is told to the
 strategy first. With one worker that is waited for, each candidate knows all that were trained before it.
+
+The engine chooses what is next, has it done, and records what came of it. All state that decides anything
+follows from the recorded events, so a search that is taken up again is in the state that it was left in.
 """
 
 from __future__ import annotations
@@ -18,11 +21,19 @@ from msgspec import Struct
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.candidates.judge import Judge
+from tvnsearch.search.events import (
+    Begun,
+    Controlled,
+    Failed,
+    Opened,
+    Promoted,
+    RungPassed,
+    WinnerChosen,
+)
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import choose_winner, withdraw_former
-from tvnsearch.search.progress.recorder import Standing
-from tvnsearch.search.progress.told import SearchProgress
+from tvnsearch.search.progress.recorder import OnProgress, Recorder
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -30,9 +41,9 @@ from tvnsearch.search.protocols import (
     TrainingFailed,
     TrainingRequest,
 )
-from tvnsearch.search.records import Candidate, CurvePoint, Individual, Winner, individual_of
+from tvnsearch.search.records import Candidate, Individual, Winner
 from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
-from tvnsearch.search.strategies import make_strategy, proposal_of
+from tvnsearch.search.strategies import make_strategy
 from tvnsearch.search.trainings.schedule import TrainingSchedule
 from tvnsearch.workers import WorkerDiedError
 
@@ -47,13 +58,13 @@ def run_search(
     latency: LatencyModel,
     fitness: FitnessFunction,
     executor: Executor,
-    on_event: Callable[[SearchProgress], None],
+    on_progress: OnProgress,
     clock: Callable[[], float] = time.monotonic,
 ) -> Winner | None:
     """Carry out the plan of ``journal`` from where it stands, and choose the winner.
 
-    ``executor`` trains, as many networks at once as it has workers; the caller shuts it down. ``on_event``
-    hears one event at a time, from several threads. Returns None when nothing was trained, or nothing trained
+    ``executor`` trains, as many networks at once as it has workers; the caller shuts it down. ``on_progress``
+    hears one step at a time, from several threads. Returns None when nothing was trained, or nothing trained
     keeps the budget in a fresh measurement. Files of a former winner that were handed over are moved aside.
     ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
     in the journal.
@@ -61,7 +72,7 @@ def run_search(
     Raises:
         UserError: nothing in the search space keeps the budget.
     """
-    search = _Search(journal, latency, fitness, executor, on_event, clock)
+    search = _Search(journal, latency, fitness, executor, on_progress, clock)
     search.run()
     return search.finish()
 
@@ -80,55 +91,49 @@ class _Search:
         latency: LatencyModel,
         fitness: FitnessFunction,
         executor: Executor,
-        on_event: Callable[[SearchProgress], None],
+        on_progress: OnProgress,
         clock: Callable[[], float],
     ) -> None:
-        self._journal = journal
-        self._plan = journal.plan
+        self._run = journal.run
+        self._plan = plan = journal.plan
         self._latency = latency
         self._fitness = fitness
         self._executor = executor
         self._clock = clock
-        self._standing = Standing(journal, executor.workers, on_event, clock)
-        self._strategy = make_strategy(journal.plan)
-        told, pending = journal.told(), journal.pending()
-        known = {individual.number for individual in told}
-        unknown = [candidate for candidate in pending if candidate.number not in known]
-        self._strategy.restore(told, [proposal_of(candidate) for candidate in unknown])
-        self._course = TrainingSchedule(journal, self._standing)
-        self._cut_off = [candidate for candidate in pending if self._course.goes_on(candidate.number)]
-        self._promoted = [one for one in pending if one.number in known and one not in self._cut_off]
-        self._ready = [one for one in unknown if one not in self._cut_off]
-        self._judge = Judge(
-            journal, self._standing, self._strategy, latency, executor, self._course.predictor
-        )
-        self._going_on: list[Candidate] = []
-        self._in_training: dict[Future[_Trained], Candidate] = {}
-        self._control_trainings: set[Future[_Trained]] = set()
+        self._recorder = Recorder(journal, on_progress, clock)
+        self._history, self._tally = self._recorder.history, self._recorder.tally
+        self._strategy = make_strategy(plan)
+        self._schedule = TrainingSchedule(plan, journal.run)
+        self._judge = Judge(plan, self._history, self._strategy, latency, executor, self._schedule.predictor)
+        self._recorder.take_up(self._strategy, self._schedule, self._judge)
+        self._running: dict[Future[_Trained], Candidate] = {}
+        self._controls: set[Future[_Trained]] = set()
+        self._begun_here: set[int] = set()
 
     def run(self) -> None:
         """Judge and train until the plan is done, its time is up, or nothing new is left."""
-        self._keep_weights()
-        next_number = self._judge.next_number
-        self._standing.emit("started", f"goes on at candidate {next_number}" if next_number else "")
-        if not self._standing.verdicts["accepted"]:
+        recorder, number = self._recorder, self._history.next_number
+        recorder.record(Opened(self._executor.workers, recorder.elapsed_seconds))
+        self._keep_files()
+        recorder.tell("started", f"goes on at candidate {number}" if number else "")
+        if not self._history.accepted:
             check_reachable(self._plan, self._latency)
         self._work()
         if self._judge.is_exhausted:
-            self._standing.note(
+            recorder.note(
                 f"the last {self._judge.unmeasured:,} candidates brought nothing new within the budget: the "
                 "search ends before its plan, with all that it can reach"
             )
 
     def finish(self) -> Winner | None:
         """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen."""
-        winner = self._journal.winner() if self._journal.winner_is_final() else None
+        winner = self._history.winner if self._history.winner_is_final else None
         if winner is None:
             winner = self._choose_winner()
             if winner is not None:
-                self._standing.record_winner(winner)
-        withdraw_former(self._journal, self._standing.note)
-        self._standing.emit("finished", "", winner.individual.number if winner else None)
+                self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
+        withdraw_former(self._run, self._history.winner, self._recorder.note)
+        self._recorder.tell("finished", "", winner.individual.number if winner else None)
         return winner
 
     def _work(self) -> None:
@@ -144,23 +149,22 @@ class _Search:
         while True:
             with self._executor.standing_still():
                 winner = choose_winner(
-                    self._rivals(), self._plan.budget, self._latency, self._standing.note, measured
+                    self._rivals(), self._plan.budget, self._latency, self._recorder.note, measured
                 )
             if winner is None or not winner.individual.fitness.stopped:
                 return winner
             number = winner.individual.number
-            self._standing.note(f"individual {number} may win, and is paused: its training goes on")
-            self._course.go_on(number)
-            [candidate] = [one for one in self._journal.measured() if one.number == number]
-            self._begin(candidate)
+            self._recorder.note(f"individual {number} may win, and is paused: its training goes on")
+            self._recorder.record(Promoted(number))
+            self._begin(self._history.accepted[number])
             self._work()
 
     def _rivals(self) -> list[Individual]:
         """Who may win: not what the finals measured over the budget, nor what failed after it was paused."""
         rivals = {member.number: member for member in self._strategy.members}
-        if self._standing.best is not None:
-            rivals[self._standing.best.number] = self._standing.best
-        fresh, ended = self._journal.fresh_measurements(), self._journal.ended()
+        if self._tally.best is not None:
+            rivals[self._tally.best.number] = self._tally.best
+        fresh, ended = self._history.fresh_measurements, self._history.ended
         return [
             rival
             for number, rival in rivals.items()
@@ -171,126 +175,107 @@ class _Search:
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""
         self._take_in_trained()
-        if self._going_on:
-            self._submit(self._going_on.pop(0))
-        elif self._has_room and self._cut_off and not self._standing.is_out_of_time:
-            self._begin(self._cut_off.pop(0))
-        elif self._has_room and not self._is_done() and (control := self._course.next_control()) is not None:
+        has_room = len(self._running) < self._executor.workers
+        if has_room and (control := self._next_control()) is not None:
             self._begin_control(control)
-        elif self._has_room and (promoted := self._next_promoted()) is not None:
-            self._begin(promoted)
-        elif self._has_room and self._ready and not self._is_done():
-            self._begin(self._ready.pop(0))
-        elif len(self._ready) < READY and not self._has_drawn_enough() and self._unplanned() > 0:
-            accepted = self._judge.judge_batch(lambda: self._has_drawn_enough() or self._has_trained())
-            if accepted is not None:
-                self._ready.append(accepted)
-        elif self._in_training:
-            self._executor.wait(self._in_training, WAIT_SECONDS)
-            self._standing.hear_now_and_then()
+        elif has_room and (candidate := self._next_training()) is not None:
+            self._begin(candidate)
+        elif self._schedule.ready < READY and not self._has_drawn_enough() and self._unplanned() > 0:
+            self._judge.judge_batch(
+                self._recorder.record, lambda: self._has_drawn_enough() or self._has_trained()
+            )
+        elif self._running:
+            self._executor.wait(self._running, WAIT_SECONDS)
+            self._recorder.tick()
         else:
             return False
         return True
 
-    @property
-    def _has_room(self) -> bool:
-        return len(self._in_training) < self._executor.workers
+    def _next_control(self) -> Candidate | None:
+        """What is trained from scratch as well, unless a training waits in its middle."""
+        return None if self._is_done() or self._going_on() else self._schedule.next_control()
 
-    def _next_promoted(self) -> Candidate | None:
-        """A candidate whose training was paused and goes on; also when the plan has as many as it wants."""
-        if self._standing.is_out_of_time:
-            return None
-        return self._promoted.pop(0) if self._promoted else self._course.promote()
+    def _next_training(self) -> Candidate | None:
+        """What is in its middle, then what is promoted, also when the plan has as many as it wants."""
+        schedule, has_time = self._schedule, not self._recorder.is_out_of_time
+        if going_on := self._going_on():
+            return going_on[0]
+        if has_time:
+            if schedule.next_promoted() is None and (number := schedule.worth_promoting()) is not None:
+                self._recorder.record(Promoted(number))
+            if (promoted := schedule.next_promoted()) is not None:
+                return promoted
+        return None if self._is_done() else schedule.next_ready()
+
+    def _going_on(self) -> list[Candidate]:
+        """What has passed a rung; what another process had begun only if there is time."""
+        at_rung = self._schedule.at_rung()
+        if self._recorder.is_out_of_time:
+            return [candidate for candidate in at_rung if candidate.number in self._begun_here]
+        return at_rung
 
     def _begin(self, candidate: Candidate) -> None:
-        self._standing.record_begun(candidate.number)
-        self._submit(candidate)
-
-    def _submit(self, candidate: Candidate) -> None:
-        request = self._course.request(candidate)
-        self._in_training[self._executor.submit(self._train, request)] = candidate
+        self._recorder.record(Begun(candidate.number, self._recorder.elapsed_seconds))
+        self._begun_here.add(candidate.number)
+        self._running[self._executor.submit(self._train, self._schedule.request(candidate))] = candidate
 
     def _begin_control(self, candidate: Candidate) -> None:
         """Train a candidate from scratch as well, which is no training of the plan."""
-        self._standing.record_begun(candidate.number, " from scratch, to compare")
-        control_path(self._journal.run, candidate.number).mkdir(parents=True, exist_ok=True)
-        future = self._executor.submit(self._train, self._course.control_request(candidate))
-        self._control_trainings.add(future)
-        self._in_training[future] = candidate
+        number = candidate.number
+        self._recorder.record(Begun(number, self._recorder.elapsed_seconds, from_scratch=True))
+        control_path(self._run, number).mkdir(parents=True, exist_ok=True)
+        future = self._executor.submit(self._train, self._schedule.control_request(candidate))
+        self._controls.add(future)
+        self._running[future] = candidate
 
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
-        number = request.number
         began = self._clock()
-        fitness = self._fitness(worker, request, lambda training: self._hear(number, training))
+        fitness = self._fitness(worker, request, lambda training: self._hear(request.number, training))
         if not math.isfinite(fitness.value):
             raise TrainingFailed(f"its fitness is {fitness.value}")
         return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
 
     def _hear(self, number: int, training: dict[str, Any]) -> None:
-        self._standing.hear_now_and_then()
-        self._standing.emit("training", "", number, training)
+        self._recorder.tick()
+        self._recorder.tell("training", "", number, training)
 
     def _take_in_trained(self) -> None:
-        for future in [future for future in self._in_training if future.done()]:
-            candidate = self._in_training.pop(future)
-            if future in self._control_trainings:
-                self._control_trainings.remove(future)
+        for future in [future for future in self._running if future.done()]:
+            candidate = self._running.pop(future)
+            if future in self._controls:
+                self._controls.remove(future)
                 self._take_in_control(candidate.number, future)
-                continue
-            try:
-                trained = future.result()
-            except (TrainingFailed, WorkerDiedError) as error:
-                self._take_in_failed(candidate, str(error))
-                continue
-            point = self._course.decide(candidate, trained.fitness, trained.seconds)
-            if point.kind == "goes on":
-                self._going_on.append(candidate)
             else:
-                self._tell(candidate, point)
+                self._take_in(candidate.number, future)
 
-    def _tell(self, candidate: Candidate, point: CurvePoint) -> None:
-        """Keep and pass on what a training has come to that is paused or has ended."""
-        individual = individual_of(candidate, point.fitness)
-        number, value = individual.number, individual.fitness.value
-        said = f"individual {number} has fitness {value:.4g}"
-        is_known = self._standing.knows(number)
-        if point.kind == "paused":
-            self._standing.record_paused(individual, point)
-            said = f"individual {number} is paused, {value:.4g} is foretold for it"
-        else:
-            self._standing.record_trained(individual, point.seconds)
-        if is_known:
-            self._strategy.tell_anew(individual)
-        else:
-            self._strategy.tell(individual)
-        self._course.take_in(candidate, point)
-        self._keep_weights()
-        self._standing.emit("trained", said, number)
-
-    def _take_in_failed(self, candidate: Candidate, reason: str) -> None:
-        number = candidate.number
-        if not self._standing.knows(number):
-            self._strategy.drop(proposal_of(candidate))
-        self._standing.record_failed(number, reason)
-        self._keep_weights()
-        self._standing.emit("failed", f"individual {number} could not be trained: {reason}", number)
-
-    def _take_in_control(self, number: int, future: Future[_Trained]) -> None:
+    def _take_in(self, number: int, future: Future[_Trained]) -> None:
         try:
             trained = future.result()
         except (TrainingFailed, WorkerDiedError) as error:
-            self._course.take_in_control(self._standing.record_control(number, None, 0.0))
-            said = f"individual {number} could not be trained from scratch: {error}"
+            seconds = self._recorder.elapsed_seconds - self._tally.began(number)
+            self._recorder.record(Failed(number, str(error), seconds))
         else:
-            value = trained.fitness.value
-            self._course.take_in_control(self._standing.record_control(number, value, trained.seconds))
-            said = f"individual {number} has fitness {value:.4g} from scratch, without inherited weights"
-        drop_checkpoint(control_path(self._journal.run, number))
-        self._standing.emit("trained", said, number)
+            outcome = self._schedule.outcome(number, trained.fitness, trained.seconds)
+            self._recorder.record(outcome)
+            if isinstance(outcome, RungPassed):
+                return
+        self._keep_files()
+
+    def _take_in_control(self, number: int, future: Future[_Trained]) -> None:
+        next_number = self._history.next_number
+        try:
+            trained = future.result()
+        except (TrainingFailed, WorkerDiedError) as error:
+            self._recorder.record(Controlled(number, None, next_number, reason=str(error)))
+        else:
+            self._recorder.record(
+                Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
+            )
+        drop_checkpoint(control_path(self._run, number))
 
     def _is_done(self) -> bool:
-        return self._standing.trainings_left <= 0 or self._standing.is_out_of_time
+        return self._tally.trainings_left <= 0 or self._recorder.is_out_of_time
 
     def _has_drawn_enough(self) -> bool:
         """Whether no candidate is wanted or left any more; those that were accepted are trained still."""
@@ -298,22 +283,20 @@ class _Search:
 
     def _unplanned(self) -> int:
         """How many trainings of the plan have no candidate yet."""
-        unfinished = len(self._in_training) - len(self._control_trainings)
-        unfinished += len(self._going_on) + len(self._cut_off) + len(self._ready)
-        return self._standing.trainings_left - unfinished
+        return self._tally.trainings_left - self._schedule.unfinished
 
     def _has_trained(self) -> bool:
-        return any(future.done() for future in self._in_training)
+        return any(future.done() for future in self._running)
 
-    def _keep_weights(self) -> None:
+    def _keep_files(self) -> None:
+        """Drop the weights and checkpoints that nothing will ask for any more."""
         kept = {member.number for member in self._strategy.members}
-        if self._standing.best is not None:
-            kept.add(self._standing.best.number)
-        unfinished = [*self._ready, *self._promoted, *self._cut_off, *self._going_on]
-        unfinished += [*self._in_training.values(), *self._course.paused]
-        for candidate in unfinished:
+        if self._tally.best is not None:
+            kept.add(self._tally.best.number)
+        needed = list(self._schedule.needed)
+        for candidate in needed:
             kept.add(candidate.number)
             if candidate.parent is not None:
                 kept.add(candidate.parent)
-        keep_weights(self._journal.run, kept)
-        keep_checkpoints(self._journal.run, [candidate.number for candidate in unfinished])
+        keep_weights(self._run, kept)
+        keep_checkpoints(self._run, [candidate.number for candidate in needed])

@@ -1,4 +1,4 @@
-"""The records of a search: a candidate with its verdict, an individual with its fitness, the winner."""
+"""The records of a search: genomes with their verdicts, individuals with their fitness, the winner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VerdictKind = Literal[
 ]
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, omit_defaults=True):
     """What became of a candidate, and what that was decided on; what was not needed was not looked at (None).
 
     ``on_others`` holds predictions for devices that are not measured, by their names. ``reason`` is set where
@@ -32,11 +32,24 @@ class Verdict(Struct, frozen=True):
     on_others: dict[str, LatencyEstimate] = {}
 
 
-class Candidate(Struct, frozen=True):
-    """A judged genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
+class Rejected(Struct, frozen=True, omit_defaults=True):
+    """A genome that was not measured, because it is over the budget on paper or a ``duplicate``.
 
-    ``parent`` is None for a random genome; ``genome_id`` is empty where a cheaper test had rejected already.
-    ``predicted_fitness`` is what a choice among several children rested on, if there was one.
+    Only figures are kept of it: the genome follows from the seed, its number and the individuals before it.
+    ``duplicate`` is the identity of the network that it is, where that was measured before.
+    """
+
+    number: int
+    parent: int | None
+    verdict: Verdict
+    duplicate: str = ""
+
+
+class Candidate(Struct, frozen=True, omit_defaults=True):
+    """A measured genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
+
+    ``parent`` is None for a random genome. ``predicted_fitness`` is what a choice among several children
+    rested on, if there was one.
     """
 
     number: int
@@ -59,35 +72,6 @@ class Individual(Struct, frozen=True):
     measurement: Measurement
     fitness: Fitness
     on_others: dict[str, LatencyEstimate] = {}
-
-
-PointKind = Literal["goes on", "paused", "promoted", "ended"]
-
-TOLD = ("paused", "ended")
-"""At such points a strategy is told of an individual."""
-
-
-class CurvePoint(Struct, frozen=True):
-    """The fitness of individual ``number`` after ``seconds`` of training, and what was decided there.
-
-    At a rung a training goes on, or it is paused; what is paused may be promoted later, and goes on then.
-    """
-
-    number: int
-    fitness: Fitness
-    seconds: float
-    kind: PointKind
-
-
-class Control(Struct, frozen=True):
-    """The fitness from scratch of individual ``number``, which inherited weights; None where that failed.
-
-    ``next_number`` is that of the first candidate that was judged later.
-    """
-
-    number: int
-    fitness: float | None
-    next_number: int
 
 
 def individual_of(candidate: Candidate, fitness: Fitness) -> Individual:

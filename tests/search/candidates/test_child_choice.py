@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, fitness, in_process, make_plan
+from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, all_trained, fitness, in_process, make_plan
 from tvnsearch.genome import trace
 from tvnsearch.search import Fitness, Journal, SearchPlan, TrainingRequest, run_search
 from tvnsearch.search.executors import RemoteWorker
@@ -41,8 +41,8 @@ def mean_child(run: Path, plan: SearchPlan, seed: int) -> float:
     with Journal.create(run, changed(plan, seed=seed)) as journal:
         trainer = SizeFitness(fails=False)
         run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
-        values = [one.fitness.value for one in journal.individuals() if one.parent is not None]
-        assert all(one.params <= plan.budget.max_params for one in journal.individuals())  # type: ignore[operator]
+        values = [one.fitness.value for one in all_trained(journal) if one.parent is not None]
+        assert all(one.params <= plan.budget.max_params for one in all_trained(journal))  # type: ignore[operator]
     return sum(values) / len(values)
 
 
@@ -55,7 +55,7 @@ def test_the_children_that_are_trained_are_fitter(tmp_path: Path) -> None:
 def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", PLAN) as journal:
         run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
-        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
+        accepted = [one for one in journal.history().measured if one.verdict.kind == "accepted"]
     predicted = [one.predicted_fitness is not None for one in accepted]
     assert predicted == [False] * FEWEST_KNOWN + [True] * (len(accepted) - FEWEST_KNOWN)
 
@@ -63,7 +63,7 @@ def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -
 def test_the_pool_is_filled_with_children_of_its_fittest_too(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", PLAN) as journal:
         run_search(journal, FakeLatency(), SizeFitness(fails=False), in_process(), lambda event: None)
-        pool = journal.individuals()[FEWEST_KNOWN : PLAN.search.population]
+        pool = all_trained(journal)[FEWEST_KNOWN : PLAN.search.population]
     assert any(one.parent is not None for one in pool)
 
 
@@ -73,6 +73,6 @@ def test_a_predictor_that_misleads_is_left_out_and_the_log_says_so(
     monkeypatch.setattr("tvnsearch.search.trainings.rank_watch.MISLEADING_ERRORS", -9.0)
     with Journal.create(tmp_path / "run", PLAN) as journal:
         run_search(journal, FakeLatency(), Noise(fails=False), in_process(), lambda event: None)
-        assert sum("the fitness predictor is switched off" in line for line in journal.lines()) == 1
-        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
+        assert sum("the fitness predictor is switched off" in line for line in journal.history().lines) == 1
+        accepted = [one for one in journal.history().measured if one.verdict.kind == "accepted"]
     assert accepted[-1].predicted_fitness is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan, true_ms
+from tests.search.fakes import FakeFitness, FakeLatency, all_trained, in_process, make_plan, true_ms
 from tvnsearch.errors import UserError
 from tvnsearch.search import Budget, Journal, pick, run_search, summarise
 
@@ -23,8 +23,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_is_trained_keeps_the_budget_on_both_devices(run: Path) -> None:
     with Journal.read(run) as journal:
-        individuals = journal.individuals()
-        rejected = journal.verdict_counts()["rejected_on_others"]
+        individuals = all_trained(journal)
+        rejected = journal.history().verdicts["rejected_on_others"]
     assert rejected > 0
     assert len(individuals) > 40
     for individual in individuals:

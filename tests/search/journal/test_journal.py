@@ -4,10 +4,20 @@ import os
 import random
 import sqlite3
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
-from tests.search.fakes import FakeFitness, FakeLatency, fitness, in_process, make_plan, measurement
+from tests.search.fakes import (
+    FakeFitness,
+    FakeLatency,
+    fitness,
+    in_process,
+    make_plan,
+    measurement,
+)
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id
 from tvnsearch.genome.sampling import sample_genome
@@ -20,67 +30,115 @@ from tvnsearch.search import (
     journal_path,
     run_search,
 )
+from tvnsearch.search.events import (
+    Begun,
+    Controlled,
+    Event,
+    Failed,
+    FinalMeasured,
+    FinalTrained,
+    Judged,
+    Noted,
+    Opened,
+    Paused,
+    Promoted,
+    RungPassed,
+    Trained,
+    WinnerChosen,
+)
 from tvnsearch.search.protocols import Fitness
+from tvnsearch.search.records import Rejected
 
 
 def accepted(number: int) -> Candidate:
-
     genome = sample_genome(make_plan().space, random.Random(number))
     verdict = Verdict("accepted", 10, 20, LatencyEstimate(1.0, 0.9, 1.1), measurement(1.0))
     return Candidate(number, None, genome, genome_id(genome), verdict)
 
 
-def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
+REJECTED = Rejected(3, 1, Verdict("rejected_predicted", 10, 20, LatencyEstimate(9.0, 8.0, 11.0)))
+COUNTED = Verdict("rejected_params", 10, 20)
+ON_OTHERS = Verdict("rejected_on_others", 10, 20, on_others={"nvidia-h200": LatencyEstimate(9.0, 8.0, 11.0)})
+EVENTS: list[Event] = [
+    Opened(workers=2, elapsed_seconds=0.5),
+    Judged(measured=accepted(0)),
+    Judged(
+        (Rejected(1, None, Verdict("rejected_params", 10, 20)), Rejected(2, None, ON_OTHERS)), accepted(2)
+    ),
+    Judged((REJECTED, Rejected(4, 2, Verdict("duplicate", 10, 20), accepted(0).genome_id))),
+    Begun(0, 1.5),
+    RungPassed(0, fitness(0.5), 2.0),
+    Paused(0, replace(fitness(0.7), stopped=True, reached=0.5), 4.0),
+    Promoted(0),
+    Trained(0, fitness(0.75), 6.0),
+    Failed(2, "the loss is NaN", 1.0),
+    Begun(0, 8.0, from_scratch=True),
+    Controlled(0, None, next_number=5, reason="out of memory"),
+    Controlled(0, 0.6, next_number=5, seconds=3.0),
+    WinnerChosen(0, measurement(1.5)),
+    FinalMeasured(0, measurement(1.6)),
+    FinalTrained(0, None),
+    FinalTrained(0, Fitness(0.4, None, None, mean_average_precision=0.4, seconds=1.0, iterations=5)),
+    Noted("nothing “special”"),
+]
+
+
+def test_what_is_recorded_is_read_again_in_its_order(tmp_path: Path) -> None:
+    assert {type(event) for event in EVENTS} == set(get_args(Event)), "every kind of event"
     run = tmp_path / "run"
     with Journal.create(run, make_plan()) as journal:
-        journal.record_candidates([accepted(0), accepted(1)], 1.0)
-        journal.record_candidates([accepted(2)], 2.0)
-        journal.record_trained(1, fitness(0.7), seconds=3.0, elapsed_seconds=5.0)
-        journal.record_failed(0, "the loss is NaN", seconds=1.0, elapsed_seconds=6.0)
+        for seconds, event in enumerate(EVENTS):
+            journal.append(event, float(seconds))
     with Journal.open(run) as journal:
         assert journal.plan == make_plan()
-        assert journal.pending() == [accepted(2)]
-        assert journal.failures() == {0: "the loss is NaN"}
-        [individual] = journal.individuals()
-        assert (individual.number, individual.fitness) == (1, fitness(0.7))
-        assert individual.genome == accepted(1).genome
-        assert journal.next_number == 3
-        assert journal.elapsed_seconds == 6.0
-        assert journal.winner() is None
-        journal.record_winner(Winner(individual, measurement(1.5)), 7.0)
-        assert journal.winner() == Winner(individual, measurement(1.5))
-        assert journal.winner_is_final()
-        journal.record_trained(2, fitness(0.9), seconds=3.0, elapsed_seconds=9.0)
-        assert not journal.winner_is_final()
+        assert list(journal.events()) == EVENTS
+        assert journal.elapsed_seconds == len(EVENTS) - 1
+        journal.tick(99.0)
+        assert journal.elapsed_seconds == 99.0
 
 
-def test_predictions_are_those_of_all_candidates_that_have_one(tmp_path: Path) -> None:
-    genome = sample_genome(make_plan().space, random.Random(1))
-    counted = Candidate(1, None, genome, "", Verdict("rejected_params", 10, 20))
-    predicted = Candidate(
-        2, None, genome, "", Verdict("rejected_predicted", 10, 20, LatencyEstimate(9.0, 8.0, 11.0))
-    )
+def test_the_history_is_what_the_events_come_to(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", make_plan()) as journal:
-        assert journal.predictions() == []
-        journal.record_candidates([accepted(0), counted, predicted], 1.0)
-        assert journal.predictions() == [(0, 1.0), (2, 9.0)]
+        for event in EVENTS[:10]:
+            journal.append(event, 0.0)
+        history = journal.history()
+        assert history.next_number == 5
+        assert {kind: count for kind, count in history.verdicts.items() if count} == {
+            "accepted": 2,
+            "rejected_params": 1,
+            "rejected_on_others": 1,
+            "rejected_predicted": 1,
+            "duplicate": 1,
+        }
+        assert history.trainings_saved == 1
+        assert history.failures == {2: "the loss is NaN"}
+        [individual] = history.individuals.values()
+        assert (individual.number, individual.fitness) == (0, fitness(0.75))
+        assert individual.genome == accepted(0).genome
+        assert history.training_seconds == {0: 6.0}
+        assert history.winner is None
+        journal.append(WinnerChosen(0, measurement(1.5)), 7.0)
+        history = journal.history()
+        assert history.winner == Winner(individual, measurement(1.5))
+        assert history.winner_is_final
+        journal.append(Judged(measured=accepted(5)), 8.0)
+        assert journal.history().winner_is_final
+        journal.append(Trained(5, fitness(0.9), seconds=3.0), 9.0)
+        assert not journal.history().winner_is_final
 
 
-def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", make_plan()) as journal:
-        journal.record_candidates([accepted(1)], 1.0)
-        with pytest.raises(sqlite3.IntegrityError):
-            journal.record_candidates([accepted(0), accepted(1)], 2.0)
-        assert journal.pending() == [accepted(1)]
-        assert journal.elapsed_seconds == 1.0
-
-
-def test_scores_that_the_data_do_not_define_stay_undefined(tmp_path: Path) -> None:
-    scores = Fitness(0.4, top1=None, top5=None, mean_average_precision=0.4, seconds=1.0, iterations=5)
-    with Journal.create(tmp_path / "run", make_plan()) as journal:
-        journal.record_candidates([accepted(0)], 1.0)
-        journal.record_trained(0, scores, seconds=1.0, elapsed_seconds=2.0)
-        assert journal.individuals()[0].fitness == scores
+        journal.append(Noted("one"), 0.0)
+    connection = sqlite3.connect(journal_path(tmp_path / "run"))
+    connection.execute("""UPDATE events SET json = '{"type": "noted"}'""")
+    connection.commit()
+    connection.close()
+    with (
+        Journal.read(tmp_path / "run") as journal,
+        pytest.raises(UserError, match=r"events of a search in .* number 1 cannot be read .*`text`"),
+    ):
+        journal.history()
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
@@ -91,14 +149,14 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> N
         with pytest.raises(UserError, match=f"process {os.getpid()} on .* is writing it"):
             Journal.create(run, make_plan())
         with Journal.read(run) as reader:
-            assert reader.next_number == 0
+            assert not list(reader.events())
     Journal.open(run).close()
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     Journal.create(tmp_path / "run", make_plan()).close()
     with Journal.read(tmp_path / "run") as reader, pytest.raises(sqlite3.OperationalError):
-        reader.record_line("nothing", 0.0)
+        reader.append(Noted("nothing"), 0.0)
 
 
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
@@ -114,7 +172,7 @@ def test_a_folder_that_holds_the_leavings_of_a_killed_creation_can_become_a_run(
     (tmp_path / "journal.lock").touch()
     Journal.create(tmp_path, make_plan(seed=3)).close()
     with Journal.open(tmp_path) as journal:
-        assert (journal.plan.search.seed, journal.next_number) == (3, 0)
+        assert (journal.plan.search.seed, journal.history().next_number) == (3, 0)
     assert not (tmp_path / "journal.new").exists()
 
 
@@ -154,7 +212,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(journal_path(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UserError, match=r"expected a journal of version 6 in .*, but it is of version 99"):
+    with pytest.raises(UserError, match=r"expected a journal of version 7 in .*, but it is of version 99"):
         Journal.open(tmp_path)
 
 
@@ -174,9 +232,13 @@ def test_the_journal_of_a_long_run_stays_small(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Journal.create(run, make_plan(trainings=20)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
-        counts = journal.verdict_counts()
-    connection = sqlite3.connect(journal_path(run))
-    [[kept]] = connection.execute("SELECT COUNT(*) FROM candidates WHERE genome IS NOT NULL")
-    connection.close()
-    assert kept == counts["duplicate"] + counts["rejected_measured"] + counts["accepted"]
+        counts = journal.history().verdicts
+    with Journal.read(run) as journal:
+        judged = [event for event in journal.events() if isinstance(event, Judged)]
+    kept = sum(event.measured is not None for event in judged)
+    assert kept == counts["rejected_measured"] + counts["accepted"]
+    assert sum(len(event.rejected) for event in judged) + kept == sum(counts.values())
     assert counts["rejected_params"] + counts["rejected_predicted"] > 0
+    assert sum(len(msgspec.json.encode(one)) for event in judged for one in event.rejected) < 300 * sum(
+        len(event.rejected) for event in judged
+    )

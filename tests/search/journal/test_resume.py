@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.search.fakes import FakeFitness, FakeLatency, decisions, in_process, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, all_trained, decisions, in_process, make_plan
 from tests.search.search_process import ACCELERATED
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
 from tvnsearch.search import Journal, run_search, summarise, weights_path
 from tvnsearch.search.candidates import judge
+from tvnsearch.search.events import Paused
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -42,7 +43,7 @@ def start(run: Path, starts: Path, *plan: str) -> subprocess.Popen[str]:
 
 def trained_ids(run: Path) -> set[str]:
     with Journal.read(run) as journal:
-        return {individual.genome_id for individual in journal.individuals()}
+        return {individual.genome_id for individual in all_trained(journal)}
 
 
 def kill_and_resume_until_done(run: Path, starts: Path, kills: int, seed: int) -> int:
@@ -78,7 +79,7 @@ def test_killed_accelerated_search_decides_as_an_undisturbed_one(tmp_path: Path)
     """With trainings that are paused and go on, and children that are chosen."""
     with Journal.create(tmp_path / "whole", ACCELERATED) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
-        assert any(point.kind == "paused" for point in journal.points())
+        assert any(isinstance(event, Paused) for event in journal.events())
     rng, caught, run = random.Random(0), 0, tmp_path / "run"
     for kill in range(6):
         process = start(run, tmp_path / "starts", "accelerated")
@@ -135,7 +136,7 @@ def test_search_stopped_in_any_step_decides_as_an_undisturbed_one(
     assert decisions(run) == decisions(undisturbed)
     assert len(trained) == len(set(trained)) == make_plan().search.trainings
     with Journal.read(run) as journal:
-        winner = journal.winner()
+        winner = journal.history().winner
     assert winner is not None
     judged = [identity for identity in measured if identity != winner.individual.genome_id]
     assert len(judged) == len(set(judged)), "a genome was measured twice before the end"

@@ -17,6 +17,7 @@ from tests.search.fakes import (
     Moved,
     NoProcess,
     SteppingFitness,
+    all_trained,
     in_process,
     make_plan,
     measurement,
@@ -36,6 +37,7 @@ from tvnsearch.search import (
     run_search,
     summarise,
 )
+from tvnsearch.search.events import FinalMeasured, WinnerChosen
 from tvnsearch.search.executors import ParallelExecutor, RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
@@ -56,7 +58,7 @@ def run(searched: Path, tmp_path: Path) -> Path:
 
 def fittest(run: Path) -> list[Individual]:
     with Journal.read(run) as journal:
-        return sorted(journal.individuals(), key=lambda individual: -individual.fitness.value)
+        return sorted(all_trained(journal), key=lambda individual: -individual.fitness.value)
 
 
 class Reversed(FakeFitness):
@@ -97,11 +99,11 @@ def test_the_best_are_trained_anew_and_the_best_of_them_wins(run: Path) -> None:
     assert values == sorted(values, reverse=True)
     assert finalists[0].individual != best[0]
     with Journal.read(run) as journal:
-        winner = journal.winner()
+        winner = journal.history().winner
         assert winner is not None
         assert winner.individual == finalists[0].individual
         assert winner.measurement == finalists[0].measurement
-        assert journal.fresh_measurements().keys() >= {one.number for one in best}
+        assert journal.history().fresh_measurements.keys() >= {one.number for one in best}
     assert all(finalist_weights_path(run, one.individual.number).is_file() for one in finalists)
 
 
@@ -121,7 +123,7 @@ def test_if_none_keeps_the_budget_any_more_there_is_no_winner(run: Path) -> None
     finalists, _ = hold(run, 2, Moved({individual.genome_id for individual in fittest(run)}))
     assert finalists == []
     with Journal.read(run) as journal:
-        assert journal.winner() is None
+        assert journal.history().winner is None
     assert summarise(run).winner is None
     with pytest.raises(UserError, match="but none does"):
         pick(run, Budget(2.0))
@@ -130,7 +132,7 @@ def test_if_none_keeps_the_budget_any_more_there_is_no_winner(run: Path) -> None
 def test_a_winner_that_is_measured_over_the_budget_wins_no_more(run: Path) -> None:
     """From that measurement on, also if the finals are interrupted, and the search is gone on with."""
     with Journal.read(run) as journal:
-        winner = journal.winner()
+        winner = journal.history().winner
     assert winner is not None
 
     def stop(step: str, genome: Genome) -> None:
@@ -176,11 +178,11 @@ def test_files_of_a_winner_that_is_over_the_budget_are_moved_aside_by_whoever_go
     first = fittest(run)[0]
     hand_over(run, first)
     with Journal.open(run) as journal:
-        journal.record_winner(Winner(first, measurement(1.1)), 0.0)
-        journal.record_final_measurement(first.number, measurement(99.0))  # and killed
+        journal.append(WinnerChosen(first.number, measurement(1.1)), 0.0)
+        journal.append(FinalMeasured(first.number, measurement(99.0)), 0.0)  # and killed
     with Journal.open(run) as journal:
         again = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
-        assert str(run / "winner-withdrawn-1") in journal.lines()[-1]
+        assert str(run / "winner-withdrawn-1") in journal.history().lines[-1]
     assert again is not None
     assert not winner_folder(run).exists()
     hand_over(run, again.individual)
@@ -192,17 +194,17 @@ def test_files_of_a_winner_that_is_over_the_budget_are_moved_aside_by_whoever_go
 def test_of_the_measurements_of_a_finalist_the_latest_counts(run: Path) -> None:
     first, second = fittest(run)[:2]
     with Journal.open(run) as journal:
-        journal.record_winner(Winner(first, measurement(1.1)), 0.0)
-        journal.record_final_measurement(first.number, measurement(1.2))
-        journal.record_final_measurement(second.number, measurement(1.3))
-        assert journal.fresh_measurements() == {
+        journal.append(WinnerChosen(first.number, measurement(1.1)), 0.0)
+        journal.append(FinalMeasured(first.number, measurement(1.2)), 0.0)
+        journal.append(FinalMeasured(second.number, measurement(1.3)), 0.0)
+        assert journal.history().fresh_measurements == {
             first.number: measurement(1.2),
             second.number: measurement(1.3),
         }
-        assert journal.winner() == Winner(first, measurement(1.2))
-        journal.record_winner(Winner(second, measurement(1.4)), 0.0)
-        assert journal.fresh_measurements()[second.number] == measurement(1.4)
-        assert journal.winner() == Winner(second, measurement(1.4))
+        assert journal.history().winner == Winner(first, measurement(1.2))
+        journal.append(WinnerChosen(second.number, measurement(1.4)), 0.0)
+        assert journal.history().fresh_measurements[second.number] == measurement(1.4)
+        assert journal.history().winner == Winner(second, measurement(1.4))
 
 
 @pytest.mark.parametrize("stop", range(8))

@@ -4,11 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, make_plan, measurement
+from tests.search.fakes import (
+    CLASSES,
+    FakeFitness,
+    FakeLatency,
+    all_trained,
+    in_process,
+    make_plan,
+    measurement,
+)
 from tvnsearch.errors import UserError
 from tvnsearch.genome import trace
-from tvnsearch.search import Budget, Individual, Journal, Winner, pick, run_search, summarise, weights_path
+from tvnsearch.search import Budget, Individual, Journal, pick, run_search, summarise, weights_path
 from tvnsearch.search.budget import gflops, weights_mb
+from tvnsearch.search.events import WinnerChosen
 from tvnsearch.search.progress.figures import FrontPoint
 from tvnsearch.search.progress.status import NetworkSummary
 
@@ -23,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def known(run: Path) -> list[Individual]:
     with Journal.read(run) as journal:
-        return sorted(journal.individuals(), key=lambda individual: -individual.fitness.value)
+        return sorted(all_trained(journal), key=lambda individual: -individual.fitness.value)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ def test_a_fresh_measurement_of_the_winner_counts_more_than_the_one_it_was_chose
     with Journal.create(run, make_plan(trainings=15)) as journal:
         winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
         assert winner is not None
-        journal.record_winner(Winner(winner.individual, measurement(1.99)), 0.0)
+        journal.append(WinnerChosen(winner.individual.number, measurement(1.99)), 0.0)
     assert pick(run, Budget(3.0)).picked.latency_ms == 1.99
     assert pick(run, Budget(2.0)).picked.number != winner.individual.number
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from pathlib import Path
 
 from hypothesis import given
@@ -16,8 +15,9 @@ from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Journal, SearchProgress, run_search
+from tvnsearch.search.events import Failed, Trained
 from tvnsearch.search.progress.figures import front_of
-from tvnsearch.search.progress.status import read_board, summarise
+from tvnsearch.search.progress.status import read_figures, summarise
 
 GENOME = sample_genome(load_space("digits"), random.Random(0))
 VALUES = st.lists(st.tuples(*[st.integers(0, 6)] * 3), max_size=40)
@@ -57,7 +57,7 @@ def test_who_looks_on_sees_what_who_runs_it_sees(tmp_path: Path) -> None:
     def hear(event: SearchProgress) -> None:
         events.append(event)
         if event.kind in ("trained", "failed"):
-            seen = read_board(run)
+            seen = read_figures(run)
             assert seen.counts == event.counts
             assert seen.front == event.front
             assert seen.best_fitness == event.best_fitness
@@ -84,11 +84,10 @@ def test_what_trains_now_is_seen_from_another_process(tmp_path: Path) -> None:
 
     def look(step: str, genome: Genome) -> None:
         if step == "train":
-            seen.append(read_board(run).workload.training)
+            seen.append(read_figures(run).workload.training)
 
     with Journal.create(run, make_plan(trainings=5)) as journal:
         run_search(journal, FakeLatency(), FakeFitness(look), in_process(), lambda event: None)
-    with sqlite3.connect(run / "journal.sqlite") as connection:
-        trained = connection.execute("SELECT number FROM trainings ORDER BY sequence").fetchall()
-    connection.close()
-    assert seen == trained
+    with Journal.read(run) as journal:
+        ended = [event.number for event in journal.events() if isinstance(event, Trained | Failed)]
+    assert seen == [(number,) for number in ended]

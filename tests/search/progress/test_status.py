@@ -12,7 +12,8 @@ from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Budget, Candidate, Journal, Verdict, run_search, summarise
-from tvnsearch.search.records import VerdictKind
+from tvnsearch.search.events import Judged, Trained
+from tvnsearch.search.records import Rejected, VerdictKind
 
 
 def test_a_run_that_has_just_begun(tmp_path: Path) -> None:
@@ -28,8 +29,8 @@ def test_a_finished_run_gives_the_fixed_keys(tmp_path: Path) -> None:
     budget = Budget(max_ms=2.0, max_params=100_000, max_gflops=0.02, max_mb=0.2)
     with Journal.create(run, make_plan(budget=budget)) as journal:
         winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
-        counts = journal.verdict_counts()
-        failed = len(journal.failures())
+        counts = journal.history().verdicts
+        failed = len(journal.history().failures)
     assert winner is not None
     told = msgspec.to_builtins(summarise(run))
     assert told["run"] == str(run)
@@ -56,22 +57,23 @@ def test_duplicates_of_trained_networks_save_the_mean_training_time(tmp_path: Pa
             (genomes[0], "accepted"),
             (genomes[1], "accepted"),
             (genomes[2], "rejected_measured"),
-            (genomes[0], "duplicate"),
-            (genomes[0], "duplicate"),
-            (genomes[1], "duplicate"),
-            (genomes[2], "duplicate"),  # only a measurement was saved here
         ]
-        journal.record_candidates(
-            [
-                Candidate(
-                    number, None, genome, genome_id(genome), Verdict(kind, 1, 1, None, measurement(1.0))
+        for number, (genome, kind) in enumerate(judged):
+            verdict = Verdict(kind, 1, 1, None, measurement(1.0))
+            candidate = Candidate(number, None, genome, genome_id(genome), verdict)
+            journal.append(Judged(measured=candidate), 1.0)
+        duplicates = (0, 0, 1, 2)  # of the last only a measurement was saved
+        journal.append(
+            Judged(
+                tuple(
+                    Rejected(number, None, Verdict("duplicate", 1, 1), genome_id(genomes[place]))
+                    for number, place in enumerate(duplicates, 3)
                 )
-                for number, (genome, kind) in enumerate(judged)
-            ],
+            ),
             1.0,
         )
-        journal.record_trained(0, fitness(0.5), seconds=1800.0, elapsed_seconds=1801.0)
-        journal.record_trained(1, fitness(0.5), seconds=5400.0, elapsed_seconds=7201.0)
+        journal.append(Trained(0, fitness(0.5), seconds=1800.0), 1801.0)
+        journal.append(Trained(1, fitness(0.5), seconds=5400.0), 7201.0)
     assert summarise(tmp_path / "run").hours_saved == pytest.approx(3.0)
 
 

@@ -46,7 +46,6 @@ def evolve(
         fitness, latency_ms, params = outcome if isinstance(outcome, Outcome) else Outcome(outcome)
         proposal = strategy.ask(numbers(seed, index))
         if fitness is None:
-            strategy.drop(proposal)
             continue
         told.append(make_individual(index, fitness, proposal.genome, proposal.parent, latency_ms, params))
         strategy.tell(told[-1])

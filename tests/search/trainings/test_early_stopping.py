@@ -22,10 +22,12 @@ Curve = Callable[[int, int], float]
 def _train(stopping: EarlyStopping, number: int, curve: Curve, said: list[str] | None = None) -> int:
     """The iterations after which individual ``number`` is paused, or has ended."""
     for iterations in (*stopping.rungs, ITERATIONS):
-        line = stopping.report(RungResult(number, iterations, curve(number, iterations)))
+        result = RungResult(number, iterations, curve(number, iterations))
+        is_hopeless = iterations < ITERATIONS and stopping.is_hopeless(result)
+        line = stopping.report(result)
         if said is not None and line is not None:
             said.append(line)
-        if iterations < ITERATIONS and stopping.is_hopeless(number):
+        if is_hopeless:
             stopping.pause(number)
             return iterations
     return ITERATIONS
@@ -67,8 +69,10 @@ def test_what_is_paused_goes_on_once_it_may_be_the_best() -> None:
         for iterations in (54, ITERATIONS):
             stopping.report(RungResult(number, iterations, 1 - 0.1 * number))
     for number in (3, 4):
-        stopping.report(RungResult(number, 54, 0.7 - 0.05 * number))
-        assert stopping.is_hopeless(number)
+        result = RungResult(number, 54, 0.7 - 0.05 * number)
+        assert stopping.is_hopeless(result)
+        stopping.report(result)
+        assert stopping.is_hopeless(result), "that it was reported changes nothing"
         stopping.pause(number)
     assert stopping.next_promotion() is None
     for number in range(5, 13):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from tvnsearch.search.records import Control
+from tvnsearch.search.events import Controlled
 from tvnsearch.search.trainings.inheritance import CONTROL_EVERY, FEWEST_CONTROLS, Inheritance
 
 
@@ -17,7 +17,7 @@ def test_what_ranks_as_from_scratch_is_inherited_on() -> None:
     for number in range(100):
         value = rng.random()
         inheritance.take_in(number, value)
-        assert inheritance.compare(Control(number, value + 0.3 * rng.random(), number + 1)) is None
+        assert inheritance.compare(Controlled(number, value + 0.3 * rng.random(), number + 1)) is None
     assert inheritance.active and inheritance.may_inherit(10**6)
 
 
@@ -26,7 +26,7 @@ def test_what_misleads_is_inherited_by_those_alone_that_were_judged_before() -> 
     said = []
     for number in range(FEWEST_CONTROLS):
         inheritance.take_in(number, number)
-        said.append(inheritance.compare(Control(number, -number, next_number=50 + number)))
+        said.append(inheritance.compare(Controlled(number, -number, next_number=50 + number)))
     assert said[:-1] == [None] * (FEWEST_CONTROLS - 1)
     assert said[-1] == (
         "inheriting weights is switched off: over the latest 8 networks its rank correlation with trainings "
@@ -40,5 +40,5 @@ def test_a_control_that_failed_says_nothing() -> None:
     inheritance = Inheritance()
     for number in range(30):
         inheritance.take_in(number, number)
-        assert inheritance.compare(Control(number, None, number + 1)) is None
+        assert inheritance.compare(Controlled(number, None, number + 1)) is None
     assert inheritance.active

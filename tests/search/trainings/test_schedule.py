@@ -19,10 +19,12 @@ from tests.search.fakes import (
     FakeFitness,
     FakeLatency,
     SteppingFitness,
+    all_trained,
     decisions,
     in_process,
     make_plan,
     measurement,
+    pending,
 )
 from tests.search.simulated import SimulatedExecutor
 from tvnsearch.devices.measurement import Measurement
@@ -38,6 +40,7 @@ from tvnsearch.search import (
     summarise,
     weights_path,
 )
+from tvnsearch.search.events import Paused, Promoted, RungPassed, Trained
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.settings import changed
@@ -79,7 +82,7 @@ def test_children_are_given_their_parents_weights_if_asked_for(tmp_path: Path) -
     fitness = HeirFitness(fails=False)
     search(tmp_path / "run", make_plan(inherit=True), fitness)
     with Journal.read(tmp_path / "run") as journal:
-        known = {individual.number: individual for individual in journal.individuals()}
+        known = {individual.number: individual for individual in all_trained(journal)}
     planned, _ = parted(fitness.requests)
     children = [request for request in planned if request.parent is not None]
     assert len(children) == 60 - 12
@@ -135,9 +138,9 @@ def test_one_heir_in_eight_is_trained_from_scratch_as_well_beside_the_plan(tmp_p
     assert [control.number for control in controls] == [heir.number for heir in heirs[::8]]
     assert {(control.origin, control.until_share) for control in controls} == {(None, 1.0)}
     with Journal.read(run) as journal:
-        known = {one.number: one for one in journal.individuals()}
-        found = {control.number: control.fitness for control in journal.controls()}
-        assert not any("inheriting" in line for line in journal.lines())
+        known = {one.number: one for one in all_trained(journal)}
+        found = journal.history().controls
+        assert not any("inheriting" in line for line in journal.history().lines)
     assert found.keys() == {control.number for control in controls}
     assert all(known[number].fitness.inherited_share is not None for number in found)
     assert summarise(run).trained == 120
@@ -149,7 +152,7 @@ def test_inheriting_that_misleads_is_left_out_from_then_on_and_the_log_says_so(t
     search(tmp_path / "run", HEIRS, fitness)
     _, controls = parted(fitness.requests)
     with Journal.read(tmp_path / "run") as journal:
-        [said] = [line for line in journal.lines() if "inheriting weights is switched off" in line]
+        [said] = [line for line in journal.history().lines if "inheriting weights is switched off" in line]
     assert "over the latest 8 networks" in said
     assert len(controls) == 8
     switched_off = fitness.requests.index(controls[-1])
@@ -161,8 +164,8 @@ def test_several_workers_compare_with_trainings_from_scratch_as_well(tmp_path: P
     executor, fitness = SimulatedExecutor(workers=5), HeirFitness()
     with Journal.create(tmp_path / "run", HEIRS) as journal:
         run_search(journal, FakeLatency(), fitness, executor, lambda event: None, executor.clock)
-        assert len(journal.individuals()) + len(journal.failures()) == 120
-        assert journal.controls()
+        assert len(all_trained(journal)) + len(journal.history().failures) == 120
+        assert journal.history().controls
     planned, controls = parted(fitness.requests)
     assert len(planned) == 120
     assert {control.number for control in controls} < {request.number for request in planned}
@@ -203,8 +206,9 @@ EARLY = make_plan(early_stopping=True, iterations=90)
 def points_of(run: Path) -> dict[int, list[str]]:
     with Journal.read(run) as journal:
         kinds: dict[int, list[str]] = {}
-        for point in journal.points():
-            kinds.setdefault(point.number, []).append(point.kind)
+        for event in journal.events():
+            if isinstance(event, RungPassed | Paused | Promoted | Trained):
+                kinds.setdefault(event.number, []).append(type(event).__name__)
     return kinds
 
 
@@ -216,7 +220,7 @@ def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_for
         asked.setdefault(request.number, []).append(request.until_share)
     assert {tuple(shares) for shares in asked.values()} == {(0.6,), (0.6, 1.0)}
     with Journal.read(tmp_path / "run") as journal:
-        individuals = journal.individuals()
+        individuals = all_trained(journal)
     best = max(one.fitness.value for one in individuals if not one.fitness.stopped)
     errors = []
     for one in individuals:
@@ -237,14 +241,15 @@ def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_for
 def test_what_is_paused_goes_on_when_it_may_be_the_best_after_all(tmp_path: Path) -> None:
     fitness = LateFitness(fails=False)
     search(tmp_path / "run", changed(EARLY, trainings=90), fitness)
-    promoted = {number: kinds for number, kinds in points_of(tmp_path / "run").items() if "promoted" in kinds}
+    promoted = {number: kinds for number, kinds in points_of(tmp_path / "run").items() if "Promoted" in kinds}
     assert promoted
-    assert set(map(tuple, promoted.values())) == {("paused", "promoted", "ended")}
+    assert set(map(tuple, promoted.values())) == {("Paused", "Promoted", "Trained")}
     asked = [(request.number, request.until_share) for request in fitness.requests]
     assert len(asked) == len(set(asked))
     with Journal.read(tmp_path / "run") as journal:
-        individuals = {one.number: one for one in journal.individuals()}
-        assert len(journal.told()) == len(individuals) + len(promoted)
+        individuals = {one.number: one for one in all_trained(journal)}
+        told = [event for event in journal.events() if isinstance(event, Paused | Trained)]
+    assert len(told) == len(individuals) + len(promoted)
     assert not any(individuals[number].fitness.stopped for number in promoted)
     assert summarise(tmp_path / "run").trained == len(individuals) == 90
 
@@ -259,7 +264,7 @@ def test_checkpoints_stay_as_long_as_a_training_may_go_on(tmp_path: Path) -> Non
 
     search(tmp_path / "run", EARLY, Leaving(fails=False))
     left = {int(path.name) for path in (tmp_path / "run" / "checkpoints").iterdir()}
-    paused = {number for number, kinds in points_of(tmp_path / "run").items() if kinds[-1] == "paused"}
+    paused = {number for number, kinds in points_of(tmp_path / "run").items() if kinds[-1] == "Paused"}
     assert left <= paused
     assert len(left) == min(MOST_PAUSED, len(paused))
 
@@ -288,8 +293,8 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(
     assert len(cut_off) > 5
     assert len(trainer.steps) == len(set(trainer.steps)), "what was trained already was trained again"
     with Journal.read(run) as journal:
-        whole = {one.number for one in journal.individuals() if not one.fitness.stopped}
-        assert len(journal.individuals()) == plan.search.trainings
+        whole = {one.number for one in all_trained(journal) if not one.fitness.stopped}
+        assert len(all_trained(journal)) == plan.search.trainings
     assert {number for number, step in trainer.steps if step == STEPS - 1} == whole
     assert not {path.name for path in (run / "checkpoints").iterdir()} & {str(number) for number in whole}
 
@@ -300,8 +305,8 @@ def test_rungs_that_mislead_are_left_out_from_then_on_and_the_log_says_so(
     monkeypatch.setattr("tvnsearch.search.trainings.rank_watch.FEWEST_PAIRS", 8)
     search(tmp_path / "run", changed(EARLY, trainings=150), CrossingFitness(fails=False))
     with Journal.read(tmp_path / "run") as journal:
-        said = [line for line in journal.lines() if "early stopping is switched off" in line]
-        stopped = [individual.fitness.stopped for individual in journal.individuals()]
+        said = [line for line in journal.history().lines if "early stopping is switched off" in line]
+        stopped = [individual.fitness.stopped for individual in all_trained(journal)]
     assert len(said) == 1
     assert any(stopped)
     assert not any(stopped[-5:])
@@ -311,8 +316,8 @@ def test_several_workers_stop_trainings_early_as_well(tmp_path: Path) -> None:
     executor = SimulatedExecutor(workers=5)
     with Journal.create(tmp_path / "run", EARLY) as journal:
         run_search(journal, FakeLatency(), CurveFitness(), executor, lambda event: None, executor.clock)
-        assert len(journal.individuals()) + len(journal.failures()) == 60
-        assert not journal.pending()
+        assert len(all_trained(journal)) + len(journal.history().failures) == 60
+        assert not pending(journal)
     assert executor.most_at_once == 5
     assert summarise(tmp_path / "run").stopped > 5
 
@@ -334,13 +339,12 @@ def test_fewer_workers_go_on_with_what_more_of_them_had_begun(tmp_path: Path) ->
     for workers, waits in [(5, 12), (1, 9), (5, 40), (2, 0)]:
         executor = Killed(workers, waits)
         with Journal.open(run) as journal, suppress(KeyboardInterrupt):
-            pending = {candidate.number for candidate in journal.pending()}
-            most_cut_off = max(most_cut_off, len(pending & points_of(run).keys()))
+            most_cut_off = max(most_cut_off, len(set(pending(journal)) & points_of(run).keys()))
             run_search(journal, FakeLatency(), CurveFitness(), executor, lambda event: None, executor.clock)
     assert most_cut_off > 1
     with Journal.read(run) as journal:
-        assert len(journal.individuals()) + len(journal.failures()) == 60
-        assert not journal.pending()
+        assert len(all_trained(journal)) + len(journal.history().failures) == 60
+        assert not pending(journal)
 
 
 @pytest.mark.parametrize("strategy", ["tournament", "ageing", "random", "pareto"])
@@ -348,11 +352,11 @@ def test_what_was_trained_further_takes_the_place_of_what_it_was(strategy: str, 
     plan = changed(EARLY, strategy=strategy, population=200)
     search(tmp_path / "run", changed(plan, trainings=90), LateFitness(fails=False))
     with Journal.read(tmp_path / "run") as journal:
-        told, individuals = journal.told(), journal.individuals()
-    restored = make_strategy(plan)
-    restored.restore(told, [])
-    assert sorted(one.number for one in restored.members) == sorted(one.number for one in individuals)
-    assert {one.number: one for one in restored.members} == {one.number: one for one in individuals}
+        individuals, replayed = all_trained(journal), make_strategy(plan)
+        for event in journal.events():
+            replayed.apply(event)
+    assert sorted(one.number for one in replayed.members) == sorted(one.number for one in individuals)
+    assert {one.number: one for one in replayed.members} == {one.number: one for one in individuals}
 
 
 def test_a_search_without_trainings_to_stop_is_refused() -> None:
@@ -426,8 +430,8 @@ def test_a_training_that_was_cut_off_after_its_rung_comes_before_those_that_look
     outlier = list(points_of(tmp_path / "plain"))[30]
     search(tmp_path / "whole", EARLY, OutlierFitness(outlier, is_killed=False))
     kinds = points_of(tmp_path / "whole")
-    assert kinds[outlier] == ["goes on", "ended"]
-    assert sum("promoted" in others for others in kinds.values()) > 1
+    assert kinds[outlier] == ["RungPassed", "Trained"]
+    assert sum("Promoted" in others for others in kinds.values()) > 1
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path / "killed", EARLY, OutlierFitness(outlier, is_killed=True))
     with Journal.open(tmp_path / "killed") as journal:
@@ -458,7 +462,7 @@ class SlowedDown(FakeLatency):
 
 def whole_ids(run: Path) -> set[str]:
     with Journal.read(run) as journal:
-        return {one.genome_id for one in journal.individuals() if not one.fitness.stopped}
+        return {one.genome_id for one in all_trained(journal) if not one.fitness.stopped}
 
 
 def test_a_paused_network_that_would_win_is_trained_to_its_end_first(tmp_path: Path) -> None:
@@ -469,11 +473,11 @@ def test_a_paused_network_that_would_win_is_trained_to_its_end_first(tmp_path: P
     with Journal.create(tmp_path / "run", ALL_STAY) as journal:
         latency, trainer = SlowedDown(slower, set()), CurveFitness(fails=False)
         winner = run_search(journal, latency, trainer, in_process(), lambda event: None)
-        rivals = [one for one in journal.individuals() if one.genome_id not in slower]
+        rivals = [one for one in all_trained(journal) if one.genome_id not in slower]
     assert winner is not None
     assert not winner.individual.fitness.stopped
     assert winner.individual == max(rivals, key=lambda one: one.fitness.value)
-    assert points_of(tmp_path / "run")[winner.individual.number] == ["paused", "promoted", "ended"]
+    assert points_of(tmp_path / "run")[winner.individual.number] == ["Paused", "Promoted", "Trained"]
     assert max(Counter(latency.asked).values()) == 2, "a rival was measured again and again"
 
     def kill(step: str, genome: Genome) -> None:

@@ -29,7 +29,7 @@ Where the first round finds none, the next candidate is: a space that is used up
 
 
 class ChildChooser:
-    """Draws many networks at a time and hands on one; the rest are dropped, not counted."""
+    """Draws many networks at a time and hands on one; the rest are not counted."""
 
     def __init__(
         self, predictor: FitnessPredictor, strategy: AskTell, gate: BudgetGate, space: SearchSpace
@@ -65,15 +65,9 @@ class ChildChooser:
         if keeping:
             choice = self._predictor.choose([proposal.genome for proposal in keeping], rng)
             chosen, predicted = keeping[choice.place], choice.predicted
-        drawn.remove(chosen)
-        for proposal in drawn:
-            self._strategy.drop(proposal)
         return chosen, predicted
 
     def _draw(self, rng: random.Random) -> list[Proposal]:
         asked = [self._strategy.ask(rng) for _ in range(PROPOSALS)]
         fittest = sorted(self._strategy.members, key=rank)[-FITTEST:]
-        children = [child_proposal(rng.choice(fittest), self._space, rng) for _ in range(PROPOSALS)]
-        for child in children:
-            self._strategy.open(child)
-        return asked + children
+        return asked + [child_proposal(rng.choice(fittest), self._space, rng) for _ in range(PROPOSALS)]

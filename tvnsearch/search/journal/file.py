@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from tvnsearch.errors import UserError
-from tvnsearch.search import run_folder
+from tvnsearch.search.journal.lock import lock_run, unlock_run
+from tvnsearch.search.journal.schema import connect, write_new_journal
 from tvnsearch.search.plan import SearchPlan
+from tvnsearch.search.run_folder import journal_path
 
 
 class JournalFile:
@@ -51,15 +51,15 @@ class JournalFile:
                 f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
                 "another folder"
             ) from None
-        lock = run_folder.lock_run(run)
-        if run_folder.journal_path(run).exists():
-            run_folder.unlock_run(lock)
+        lock = lock_run(run)
+        if journal_path(run).exists():
+            unlock_run(lock)
             raise UserError(
                 f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
                 f"{run}`, or give another folder"
             )
-        run_folder.write_new_journal(run, msgspec.json.encode(plan).decode())
-        return cls(run, run_folder.connect(run, writable=True), lock)
+        write_new_journal(run, msgspec.json.encode(plan).decode())
+        return cls(run, connect(run, writable=True), lock)
 
     @classmethod
     def open(cls, run: Path) -> Self:
@@ -68,9 +68,9 @@ class JournalFile:
         Raises:
             UserError: there is no run that this version can read, or another process is writing it.
         """
-        run_folder.connect(run, writable=False).close()
-        lock = run_folder.lock_run(run)
-        return cls(run, run_folder.connect(run, writable=True), lock)
+        connect(run, writable=False).close()
+        lock = lock_run(run)
+        return cls(run, connect(run, writable=True), lock)
 
     @classmethod
     def read(cls, run: Path) -> Self:
@@ -79,13 +79,13 @@ class JournalFile:
         Raises:
             UserError: there is no run that this version can read.
         """
-        return cls(run, run_folder.connect(run, writable=False), None)
+        return cls(run, connect(run, writable=False), None)
 
     def close(self) -> None:
         """Let go of the file and, if this process writes it, of the run."""
         self._connection.close()
         if self._lock is not None:
-            run_folder.unlock_run(self._lock)
+            unlock_run(self._lock)
             self._lock = None
 
     def __enter__(self) -> Self:
@@ -96,17 +96,27 @@ class JournalFile:
     ) -> None:
         self.close()
 
-    def _value(self, query: str, *parameters: int) -> float:
-        value: float = self._connection.execute(query, parameters).fetchone()[0]
-        return value
-
-    @contextmanager
-    def _transaction(self, elapsed_seconds: float) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _write(
+        self,
+        elapsed_seconds: float,
+        statement: str | None = None,
+        row: tuple[Any, ...] = (),
+        *,
+        durable: bool,
+    ) -> None:
+        """Run a statement and set the clock, both or neither; only what is durable waits for the disk."""
+        if not durable:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
-            yield
-            self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                if statement is not None:
+                    self._connection.execute(statement, row)
+                self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        finally:
+            if not durable:
+                self._connection.execute("PRAGMA synchronous = FULL")

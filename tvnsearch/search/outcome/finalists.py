@@ -7,9 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from tvnsearch.devices.measurement import Measurement
+from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import withdraw_former
+from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
@@ -41,18 +43,11 @@ def run_finalists(
 
     The best is recorded as the run's winner; where files were handed over of one that is so no more, they are
     moved aside. Every measurement and training is in the journal when it has ended, and is not done again;
-    ``say`` gets a sentence on each individual that drops out.
+    ``say`` gets a sentence on each individual that drops out. None of it counts as time of the search.
     """
     finals = _Finals(journal, latency, fitness, executor, say, on_progress)
     finals.train(finals.measure(count))
-    finalists = sorted(journal.finalists(), key=lambda one: (-one.fitness.value, one.individual.number))
-    keeping = [one for one in finalists if one.measurement.ci_high_ms <= journal.plan.budget.max_ms]
-    if keeping:
-        winner = Winner(keeping[0].individual, keeping[0].measurement)
-        if journal.winner() != winner:
-            journal.record_winner(winner, journal.elapsed_seconds)
-    withdraw_former(journal, say)
-    return keeping
+    return finals.finish()
 
 
 class _Finals:
@@ -65,38 +60,42 @@ class _Finals:
         say: Callable[[str], None],
         on_progress: OnFinalist,
     ) -> None:
-        self._journal = journal
+        self._run = journal.run
+        self._plan = journal.plan
         self._latency = latency
         self._fitness = fitness
         self._executor = executor
         self._say = say
         self._on_progress = on_progress
+        self._recorder = Recorder(journal, clock=lambda: 0.0)
+        self._recorder.take_up()
+        self._history = self._recorder.history
 
     def measure(self, count: int) -> list[Individual]:
         """The fittest that keep the budget in a fresh measurement, ``count`` of them if there are so many."""
-        known = self._journal.final_measurements()
-        max_ms = self._journal.plan.budget.max_ms
+        max_ms = self._plan.budget.max_ms
         keeping: list[Individual] = []
-        for individual in sorted(self._journal.individuals(), key=rank, reverse=True):
+        for individual in sorted(self._history.individuals.values(), key=rank, reverse=True):
             if len(keeping) == count:
                 break
-            measurement = known.get(individual.number) or self._measured(individual)
+            number = individual.number
+            measurement = self._history.final_measurements.get(number) or self._measured(individual)
             if measurement is not None and measurement.ci_high_ms <= max_ms:
                 keeping.append(individual)
             elif measurement is not None:
                 self._say(
-                    f"individual {individual.number} drops out: measured again it takes "
+                    f"individual {number} drops out: measured again it takes "
                     f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to "
                     f"{measurement.ci_high_ms:.3g}), over {max_ms:g} ms"
                 )
-                withdraw_former(self._journal, self._say)
+                self._withdraw_former()
         return keeping
 
     def train(self, individuals: list[Individual]) -> None:
         """Train those that are not trained yet, as many at once as there are workers."""
-        ended = self._journal.final_trainings()
+        ended = set(self._history.final_trainings)
         for number in ended:
-            drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))
+            drop_checkpoint(finalist_checkpoints_path(self._run, number))
         waiting = [individual for individual in individuals if individual.number not in ended]
         training: dict[Future[Fitness], Individual] = {}
         while waiting or training:
@@ -108,6 +107,22 @@ class _Finals:
             for future in [future for future in training if future.done()]:
                 self._take_in(training.pop(future), future)
 
+    def finish(self) -> list[Finalist]:
+        """The finalists that keep the budget, the best first, which is the winner then."""
+        finalists = sorted(
+            self._history.finalists, key=lambda one: (-one.fitness.value, one.individual.number)
+        )
+        keeping = [one for one in finalists if one.measurement.ci_high_ms <= self._plan.budget.max_ms]
+        if keeping:
+            winner = Winner(keeping[0].individual, keeping[0].measurement)
+            if self._history.winner != winner:
+                self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
+        self._withdraw_former()
+        return keeping
+
+    def _withdraw_former(self) -> None:
+        withdraw_former(self._run, self._history.winner, self._say)
+
     def _measured(self, individual: Individual) -> Measurement | None:
         try:
             with self._executor.standing_still():
@@ -115,7 +130,7 @@ class _Finals:
         except MeasurementFailed as error:
             self._say(f"individual {individual.number} drops out: measuring it again failed ({error})")
             return None
-        self._journal.record_final_measurement(individual.number, measurement)
+        self._recorder.record(FinalMeasured(individual.number, measurement))
         return measurement
 
     def _train(self, worker: RemoteWorker, individual: Individual) -> Fitness:
@@ -124,9 +139,9 @@ class _Finals:
             number=number,
             parent=None,
             genome=individual.genome,
-            seed=random.Random(f"{self._journal.plan.search.seed}/{number}/final").getrandbits(31),
-            weights=finalist_weights_path(self._journal.run, number),
-            checkpoints=finalist_checkpoints_path(self._journal.run, number),
+            seed=random.Random(f"{self._plan.search.seed}/{number}/final").getrandbits(31),
+            weights=finalist_weights_path(self._run, number),
+            checkpoints=finalist_checkpoints_path(self._run, number),
         )
         request.weights.parent.mkdir(exist_ok=True)
         return self._fitness(
@@ -138,13 +153,13 @@ class _Finals:
         try:
             fitness = future.result()
         except (TrainingFailed, WorkerDiedError) as error:
-            self._journal.record_final_training(number, None)
+            self._recorder.record(FinalTrained(number, None))
             self._say(f"individual {number} drops out: it could not be trained ({error})")
         else:
-            self._journal.record_final_training(number, fitness)
+            self._recorder.record(FinalTrained(number, fitness))
             self._on_progress(number, 1.0)
             self._say(
                 f"individual {number} has fitness {fitness.value:.4g} at full length, "
                 f"{individual.fitness.value:.4g} in the search"
             )
-        drop_checkpoint(finalist_checkpoints_path(self._journal.run, number))
+        drop_checkpoint(finalist_checkpoints_path(self._run, number))

@@ -44,19 +44,17 @@ def pick(run: Path, budget: Budget) -> Pick:
         UserError: none keeps it, or there is no run that this version can read.
     """
     with Journal.read(run) as journal:
-        fresh = journal.fresh_measurements()
-        finals = journal.final_fitnesses()
-        trained = [
-            replace(
-                individual,
-                measurement=fresh.get(individual.number, individual.measurement),
-                fitness=finals.get(individual.number, individual.fitness),
-            )
-            for individual in journal.individuals()
-        ]
-        classes = journal.plan.classes
-        known = journal.plan.budget
-        budget = replace(budget, dtype=known.dtype)
+        history = journal.history()
+        classes, known = journal.plan.classes, journal.plan.budget
+    trained = [
+        replace(
+            individual,
+            measurement=history.fresh_measurements.get(individual.number, individual.measurement),
+            fitness=history.fitness_of(individual),
+        )
+        for individual in history.individuals.values()
+    ]
+    budget = replace(budget, dtype=known.dtype)
     if unknown := budget.others_max_ms.keys() - known.others_max_ms.keys():
         raise UserError(
             f"expected devices that the run {run} predicted latencies for "
@@ -67,7 +65,7 @@ def pick(run: Path, budget: Budget) -> Pick:
     if not keeping:
         raise _none_keeps(run, trained, budget, classes)
     best = max(keeping, key=rank)
-    is_finalist = best.number in finals
+    is_finalist = history.final_trainings.get(best.number) is not None
     weights = finalist_weights_path(run, best.number) if is_finalist else weights_path(run, best.number)
     return Pick(
         run=str(run),

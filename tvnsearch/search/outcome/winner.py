@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import load_genome
 from tvnsearch.search.budget import Budget
-from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
 from tvnsearch.search.records import Individual, Winner, rank
 from tvnsearch.search.run_folder import new_withdrawn_folder, winner_folder
@@ -38,19 +38,19 @@ def choose_winner(
     return None
 
 
-def withdraw_former(journal: Journal, say: Callable[[str], None]) -> None:
-    """Rename the winner's folder if a network was handed over there that is the winner no more.
+def withdraw_former(run: Path, winner: Winner | None, say: Callable[[str], None]) -> None:
+    """Rename the winner's folder if a network was handed over there that is not ``winner``.
 
     All its files are kept: its weights may be trained longer than any others of it. ``say`` gets a sentence.
     """
-    folder, winner = winner_folder(journal.run), journal.winner()
+    folder = winner_folder(run)
     try:
         handed_over = load_genome(folder / "genome.json")
     except UserError:
         return  # nothing was handed over, or not to the end: what is there is no network yet
     if winner is not None and winner.individual.genome == handed_over:
         return
-    withdrawn = folder.rename(new_withdrawn_folder(journal.run))
+    withdrawn = folder.rename(new_withdrawn_folder(run))
     say(f"the network that was handed over is the winner no more: its files are in {withdrawn} now")
 
 

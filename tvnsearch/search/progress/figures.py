@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from tvnsearch.search.records import Individual, VerdictKind
+from tvnsearch.search.records import Individual
 
 
 class Counts(Struct, frozen=True):
@@ -47,9 +48,9 @@ class FrontPoint(Struct, frozen=True):
 class Workload(Struct, frozen=True):
     """What the workers of a run do: ``training`` are the individuals that they train at the moment.
 
-    ``busy_share`` is the share of their time for which they trained since the process that drives them
-    began, short of standing still for measurements once a training has ended, and ``eta_seconds`` the time
-    to go, None as long as nothing was trained.
+    ``busy_share`` is the share of their time for which they trained since a process last took the run up,
+    short of standing still for measurements once a training has ended, and ``eta_seconds`` the time to go,
+    None as long as nothing was trained.
     """
 
     workers: int
@@ -58,7 +59,7 @@ class Workload(Struct, frozen=True):
     eta_seconds: float | None
 
 
-class Board(Struct, frozen=True, kw_only=True):
+class RunFigures(Struct, frozen=True, kw_only=True):
     """How a run stands. ``trainings`` are those of the plan, ``front`` is sorted by latency.
 
     ``under_bound_share`` is the share of measured networks that were faster than the lower bound of their
@@ -74,24 +75,23 @@ class Board(Struct, frozen=True, kw_only=True):
     elapsed_seconds: float
 
 
-def counts_of(verdicts: Mapping[VerdictKind, int], trained: int, failed: int, stopped: int) -> Counts:
-    """The counts of a run whose candidates met ``verdicts`` so often."""
-    return Counts(
-        sampled=sum(verdicts.values()),
-        rejected_params=verdicts["rejected_params"],
-        rejected_gflops=verdicts["rejected_gflops"],
-        rejected_mb=verdicts["rejected_mb"],
-        rejected_predicted=verdicts["rejected_predicted"],
-        rejected_on_others=verdicts["rejected_on_others"],
-        duplicates=verdicts["duplicate"],
-        rejected_measured=verdicts["rejected_measured"],
-        trained=trained,
-        failed=failed,
-        stopped=stopped,
-    )
+ProgressKind = Literal["started", "judged", "training", "trained", "failed", "noted", "finished"]
 
 
-def front_of(individuals: Sequence[Individual]) -> tuple[FrontPoint, ...]:
+class SearchProgress(RunFigures, frozen=True, kw_only=True):
+    """What a running search tells whoever watches it: a step, and how the whole stands.
+
+    ``text`` is a line for people, empty where there is nothing to say. ``number`` is the individual that the
+    step is about; ``training`` holds what its training last reported.
+    """
+
+    kind: ProgressKind
+    text: str
+    number: int | None = None
+    training: dict[str, Any] | None = None
+
+
+def front_of(individuals: Iterable[Individual]) -> tuple[FrontPoint, ...]:
     """Those of ``individuals`` that no other dominates; of equal ones the first."""
     front: tuple[FrontPoint, ...] = ()
     for individual in individuals:

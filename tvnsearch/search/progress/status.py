@@ -8,10 +8,12 @@ from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
+from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.progress.figures import Board, FrontPoint, Workload, counts_of, front_of
-from tvnsearch.search.protocols import Fitness, LatencyEstimate
-from tvnsearch.search.records import Individual, Winner, rank
+from tvnsearch.search.progress.figures import FrontPoint, RunFigures
+from tvnsearch.search.progress.recorder import Recorder
+from tvnsearch.search.protocols import LatencyEstimate
+from tvnsearch.search.records import Individual
 
 
 class NetworkSummary(Struct, frozen=True):
@@ -45,7 +47,7 @@ class RunSummary(Struct, frozen=True):
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
     of all trainings. ``front``, ``under_bound_share``, ``in_training`` and ``busy_share`` are as in
-    :class:`Board`; what the workers do is as they were last heard, which may be before a kill.
+    :class:`RunFigures`; what the workers do is as they were last heard, which may be before a kill.
     """
 
     run: str
@@ -79,63 +81,51 @@ def summarise(run: Path) -> RunSummary:
     Raises:
         UserError: there is no run that this version can read.
     """
-    with Journal.read(run) as journal:
-        board = _board(journal)
-        winner = journal.winner()
-        final_fitnesses = journal.final_fitnesses()
-        training_seconds = journal.training_seconds().values()
-        seconds_saved = journal.trainings_saved() * sum(training_seconds) / max(1, len(training_seconds))
-    workload = board.workload
+    history, figures = _read(run)
+    training_seconds = history.training_seconds.values()
+    seconds_saved = history.trainings_saved * sum(training_seconds) / max(1, len(training_seconds))
+    workload = figures.workload
     return RunSummary(
         run=str(run),
-        winner=None if winner is None else _winner_summary(winner, final_fitnesses),
-        **to_builtins(board.counts),
-        trainings=board.trainings,
-        best_fitness=board.best_fitness,
-        front=board.front,
-        under_bound_share=board.under_bound_share,
+        winner=_winner_summary(history),
+        **to_builtins(figures.counts),
+        trainings=figures.trainings,
+        best_fitness=figures.best_fitness,
+        front=figures.front,
+        under_bound_share=figures.under_bound_share,
         workers=workload.workers,
         in_training=workload.training,
         busy_share=workload.busy_share,
-        hours=board.elapsed_seconds / 3600,
+        hours=figures.elapsed_seconds / 3600,
         hours_left=None if workload.eta_seconds is None else workload.eta_seconds / 3600,
         hours_saved=seconds_saved / 3600,
     )
 
 
-def read_board(run: Path) -> Board:
+def read_figures(run: Path) -> RunFigures:
     """The figures that a running search shows, as its journal has them.
 
     Raises:
         UserError: there is no run that this version can read.
     """
+    return _read(run)[1]
+
+
+def _read(run: Path) -> tuple[History, RunFigures]:
     with Journal.read(run) as journal:
-        return _board(journal)
+        recorder = Recorder(journal)
+        recorder.take_up()
+        return recorder.history, recorder.tally.figures(journal.elapsed_seconds)
 
 
-def _board(journal: Journal) -> Board:
-    individuals = journal.individuals()
-    measured, under_bound = journal.measured_under_bound()
-    return Board(
-        counts=counts_of(
-            journal.verdict_counts(),
-            len(individuals),
-            len(journal.failures()),
-            sum(individual.fitness.stopped for individual in individuals),
-        ),
-        trainings=journal.plan.search.trainings,
-        best_fitness=max(individuals, key=rank).fitness.value if individuals else None,
-        front=front_of(individuals),
-        under_bound_share=under_bound / measured if measured else None,
-        workload=journal.workload() or Workload(0, (), 0.0, None),
-        elapsed_seconds=journal.elapsed_seconds,
-    )
-
-
-def _winner_summary(winner: Winner, final_fitnesses: dict[int, Fitness]) -> NetworkSummary:
+def _winner_summary(history: History) -> NetworkSummary | None:
+    winner = history.winner
+    if winner is None:
+        return None
     individual = winner.individual
-    fitness = final_fitnesses.get(individual.number, individual.fitness)
-    return network_summary(replace(individual, measurement=winner.measurement, fitness=fitness))
+    return network_summary(
+        replace(individual, measurement=winner.measurement, fitness=history.fitness_of(individual))
+    )
 
 
 def network_summary(individual: Individual) -> NetworkSummary:

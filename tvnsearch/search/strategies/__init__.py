@@ -10,7 +10,7 @@ from tvnsearch.search.strategies.ageing import Ageing
 from tvnsearch.search.strategies.ask_tell import AskTell
 from tvnsearch.search.strategies.pareto import Pareto
 from tvnsearch.search.strategies.random_search import RandomSearch
-from tvnsearch.search.strategies.strategy import Proposal, Strategy, child_proposal, proposal_of
+from tvnsearch.search.strategies.strategy import Proposal, Strategy, child_proposal
 from tvnsearch.search.strategies.tournament import Tournament
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "check_strategy",
     "child_proposal",
     "make_strategy",
-    "proposal_of",
 ]
 
 STRATEGIES: dict[str, Callable[[SearchPlan], Strategy]] = {

@@ -12,7 +12,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.mutation import mutate
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import SearchSpace
-from tvnsearch.search.records import Candidate, Individual
+from tvnsearch.search.records import Individual
 
 
 class Proposal(Struct, frozen=True):
@@ -23,7 +23,7 @@ class Proposal(Struct, frozen=True):
 
 
 class Strategy(Protocol):
-    """A rule of search; :class:`AskTell` runs one by the ask-and-tell protocol."""
+    """A rule of search; :class:`AskTell` runs one by the events of a search."""
 
     @property
     def members(self) -> Sequence[Individual]:
@@ -51,8 +51,3 @@ def random_proposal(space: SearchSpace, rng: random.Random) -> Proposal:
 def child_proposal(parent: Individual, space: SearchSpace, rng: random.Random) -> Proposal:
     """A mutation of ``parent``."""
     return Proposal(mutate(parent.genome, space, rng), parent=parent.number)
-
-
-def proposal_of(found: Candidate | Individual) -> Proposal:
-    """The proposal that a candidate or an individual came from."""
-    return Proposal(found.genome, found.parent)

@@ -94,7 +94,7 @@ class EarlyStopping:
                 "each once and nothing else"
             )
         if before is None:
-            if len(self._latest) % CONTROL_EVERY == 0:
+            if self._is_control(number):
                 self._controls.add(number)
             self._first[number] = result.fitness
         self._latest[number] = result
@@ -102,16 +102,15 @@ class EarlyStopping:
         is_whole = iterations == self._iterations
         return self._watch.add(self._first[number], result.fitness) if is_whole and before else None
 
-    def prospect(self, number: int) -> Foretold | None:
-        """What the training of an individual comes to if it goes on; None where nothing can be said yet."""
+    def prospect(self, result: RungResult) -> Foretold | None:
+        """What a training comes to if it goes on, reported or not; None where nothing can be said yet."""
         if not self._foretelling.ready:
             return None
-        latest = self._latest[number]
-        return self._foretelling.end(latest.iterations / self._iterations, latest.fitness)
+        return self._foretelling.end(result.number, result.iterations / self._iterations, result.fitness)
 
-    def is_hopeless(self, number: int) -> bool:
-        """Whether the training of an individual, at a rung, is to be paused."""
-        return self.active and number not in self._controls and not self._may_be_best(number)
+    def is_hopeless(self, result: RungResult) -> bool:
+        """Whether a training with that result at a rung, not reported yet, is to be paused."""
+        return self.active and not self._is_control(result.number) and not self._may_be_best(result)
 
     def pause(self, number: int) -> None:
         """Take in that a training is paused; the one of which least is foretold may be given up for it."""
@@ -121,17 +120,22 @@ class EarlyStopping:
 
     def next_promotion(self) -> int | None:
         """The paused training that is to go on, of those that might become the best by now."""
-        hopeful = [number for number in self._paused if self._may_be_best(number)]
+        hopeful = [number for number in self._paused if self._may_be_best(self._latest[number])]
         return max(hopeful, key=lambda one: (self._mean(one), -one), default=None)
 
     def promote(self, number: int) -> None:
         """Take in that a paused training goes on."""
         self._paused.discard(number)
 
-    def _may_be_best(self, number: int) -> bool:
-        prospect = self.prospect(number)
+    def _is_control(self, number: int) -> bool:
+        if number in self._latest:
+            return number in self._controls
+        return len(self._latest) % CONTROL_EVERY == 0
+
+    def _may_be_best(self, result: RungResult) -> bool:
+        prospect = self.prospect(result)
         return prospect is None or prospect.mean + CAUTION * prospect.sd >= self._foretelling.best
 
     def _mean(self, number: int) -> float:
-        prospect = self.prospect(number)
+        prospect = self.prospect(self._latest[number])
         return -math.inf if prospect is None else prospect.mean

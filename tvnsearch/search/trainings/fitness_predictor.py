@@ -112,7 +112,7 @@ class FitnessPredictor:
     def _end(self, observation: Observation) -> Foretold:
         if observation.share >= 1:
             return Foretold(observation.fitness, 0.0)
-        return self._foretelling.end(observation.share, observation.fitness)
+        return self._foretelling.end(observation.number, observation.share, observation.fitness)
 
 
 def _expected_improvement(found: Posterior, best: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

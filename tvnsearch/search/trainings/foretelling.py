@@ -50,14 +50,15 @@ class Foretelling:
         else:
             self._at.setdefault(share, {})[number] = fitness
 
-    def end(self, share: float, fitness: float) -> Foretold:
+    def end(self, number: int, share: float, fitness: float) -> Foretold:
         """What a training with ``fitness`` after ``share`` of it comes to; never before it is ``ready``.
 
-        Least squares over the whole trainings that were seen at this point, drawn towards a slope of 1, for
-        the few and chosen ones that are whole have flatter lines than all would have.
+        The individual counts as seen there, whether or not it was observed yet. Least squares over the whole
+        trainings that were seen at this point, drawn towards a slope of 1, for the few and chosen ones that
+        are whole have flatter lines than all would have.
         """
-        seen = self._at.get(share, {})
-        spread = max(float(np.std(list(seen.values()))) if seen else 0.0, LEAST_SPREAD)
+        seen = {**self._at.get(share, {}), number: fitness}
+        spread = max(float(np.std(list(seen.values()))), LEAST_SPREAD)
         pairs = [(seen[number], end) for number, end in self._ends.items() if number in seen]
         if not pairs:
             return Foretold(self.best, float(np.std(list(self._ends.values()))) + LEAST_SPREAD)

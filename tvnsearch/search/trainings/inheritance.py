@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tvnsearch.search.records import Control
+from tvnsearch.search.events import Controlled
 from tvnsearch.search.trainings.rank_watch import RankWatch
 
 CONTROL_EVERY = 8
@@ -38,7 +38,7 @@ class Inheritance:
         self._heirs[number] = fitness
         return len(self._heirs) % CONTROL_EVERY == 1
 
-    def compare(self, control: Control) -> str | None:
+    def compare(self, control: Controlled) -> str | None:
         """Hold an heir against its training from scratch; a line for the log if this ends the trust."""
         if control.fitness is None:
             return None

@@ -1,17 +1,30 @@
-"""The course of a training: what it begins with, how far it goes, and whether it is worth going on."""
+"""The schedule of trainings: which candidate is trained next, with what, how far, and what becomes of it."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tvnsearch.genome.genome import Genome
-from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.progress.recorder import Standing
+from tvnsearch.search.events import (
+    Begun,
+    Controlled,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Paused,
+    Promoted,
+    RungPassed,
+    Trained,
+)
+from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness, ParentWeights, TrainingRequest
-from tvnsearch.search.records import Candidate, Control, CurvePoint
+from tvnsearch.search.records import Candidate
 from tvnsearch.search.run_folder import checkpoints_path, control_path, weights_path
 
 if TYPE_CHECKING:
@@ -19,52 +32,93 @@ if TYPE_CHECKING:
     from tvnsearch.search.trainings.fitness_predictor import FitnessPredictor
     from tvnsearch.search.trainings.inheritance import Inheritance
 
+Queue = dict[int, Candidate]
+"""Candidates by their numbers, the first one first."""
+
 
 class TrainingSchedule:
-    """Says how candidates are trained, by the plan of ``journal`` and what was trained before.
+    """Says how the candidates of a run are trained, by its plan and the events that it was given.
 
     With early stopping a training is given to a worker once for each rung and once for the rest, and goes on
-    from its checkpoint: nothing waits for a decision, and a worker may be another each time. Every decision
-    is in the journal before it takes effect.
+    from its checkpoint: nothing waits for a decision, and a worker may be another each time.
     """
 
-    def __init__(self, journal: Journal, standing: Standing) -> None:
-        self._plan = plan = journal.plan
-        self._run = journal.run
-        self._standing = standing
+    def __init__(self, plan: SearchPlan, run: Path) -> None:
+        self._plan = plan
+        self._run = run
+        self._candidates: Queue = {}
         self._genomes: dict[int, Genome] = {}
-        self._inheritance: Inheritance | None = None
-        self._controls: list[Candidate] = []
-        self._early_stopping: EarlyStopping | None = None
-        self.predictor: FitnessPredictor | None = None
-        self._passed: dict[int, list[CurvePoint]] = {}
-        self._paused: dict[int, Candidate] = {}
+        """Of the individuals whose weights may be inherited."""
+        self._ready: Queue = {}
+        self._in_training: Queue = {}
+        self._at_rung: Queue = {}
+        self._paused: Queue = {}
+        self._promoted: Queue = {}
+        self._controls: Queue = {}
+        self._in_control: Queue = {}
+        self._looks: dict[int, list[RungPassed | Paused]] = {}
         self._ends: tuple[int, ...] = (plan.training.iterations,)
-        if plan.accelerations.early_stopping:
-            from tvnsearch.search.trainings.early_stopping import EarlyStopping, rungs_of  # noqa: PLC0415 - SciPy takes a second
+        self.predictor: FitnessPredictor | None = None
+        self._early_stopping: EarlyStopping | None = None
+        self._inheritance: Inheritance | None = None
+        self._open_accelerations()
 
-            rungs = rungs_of(plan.training.iterations)
-            self._early_stopping = EarlyStopping(rungs, plan.training.iterations)
-            self._ends = (*rungs, plan.training.iterations)
-        if plan.accelerations.fitness_predictor:
+    def _open_accelerations(self) -> None:
+        """Import only what the plan has: SciPy takes a second."""
+        iterations, wanted = self._plan.training.iterations, self._plan.accelerations
+        if wanted.early_stopping:
+            from tvnsearch.search.trainings.early_stopping import EarlyStopping, rungs_of  # noqa: PLC0415
+
+            rungs = rungs_of(iterations)
+            self._early_stopping = EarlyStopping(rungs, iterations)
+            self._ends = (*rungs, iterations)
+        if wanted.fitness_predictor:
             from tvnsearch.search.trainings.fitness_predictor import FitnessPredictor  # noqa: PLC0415
 
-            self.predictor = FitnessPredictor(plan.classes)
-        if plan.accelerations.inherit:
+            self.predictor = FitnessPredictor(self._plan.classes)
+        if wanted.inherit:
             from tvnsearch.search.trainings.inheritance import Inheritance  # noqa: PLC0415
 
             self._inheritance = Inheritance()
-        self._replay(journal)
 
     @property
-    def paused(self) -> list[Candidate]:
-        """The candidates whose training may still go on; their checkpoints are needed for that."""
-        return list(self._paused.values())
+    def ready(self) -> int:
+        """How many accepted candidates wait for their training."""
+        return len(self._ready)
 
-    def goes_on(self, number: int) -> bool:
-        """Whether a candidate was last seen at a rung, and goes on from there."""
-        passed = self._passed.get(number, [])
-        return bool(passed) and passed[-1].kind == "goes on"
+    @property
+    def unfinished(self) -> int:
+        """How many candidates are in training, or go on, or are still to begin; the paused ones left out."""
+        return len(self._ready) + len(self._in_training) + len(self._at_rung)
+
+    @property
+    def needed(self) -> Iterable[Candidate]:
+        """The candidates whose training may still begin or go on: parents' weights and checkpoints stay."""
+        queues = (self._ready, self._promoted, self._at_rung, self._in_training, self._paused)
+        return [candidate for queue in queues for candidate in queue.values()]
+
+    def at_rung(self) -> list[Candidate]:
+        """The candidates that have passed a rung and go on."""
+        return list(self._at_rung.values())
+
+    def next_ready(self) -> Candidate | None:
+        """The candidate that has waited longest for its training."""
+        return _first(self._ready)
+
+    def next_promoted(self) -> Candidate | None:
+        """A candidate whose training was paused and is to go on."""
+        return _first(self._promoted)
+
+    def next_control(self) -> Candidate | None:
+        """A candidate that has ended with inherited weights and is to be trained from scratch as well."""
+        if self._inheritance is None or not self._inheritance.active:
+            return None
+        return _first(self._controls)
+
+    def worth_promoting(self) -> int | None:
+        """The individual whose training is paused and is worth going on with by now."""
+        number = self._early_stopping.next_promotion() if self._early_stopping else None
+        return number if number in self._paused else None
 
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
@@ -80,57 +134,6 @@ class TrainingSchedule:
             until_share=self._next_end(number) / self._plan.training.iterations,
         )
 
-    def decide(self, candidate: Candidate, fitness: Fitness, seconds: float) -> CurvePoint:
-        """Where a candidate stands after a request, which took ``seconds``: going on, paused, or ended.
-
-        That it goes on is in the journal then; anything else is for the caller to keep, and to take in here.
-        """
-        number = candidate.number
-        before = self._passed.get(number, [])
-        seconds += before[-1].seconds if before else 0.0
-        if self._early_stopping is None or self._next_end(number) == self._plan.training.iterations:
-            return CurvePoint(number, fitness, seconds, "ended")
-        self._look(number, fitness.value, candidate.genome)
-        if self._early_stopping.is_hopeless(number):
-            prospect = self._early_stopping.prospect(number)
-            assert prospect is not None
-            stopped = replace(fitness, value=prospect.mean, stopped=True, reached=fitness.value)
-            return CurvePoint(number, stopped, seconds, "paused")
-        point = CurvePoint(number, fitness, seconds, "goes on")
-        self._standing.record_point(point)
-        self._passed.setdefault(number, []).append(point)
-        return point
-
-    def take_in(self, candidate: Candidate, point: CurvePoint) -> None:
-        """What became of a candidate is known, and in the journal: it is paused or has ended."""
-        self._keep(candidate)
-        if point.kind == "paused":
-            self._pause(candidate, point)
-            return
-        self._take_in_heir(candidate, point)
-        for line in self._look(candidate.number, point.fitness.value, candidate.genome):
-            self._standing.note(line)
-
-    def promote(self) -> Candidate | None:
-        """A paused candidate that is worth going on with by now, which is in the journal then."""
-        number = self._early_stopping.next_promotion() if self._early_stopping else None
-        if number is None or number not in self._paused:
-            return None
-        candidate = self._paused[number]
-        self.go_on(number)
-        return candidate
-
-    def go_on(self, number: int) -> None:
-        """Have a paused training go on, whatever is foretold for it, which is in the journal then."""
-        self._standing.record_point(replace(self._passed[number][-1], kind="promoted"))
-        self._promote(number)
-
-    def next_control(self) -> Candidate | None:
-        """A candidate that has ended with inherited weights and is to be trained from scratch as well."""
-        if not self._controls or self._inheritance is None or not self._inheritance.active:
-            return None
-        return self._controls.pop(0)
-
     def control_request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train of it: a whole training, beside the weights that the run keeps."""
         number = candidate.number
@@ -144,55 +147,96 @@ class TrainingSchedule:
             checkpoints=folder / "checkpoints",
         )
 
-    def take_in_control(self, control: Control) -> None:
-        """What a candidate comes to from scratch is known, and in the journal."""
-        assert self._inheritance is not None
-        if said := self._inheritance.compare(control):
-            self._standing.note(said)
+    def outcome(self, number: int, fitness: Fitness, seconds: float) -> RungPassed | Paused | Trained:
+        """What has happened when a request ends with ``fitness``, after ``seconds`` more."""
+        looks = self._looks.get(number)
+        seconds += looks[-1].seconds if looks else 0.0
+        iterations = self._next_end(number)
+        if self._early_stopping is None or iterations == self._plan.training.iterations:
+            return Trained(number, fitness, seconds)
+        from tvnsearch.search.trainings.early_stopping import RungResult  # noqa: PLC0415
 
-    def _replay(self, journal: Journal) -> None:
-        """Take in what an earlier process of the same run was told, in its order."""
-        accepted = [one for one in journal.measured() if one.verdict.kind == "accepted"]
-        candidates = {candidate.number: candidate for candidate in accepted}
-        for candidate in accepted:
+        result = RungResult(number, iterations, fitness.value)
+        if not self._early_stopping.is_hopeless(result):
+            return RungPassed(number, fitness, seconds)
+        prospect = self._early_stopping.prospect(result)
+        assert prospect is not None
+        foretold = replace(fitness, value=prospect.mean, stopped=True, reached=fitness.value)
+        return Paused(number, foretold, seconds)
+
+    def apply(self, event: Event) -> list[str]:
+        """Take in what has happened; sentences on accelerations that were found to mislead."""
+        match event:
+            case Opened():
+                self._return_cut_off()
+            case Judged(measured=Candidate() as candidate):
+                self._judged(candidate)
+            case Begun():
+                self._begun(event)
+            case RungPassed() | Paused() | Trained():
+                return self._looked_at(event)
+            case Promoted():
+                self._promoted_by(event.number)
+            case Failed():
+                self._in_training.pop(event.number, None)
+            case Controlled():
+                return self._controlled(event)
+            case _:
+                pass
+        return []
+
+    def _return_cut_off(self) -> None:
+        """Have what was in training when a process ended wait for a worker again, before all others."""
+        for number, candidate in self._in_training.items():
+            looks = self._looks.get(number)
+            if looks is None:
+                self._ready[number] = candidate
+            elif isinstance(looks[-1], RungPassed):
+                self._at_rung[number] = candidate
+            else:
+                self._promoted[number] = candidate
+        self._in_training = {}
+        self._ready = dict(sorted(self._ready.items()))
+        self._controls = self._in_control | self._controls
+        self._in_control = {}
+
+    def _judged(self, candidate: Candidate) -> None:
+        if candidate.verdict.kind == "accepted":
+            self._candidates[candidate.number] = self._ready[candidate.number] = candidate
             if self.predictor:
                 self.predictor.expect(candidate.number, candidate.predicted_fitness)
-        for point in journal.points():
-            number, candidate = point.number, candidates[point.number]
-            if point.kind == "promoted":
-                self._promote(number)
-                continue
-            reached = point.fitness.reached if point.kind == "paused" else point.fitness.value
-            assert reached is not None
-            self._look(number, reached, candidate.genome)
-            if point.kind == "goes on":
-                self._passed.setdefault(number, []).append(point)
-                continue
-            self._keep(candidate)
-            if point.kind == "paused":
-                self._pause(candidate, point)
-            else:
-                self._take_in_heir(candidate, point)
-        for control in journal.controls():
-            self._controls = [one for one in self._controls if one.number != control.number]
-            assert self._inheritance is not None
-            self._inheritance.compare(control)
 
-    def _take_in_heir(self, candidate: Candidate, point: CurvePoint) -> None:
-        """Let a whole training that began with inherited weights be held against one from scratch."""
-        if self._inheritance is None or point.fitness.inherited_share is None:
+    def _begun(self, event: Begun) -> None:
+        number = event.number
+        if event.from_scratch:
+            self._in_control[number] = self._controls.pop(number)
             return
-        if self._inheritance.take_in(candidate.number, point.fitness.value):
-            self._controls.append(candidate)
+        for queue in (self._ready, self._at_rung, self._promoted):
+            queue.pop(number, None)
+        self._in_training[number] = self._candidates[number]
 
-    def _keep(self, candidate: Candidate) -> None:
-        if self._plan.accelerations.inherit:
-            self._genomes[candidate.number] = candidate.genome
+    def _looked_at(self, event: RungPassed | Paused | Trained) -> list[str]:
+        number = event.number
+        candidate = self._in_training.pop(number)
+        reached = event.fitness.reached if isinstance(event, Paused) else event.fitness.value
+        assert reached is not None
+        said = self._report(candidate, reached)
+        if not isinstance(event, RungPassed) and self._inheritance:
+            self._genomes[number] = candidate.genome
+        if isinstance(event, Trained):
+            self._trained(candidate, event.fitness)
+            return said
+        self._looks.setdefault(number, []).append(event)
+        if isinstance(event, RungPassed):
+            self._at_rung[number] = candidate
+        else:
+            self._pause(candidate)
+        return said
 
-    def _look(self, number: int, value: float, genome: Genome) -> list[str]:
-        """Let the accelerations see the fitness that a candidate has come to; lines for the log."""
+    def _report(self, candidate: Candidate, value: float) -> list[str]:
+        """Let the accelerations see the fitness that a candidate has come to."""
         said: list[str | None] = []
-        iterations = self._next_end(number)
+        number, iterations = candidate.number, self._next_end(candidate.number)
         if self._early_stopping:
             from tvnsearch.search.trainings.early_stopping import RungResult  # noqa: PLC0415
 
@@ -201,26 +245,38 @@ class TrainingSchedule:
             from tvnsearch.search.trainings.fitness_predictor import Observation  # noqa: PLC0415
 
             share = iterations / self._plan.training.iterations
-            said.append(self.predictor.observe(Observation(number, genome, share, value)))
+            said.append(self.predictor.observe(Observation(number, candidate.genome, share, value)))
         return [line for line in said if line is not None]
 
-    def _pause(self, candidate: Candidate, point: CurvePoint) -> None:
+    def _trained(self, candidate: Candidate, fitness: Fitness) -> None:
+        """Let a whole training that began with inherited weights be held against one from scratch."""
+        if self._inheritance is None or fitness.inherited_share is None:
+            return
+        if self._inheritance.take_in(candidate.number, fitness.value):
+            self._controls[candidate.number] = candidate
+
+    def _pause(self, candidate: Candidate) -> None:
         assert self._early_stopping is not None
-        number = candidate.number
-        self._passed.setdefault(number, []).append(point)
-        self._early_stopping.pause(number)
-        self._paused[number] = candidate
+        self._early_stopping.pause(candidate.number)
+        self._paused[candidate.number] = candidate
         for given_up in self._paused.keys() - self._early_stopping.paused:
             del self._paused[given_up]
 
-    def _promote(self, number: int) -> None:
+    def _promoted_by(self, number: int) -> None:
         assert self._early_stopping is not None
         self._early_stopping.promote(number)
         self._paused.pop(number, None)
+        self._promoted[number] = self._candidates[number]
+
+    def _controlled(self, event: Controlled) -> list[str]:
+        assert self._inheritance is not None
+        self._in_control.pop(event.number, None)
+        said = self._inheritance.compare(event)
+        return [] if said is None else [said]
 
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""
-        return self._ends[len(self._passed.get(number, []))]
+        return self._ends[len(self._looks.get(number, []))]
 
     def _origin(self, candidate: Candidate) -> ParentWeights | None:
         parent = candidate.parent
@@ -230,3 +286,7 @@ class TrainingSchedule:
             return None
         weights = weights_path(self._run, parent)
         return ParentWeights(self._genomes[parent], weights) if weights.is_file() else None
+
+
+def _first(queue: Queue) -> Candidate | None:
+    return next(iter(queue.values()), None)

@@ -1,0 +1,24 @@
+"""What options let choose from, known without loading what knows it: help and completion must be instant.
+
+A test holds all of it equal to what the packages have.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DeviceName = Literal["cpu", "cuda"]
+Dtype = Literal["float32", "bfloat16"]
+Backend = Literal["eager", "cuda-graph"]
+StrategyName = Literal["tournament", "ageing", "random", "pareto"]
+ExecutorName = Literal["local", "ray"]
+TableFormat = Literal["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]
+NetworkFormat = Literal["onnx"]
+Split = Literal["test", "validation", "train"]
+HeadName = Literal["mean", "per_frame"]
+
+SPACES = ("paper", "mobile", "released", "digits")
+"""The search spaces that have a name; a file of one's own is no less welcome."""
+
+RECIPES = ("paper", "quick")
+"""The recipes of training that have a name; likewise."""

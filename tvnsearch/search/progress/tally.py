@@ -1,0 +1,165 @@
+"""The figures of a run, counted event by event."""
+
+from __future__ import annotations
+
+from tvnsearch.search.events import (
+    Begun,
+    Controlled,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Paused,
+    Trained,
+)
+from tvnsearch.search.history import History
+from tvnsearch.search.plan import SearchPlan
+from tvnsearch.search.progress.figures import (
+    Counts,
+    FrontPoint,
+    RunFigures,
+    Workload,
+    front_of,
+    with_newcomer,
+)
+from tvnsearch.search.records import Individual, rank
+
+
+class Tally:
+    """How a run stands, by the events that it was given after ``history`` was.
+
+    Seconds are the run's wall-clock time, over all processes that worked on it.
+    """
+
+    def __init__(self, plan: SearchPlan, history: History) -> None:
+        self._plan = plan
+        self._history = history
+        self.best: Individual | None = None
+        self._front: tuple[FrontPoint, ...] = ()
+        self._stopped = 0
+        self._told: dict[int, float] = {}
+        self._estimated = self._under_bound = 0
+        self._workers = 0
+        self._opened_seconds = self._busy_seconds = 0.0
+        self._training: dict[int, float] = {}
+        """When the trainings that run began."""
+
+    @property
+    def trainings_left(self) -> int:
+        """How many trainings of the plan have not ended."""
+        return self._plan.search.trainings - self._ended
+
+    @property
+    def is_training(self) -> bool:
+        """Whether any worker trains."""
+        return bool(self._training)
+
+    def is_out_of_time(self, elapsed_seconds: float) -> bool:
+        """Whether a training that begins now would, by the average, end too late."""
+        minutes = self._plan.search.minutes
+        if minutes is None:
+            return False
+        seconds = self._history.training_seconds.values()
+        return elapsed_seconds + sum(seconds) / max(1, len(seconds)) >= minutes * 60
+
+    def began(self, number: int) -> float:
+        """When the training of an individual began that runs."""
+        return self._training[number]
+
+    def figures(self, elapsed_seconds: float) -> RunFigures:
+        """How the run stands after so long."""
+        return RunFigures(
+            counts=self._counts(),
+            trainings=self._plan.search.trainings,
+            best_fitness=None if self.best is None else self.best.fitness.value,
+            front=self._front,
+            under_bound_share=self._under_bound / self._estimated if self._estimated else None,
+            workload=self._workload(elapsed_seconds),
+            elapsed_seconds=elapsed_seconds,
+        )
+
+    def apply(self, event: Event) -> tuple[str, ...]:
+        """Count what has happened."""
+        match event:
+            case Opened():
+                self._workers = event.workers
+                self._opened_seconds = event.elapsed_seconds
+                self._busy_seconds = 0.0
+                self._training.clear()
+            case Judged():
+                self._judged(event)
+            case Begun():
+                self._training.setdefault(event.number, event.elapsed_seconds)
+            case Paused() | Trained():
+                self._take_in(event.number, event.seconds)
+            case Failed() | Controlled():
+                self._end(event.number, event.seconds)
+            case _:
+                pass
+        return ()
+
+    def _judged(self, event: Judged) -> None:
+        if event.measured is None:
+            return
+        estimate, measurement = event.measured.verdict.estimate, event.measured.verdict.measurement
+        if estimate is not None and measurement is not None:
+            self._estimated += 1
+            self._under_bound += measurement.latency_ms < estimate.lower_ms
+
+    def _take_in(self, number: int, seconds: float) -> None:
+        individual = self._history.individuals[number]
+        before = self._told.get(number)
+        self._told[number] = seconds
+        self._end(number, seconds - (before or 0.0))
+        if before is None:
+            self._stopped += individual.fitness.stopped
+            self.best = individual if self.best is None else max(self.best, individual, key=rank)
+            self._front = with_newcomer(self._front, individual)
+            return
+        individuals = self._history.individuals.values()
+        self._stopped = sum(one.fitness.stopped for one in individuals)
+        self.best = max(individuals, key=rank)
+        self._front = front_of(individuals)
+
+    def _end(self, number: int, seconds: float) -> None:
+        self._training.pop(number, None)
+        self._busy_seconds += seconds
+
+    @property
+    def _ended(self) -> int:
+        return len(self._history.individuals) + len(self._history.failures)
+
+    def _counts(self) -> Counts:
+        verdicts = self._history.verdicts
+        return Counts(
+            sampled=self._history.next_number,
+            rejected_params=verdicts["rejected_params"],
+            rejected_gflops=verdicts["rejected_gflops"],
+            rejected_mb=verdicts["rejected_mb"],
+            rejected_predicted=verdicts["rejected_predicted"],
+            rejected_on_others=verdicts["rejected_on_others"],
+            duplicates=verdicts["duplicate"],
+            rejected_measured=verdicts["rejected_measured"],
+            trained=len(self._history.individuals),
+            failed=len(self._history.failures),
+            stopped=self._stopped,
+        )
+
+    def _workload(self, elapsed_seconds: float) -> Workload:
+        here_seconds = elapsed_seconds - self._opened_seconds
+        begun = list(self._training.items())
+        busy_seconds = self._busy_seconds + sum(elapsed_seconds - seconds for _, seconds in begun)
+        possible_seconds = self._workers * here_seconds
+        return Workload(
+            workers=self._workers,
+            training=tuple(number for number, _ in begun),
+            busy_share=min(1.0, busy_seconds / possible_seconds) if possible_seconds > 0 else 0.0,
+            eta_seconds=self._eta_seconds(elapsed_seconds),
+        )
+
+    def _eta_seconds(self, elapsed_seconds: float) -> float | None:
+        if not self._ended:
+            return None
+        eta = max(0, self.trainings_left) * elapsed_seconds / self._ended
+        minutes = self._plan.search.minutes
+        return eta if minutes is None else max(0.0, min(eta, minutes * 60 - elapsed_seconds))
