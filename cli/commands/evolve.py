@@ -187,8 +187,6 @@ def evolve(
 def _search(
     config: Path | None, run: Path | None, options: SearchOptions, max_ms: float, as_json: bool
 ) -> None:
-    from msgspec import to_builtins
-
     from cli.output import print_json, watching
     from cli.reports import print_summary
     from cli.search_view import SearchView
@@ -199,7 +197,7 @@ def _search(
     if as_json:
         print_json(report)
     else:
-        print_summary(to_builtins(report))
+        print_summary(report)
 
 
 def _show_plan(config: Path | None, run: Path | None, options: SearchOptions, as_json: bool) -> None:

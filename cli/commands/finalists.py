@@ -29,8 +29,6 @@ def finalists(
 
     Then measure them again, and hand over the best.
     """
-    from msgspec import to_builtins
-
     from cli.output import count as counted
     from cli.output import print_json, print_table, watching
     from cli.reports import print_summary
@@ -56,4 +54,4 @@ def finalists(
             for one in report.finalists
         ],
     )
-    print_summary(to_builtins(report))
+    print_summary(report)

@@ -22,8 +22,6 @@ def resume(
 
     Keeps to the plan that it began with.
     """
-    from msgspec import to_builtins
-
     from cli.output import print_json, watching
     from cli.reports import print_summary
     from cli.search_view import SearchView
@@ -37,4 +35,4 @@ def resume(
     if as_json:
         print_json(report)
     else:
-        print_summary(to_builtins(report))
+        print_summary(report)

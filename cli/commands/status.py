@@ -7,8 +7,6 @@ from cli.arguments import JsonOption, RunArgument
 
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
-    from msgspec import to_builtins
-
     from cli.output import out, print_json
     from tvnsearch.api.status import status as read_status
 
@@ -26,4 +24,4 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     if figures.front:
         out.print(front_table(figures.front, report.max_ms))
-    print_summary(to_builtins(report))
+    print_summary(report)

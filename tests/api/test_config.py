@@ -132,6 +132,7 @@ def has_gpu() -> bool:
         ('[budget]\nmax_ms = "fast"', "Expected `float`, got `str` - at `$.budget.max_ms`"),
         ("[budget]\nmax_ms = 50\n[search]\ntrainings = 1.5", "`$.search.trainings`"),
         ("[budget]\nmax_ms = 50\n[search]\ntrainings = 0", "expected trainings of at least 1, but got 0"),
+        ("[budget]\nmax_ms = 50\n[device]\nlevel = 2.0", "expected a level of 0.5 to 0.999, but got 2.0"),
         ("[search]\ntrainings = 5", "expected a budget, but no max_ms came; say --max-ms 50"),
         ("[budget\n", "expected a TOML file with a plan, but"),
     ],
