@@ -14,7 +14,7 @@ from cli.output import PLAIN_LINE_EVERY_SECONDS, err, say
 
 
 class LiveView:
-    """What views of long work share; a context manager."""
+    """What views of long work share; a context manager. The terminal is theirs once something is shown."""
 
     def __init__(self, transient: bool) -> None:
         self._live = Live(console=err, refresh_per_second=2, transient=transient)
@@ -29,6 +29,7 @@ class LiveView:
         It is not said again while the figures are the same, nor when the last one is not long enough ago.
         """
         if err.is_terminal:
+            self._live.start()
             self._live.update(rendered())
         elif figures != self._said and time.monotonic() - self._last_line_s >= PLAIN_LINE_EVERY_SECONDS:
             say(line())
@@ -39,12 +40,14 @@ class LiveView:
         self._said = figures
         self._last_line_s = time.monotonic()
 
+    def end(self) -> None:
+        """Leave the terminal to what is shown next."""
+        self._live.stop()
+
     def __enter__(self) -> Self:
-        if err.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self.end()

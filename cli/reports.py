@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+
 from cli.output import out, print_table
 
 if TYPE_CHECKING:
     from predictors.evaluation import HeldOutReport
     from predictors.predictor import LatencyPredictor
+    from tvnsearch.api.status import RunReport
     from tvnsearch.devices.measurement import Measurement
 
 
@@ -56,8 +59,9 @@ def print_measurements(title: str, names: Sequence[str], measurements: Sequence[
             out.print(f"{name} is not trusted: {row.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
-def print_summary(report: dict[str, Any]) -> None:
+def print_summary(summary: RunReport) -> None:
     """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
+    report = to_builtins(summary)
     winner = report["winner"]
     lines = [f"run {report['run']}, {report['hours']:.2f} hours"]
     if winner is None:

@@ -7,11 +7,10 @@ from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from tvnsearch.search.progress.told import SearchProgress
 
 from cli.live import LiveView
 from cli.output import count, say, written_hours
-from tvnsearch.search.progress.figures import Board, FrontPoint
+from tvnsearch.search.progress.figures import FrontPoint, RunFigures, SearchProgress
 
 FRONT_SHOWN = 8
 
@@ -19,9 +18,8 @@ FRONT_SHOWN = 8
 class SearchView(LiveView):
     """Shows what a search tells; a context manager. Trainings that end and notes are lines in any case."""
 
-    def __init__(self, max_ms: float, minutes: float | None) -> None:
+    def __init__(self, max_ms: float) -> None:
         self._max_ms = max_ms
-        self._minutes = minutes
         super().__init__(transient=True)
         self._training_shares: dict[int, float] = {}
 
@@ -37,11 +35,12 @@ class SearchView(LiveView):
         elif event.text and event.kind == "noted":
             say(event.text)
         self._show(lambda: self._rendered(event), lambda: plain_line(event), figures)
+        if event.kind == "finished":
+            self.end()
 
-    def _rendered(self, board: Board) -> RenderableType:
-        done = (board.counts.trained + board.counts.failed) / board.trainings
-        if self._minutes is not None:
-            done = max(done, board.elapsed_seconds / (self._minutes * 60))
+    def _rendered(self, board: RunFigures) -> RenderableType:
+        seconds, left = board.elapsed_seconds, board.workload.eta_seconds
+        done = 0.0 if left is None else seconds / max(seconds + left, 1e-9)
         trained = ", ".join(
             f"{number} {100 * self._training_shares.get(number, 0.0):.0f} %"
             for number in board.workload.training
@@ -57,7 +56,7 @@ class SearchView(LiveView):
         return Group(*parts)
 
 
-def board_lines(board: Board) -> list[str]:
+def board_lines(board: RunFigures) -> list[str]:
     """How a run stands, in three lines: genomes, results, workers. Names nothing that did not happen."""
     counts, workload = board.counts, board.workload
     rejected = {
@@ -80,7 +79,7 @@ def board_lines(board: Board) -> list[str]:
     ]
 
 
-def plain_line(board: Board) -> str:
+def plain_line(board: RunFigures) -> str:
     """How a running search stands, in a line that is not too long for a log."""
     return (
         f"evolve: {_results(board)}; {count(board.counts.sampled)} sampled, {count(_rejected(board))} "
@@ -114,24 +113,24 @@ def _latency_ms(point: FrontPoint) -> float:
     return point.latency_ms
 
 
-def _figures(board: Board) -> tuple[float | None, ...]:
+def _figures(board: RunFigures) -> tuple[float | None, ...]:
     """What a new line is worth saying for: neither the time, nor genomes that were not judged yet."""
     return board.counts.trained, board.counts.failed, board.best_fitness, _rejected(board)
 
 
-def _rejected(board: Board) -> int:
+def _rejected(board: RunFigures) -> int:
     counts = board.counts
     by_prediction = counts.rejected_predicted + counts.rejected_on_others
     return counts.rejected_counted + by_prediction + counts.rejected_measured
 
 
-def _results(board: Board) -> str:
+def _results(board: RunFigures) -> str:
     failed = f", {board.counts.failed:,} failed" if board.counts.failed else ""
     best = _fitness(board.best_fitness)
     return f"{board.counts.trained:,} of {board.trainings:,} trained{failed}, best {best}"
 
 
-def _to_go(board: Board) -> str:
+def _to_go(board: RunFigures) -> str:
     left_s = board.workload.eta_seconds
     return "" if left_s is None else f", {written_hours(left_s)} to go"
 

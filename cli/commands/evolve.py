@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,17 +31,16 @@ from cli.arguments import (
     ThreadsOption,
     WorkersOption,
     in_panel,
-    parse_count,
-    parse_max_ms,
 )
 from cli.choices import StrategyName
 
 if TYPE_CHECKING:
-    from tvnsearch.api.request import Request
+    from tvnsearch.api.search_options import SearchOptions
 
 
 def evolve(
-    max_ms: Annotated[str, in_panel(BUDGET, MAX_MS)],
+    context: typer.Context,
+    max_ms: Annotated[str | None, in_panel(BUDGET, MAX_MS)] = None,
     max_params: Annotated[str | None, in_panel(BUDGET, MAX_PARAMS)] = None,
     max_gflops: Annotated[float | None, in_panel(BUDGET, MAX_GFLOPS)] = None,
     max_mb: Annotated[float | None, in_panel(BUDGET, MAX_MB)] = None,
@@ -152,64 +151,63 @@ def evolve(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="A TOML file with settings; what is given beside it wins.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what the search would do and take, and begin nothing.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     as_json: Annotated[bool, in_panel(OUTPUT, JSON)] = False,
 ) -> None:
     """Evolve a network that keeps a latency budget.
 
     Networks are predicted first, then measured, then trained. Needs what `tvnsearch profile` learns.
     """
-    from cli.output import print_json
-    from cli.reports import print_summary
-    from tvnsearch.api.request import Request
-    from tvnsearch.search.executors import Workforce
+    from cli.given import given_options
+    from tvnsearch.search.settings import settings_of
 
-    here_max_ms, others_max_ms = parse_max_ms(max_ms, device)
-    request = Request(
-        max_ms=here_max_ms,
-        others_max_ms=others_max_ms,
-        max_params=parse_count(max_params, "--max-params"),
-        max_gflops=max_gflops,
-        max_mb=max_mb,
-        data=data,
-        minutes=minutes,
-        strategy=strategy,
-        population=population,
-        tournament=tournament,
-        trainings=trainings,
-        iterations=iterations,
-        inherit=inherit,
-        early_stopping=early_stopping,
-        fitness_predictor=fitness_predictor,
-        space=space,
-        device=device,
-        threads=threads,
-        backend=backend,
-        dtype=dtype,
-        batch=batch,
-        level=level,
-        seed=seed,
-        db=None if db is None else str(db),
-        workforce=Workforce(workers, executor, address),
-    )
-    _refuse_mistakes(request, run)
-    report = _carried_out(request, run)
+    options = given_options(context, config)
+    if dry_run:
+        _show_plan(config, run, options, as_json)
+    else:
+        _search(config, run, options, settings_of(options, config).budget.max_ms, as_json)
+
+
+def _search(
+    config: Path | None, run: Path | None, options: SearchOptions, max_ms: float, as_json: bool
+) -> None:
+    from cli.output import print_json, watching
+    from cli.reports import print_summary
+    from cli.search_view import SearchView
+    from tvnsearch.api.evolve import evolve as search
+
+    with watching() as watch, SearchView(max_ms) as view:
+        report = search(config=config, run=run, watch=watch, on_progress=view.show, **options)
     if as_json:
         print_json(report)
-        return
-    print_summary(report)
+    else:
+        print_summary(report)
 
 
-def _refuse_mistakes(request: Request, run: Path | None) -> None:
-    """Tell before anything heavy is loaded if a request cannot be carried out, or is not that of ``run``."""
-    from tvnsearch.api.request import check_same_request, draft
+def _show_plan(config: Path | None, run: Path | None, options: SearchOptions, as_json: bool) -> None:
+    from cli.output import print_json, watching
+    from cli.plan_view import print_plan
+    from tvnsearch.api.dry_run import plan_search
 
-    if run is None or not check_same_request(request, run):
-        draft(request)
-
-
-def _carried_out(request: Request, run: Path | None) -> dict[str, Any]:
-    """Search as asked for, in a new run or the one that was begun so; the run's report."""
-    from tvnsearch.api.evolve import carry_out
-    from tvnsearch.api.planning import start
-
-    return carry_out(start(request, run), request.workforce)
+    with watching() as watch:
+        report = plan_search(config=config, run=run, watch=watch, **options)
+    if as_json:
+        print_json(report)
+    else:
+        print_plan(report)

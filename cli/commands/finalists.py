@@ -30,31 +30,28 @@ def finalists(
     Then measure them again, and hand over the best.
     """
     from cli.output import count as counted
-    from cli.output import print_json, print_table
+    from cli.output import print_json, print_table, watching
     from cli.reports import print_summary
-    from tvnsearch.api.request import workforce_to_resume
+    from tvnsearch.api.finalists import finalists as hold_finals
 
-    workforce = workforce_to_resume(run, workers, executor, address)
-
-    from tvnsearch.api.finalists import hold_finals
-
-    report = hold_finals(run, count, workforce)
+    with watching() as watch:
+        report = hold_finals(run, count, workers=workers, executor=executor, address=address, watch=watch)
     if as_json:
         print_json(report)
         return
     print_table(
-        f"finalists of {run}, at full length and measured again; budget {report['max_ms']:g} ms",
+        f"finalists of {run}, at full length and measured again; budget {report.max_ms:g} ms",
         ["individual", "fitness", "in the search", "ms", "95 % interval", "parameters"],
         [
             [
-                one["number"],
-                f"{one['fitness']:.3f}",
-                f"{one['search_fitness']:.3f}",
-                f"{one['latency_ms']:.2f}",
-                f"{one['ci_low_ms']:.2f} to {one['ci_high_ms']:.2f}",
-                counted(one["params"]),
+                one.number,
+                f"{one.fitness:.3f}",
+                f"{one.search_fitness:.3f}",
+                f"{one.latency_ms:.2f}",
+                f"{one.ci_low_ms:.2f} to {one.ci_high_ms:.2f}",
+                counted(one.params),
             ]
-            for one in report["finalists"]
+            for one in report.finalists
         ],
     )
     print_summary(report)

@@ -30,19 +30,18 @@ def pick(
     """
     from cli.output import count, out, print_json, print_table
     from cli.reports import predicted_line
+    from tvnsearch.api.pick import pick as pick_from
     from tvnsearch.api.status import measured_device
-    from tvnsearch.search.budget import Budget
-    from tvnsearch.search.outcome.rebudget import pick as pick_from
 
     here_max_ms, others_max_ms = parse_max_ms(max_ms, measured_device(run))
-    budget = Budget(
-        here_max_ms,
-        parse_count(max_params, "--max-params"),
-        max_gflops,
-        max_mb,
+    answer = pick_from(
+        run,
+        max_ms=here_max_ms,
+        max_params=parse_count(max_params, "--max-params"),
+        max_gflops=max_gflops,
+        max_mb=max_mb,
         others_max_ms=others_max_ms,
     )
-    answer = pick_from(run, budget)
     if as_json:
         print_json(answer)
         return

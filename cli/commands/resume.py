@@ -22,16 +22,17 @@ def resume(
 
     Keeps to the plan that it began with.
     """
-    from cli.output import print_json
+    from cli.output import print_json, watching
     from cli.reports import print_summary
-    from tvnsearch.api.request import workforce_to_resume
+    from cli.search_view import SearchView
+    from tvnsearch.api.evolve import resume as go_on
+    from tvnsearch.api.status import status
 
-    workforce = workforce_to_resume(run, workers, executor, address)
-
-    from tvnsearch.api.evolve import carry_out
-
-    report = carry_out(run, workforce)
+    with watching() as watch, SearchView(status(run).max_ms) as view:
+        report = go_on(
+            run, workers=workers, executor=executor, address=address, watch=watch, on_progress=view.show
+        )
     if as_json:
         print_json(report)
-        return
-    print_summary(report)
+    else:
+        print_summary(report)

@@ -7,22 +7,21 @@ from cli.arguments import JsonOption, RunArgument
 
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Show how a run stands, also while it runs."""
-    from cli.output import print_json
-    from tvnsearch.api.status import run_report
+    from cli.output import out, print_json
+    from tvnsearch.api.status import status as read_status
 
-    report = run_report(run)
+    report = read_status(run)
     if as_json:
         print_json(report)
         return
 
-    from cli.output import out
     from cli.reports import print_summary
     from cli.search_view import board_lines, front_table
-    from tvnsearch.search.progress.status import read_board
+    from tvnsearch.search.progress.status import read_figures
 
-    board = read_board(run)
-    for line in board_lines(board):
+    figures = read_figures(run)
+    for line in board_lines(figures):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
-    if board.front:
-        out.print(front_table(board.front, report["max_ms"]))
+    if figures.front:
+        out.print(front_table(figures.front, report.max_ms))
     print_summary(report)

@@ -1,4 +1,4 @@
-"""What a search says that ends without a winner."""
+"""A search as Python asks for it, and what it says that ends without a winner."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
-from tests.api.requests import REQUEST
-from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan, measurement
-from tvnsearch.api import evolve
-from tvnsearch.api.evolve import carry_out
-from tvnsearch.api.open_run import Bench
-from tvnsearch.data.dataset import Dataset
+from tests.api.equipment import DATASET, DIGEST, Clips, Opened
+from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, make_plan, measurement
+from tvnsearch.api import open_run
+from tvnsearch.api.evolve import evolve, resume
+from tvnsearch.api.status import HandedOver, RunReport, status
+from tvnsearch.api.watching import Watch
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Candidate, Fitness, Journal, MeasurementFailed, TrainingFailed, Verdict
-from tvnsearch.search.executors import RemoteWorker, Workforce
+from tvnsearch.search.events import Judged
+from tvnsearch.search.executors import Executor, RemoteWorker
+from tvnsearch.search.progress.figures import SearchProgress
 from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
+from tvnsearch.training.recipe import Recipe
+
+TWENTY_CLASSES = replace(DATASET, classes=tuple(map(str, range(CLASSES))))
 
 
 class Diverging(FakeFitness):
@@ -45,16 +51,35 @@ class Slowing(FakeLatency):
         return measurement(99.0) if again else known
 
 
-def carried_out(
-    run: Path, latency: FakeLatency, fitness: FakeFitness, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
-    @contextmanager
-    def open_bench(journal: Journal, workforce: Workforce, seconds: float | None) -> Iterator[Any]:
-        dataset = Dataset(run, "class-folders", ("left", "right"), False, False, (), (), ())
-        yield Bench(REQUEST, dataset, latency, fitness, in_process())  # type: ignore[arg-type]
+class Pretending(NamedTuple):
+    """What a run goes on with, whose networks only pretend to train."""
 
-    monkeypatch.setattr(evolve, "open_bench", open_bench)
-    return carry_out(run, Workforce())
+    latency: FakeLatency
+    executor: Executor
+    clips: Clips
+    trains: FakeFitness
+
+    @property
+    def dataset(self) -> Any:
+        return self.clips.dataset
+
+    def fitness(self, recipe: Recipe) -> FakeFitness:
+        return self.trains
+
+    def decode_clips(self, watch: Watch) -> None:
+        return None
+
+
+def gone_on_with(
+    run: Path, latency: FakeLatency, fitness: FakeFitness, monkeypatch: pytest.MonkeyPatch
+) -> RunReport:
+    @contextmanager
+    def open_equipment(*asked: Any) -> Iterator[Any]:
+        yield Pretending(latency, in_process(), Clips(run, TWENTY_CLASSES), fitness)
+
+    latency.digest = DIGEST
+    monkeypatch.setattr(open_run, "open_equipment", open_equipment)
+    return resume(run)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +101,7 @@ def test_a_search_without_a_winner_says_why(
 ) -> None:
     Journal.create(tmp_path / "run", make_plan(trainings=10, **changes)).close()
     with pytest.raises(UserError, match=sentence):
-        carried_out(tmp_path / "run", latency, fitness, monkeypatch)
+        gone_on_with(tmp_path / "run", latency, fitness, monkeypatch)
 
 
 def test_time_that_went_into_failing_measurements_is_no_want_of_time(
@@ -85,6 +110,53 @@ def test_time_that_went_into_failing_measurements_is_no_want_of_time(
     genome = sample_genome(load_space("digits"), random.Random(0))
     verdict = Verdict("rejected_measured", 1, 1, reason="libopenvino.so is missing")
     with Journal.create(tmp_path / "run", make_plan(minutes=1.0)) as journal:
-        journal.record_candidates([Candidate(0, None, genome, genome_id(genome), verdict)], 60.0)
+        judged = Judged(measured=Candidate(0, None, genome, genome_id(genome), verdict))
+        journal.append(judged, elapsed_seconds=60.0)
     with pytest.raises(UserError, match=r"none of the 1 that .* could be measured, .*: libopenvino.so"):
-        carried_out(tmp_path / "run", FakeLatency(), FakeFitness(), monkeypatch)
+        gone_on_with(tmp_path / "run", FakeLatency(), FakeFitness(), monkeypatch)
+
+
+def test_python_searches_as_the_command_line_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(tmp_path, monkeypatch)
+    steps: list[SearchProgress] = []
+    report = evolve(run=tmp_path / "run", on_progress=steps.append, **opened.options())
+    assert report == status(tmp_path / "run")
+    assert report.winner == resume(tmp_path / "run").winner
+    assert report.trained + report.failed == 8
+    assert isinstance(report.winner, HandedOver)
+    assert report.winner.ci_high_ms <= report.max_ms == 2.0
+    assert (report.winner.top1, report.winner.clips, report.winner.chance) == (0.5, 8, 0.5)
+    assert (steps[0].kind, steps[-1].kind) == ("started", "finished")
+    assert steps[-1].counts.trained == report.trained
+
+
+def test_a_run_without_a_folder_gets_one_in_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    report = evolve(**opened.options())
+    assert Path(report.run).parent == Path("runs")
+    assert Path(report.run).name.startswith("evolve-")
+
+
+def test_the_same_seed_makes_the_same_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Opened(tmp_path, monkeypatch)
+    one, other = (evolve(run=tmp_path / name, **opened.options()) for name in ("one", "other"))
+    assert one.front == other.front
+    assert one.winner is not None and other.winner is not None
+    assert one.winner.genome == other.winner.genome
+
+
+def test_generated_clips_are_said_and_their_making_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tvnsearch.data import moving_digits
+
+    opened = Opened(tmp_path, monkeypatch)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(moving_digits, "generate", lambda path, seed, on_progress: on_progress(1, 2))
+    said: list[str] = []
+    shown: list[tuple[str, float, str]] = []
+    watch = Watch(said.append, lambda *told: shown.append(told))
+    evolve(run=tmp_path / "run", watch=watch, **opened.options(data=None))
+    assert said[0].startswith("no --data given: moving digits, generated mp4 clips in")
+    assert shown == [("encode clips", 0.5, "")]

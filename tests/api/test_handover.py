@@ -9,27 +9,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.api.requests import REQUEST
+from tests.api.equipment import opened_run
 from tests.search.fakes import STEPS, FakeFitness, FakeLatency, Moved, NoProcess, in_process, make_plan
 from tvnsearch.api import handover
 from tvnsearch.api.genomes import resolve_genome
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
-from tvnsearch.api.trained_fitness import TrainedFitness
 from tvnsearch.api.trained_model import load_model
-from tvnsearch.data.dataset import Dataset
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
 from tvnsearch.search.executors import SerialExecutor
 from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
+from tvnsearch.search.settings import changed
 from tvnsearch.training.metrics import Scores
-from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
-
-DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
 
 
 class PretendingWorker(NoProcess):
@@ -48,6 +44,8 @@ class PretendingWorker(NoProcess):
             self._hook(step)
             self.steps.append(step)
             checkpoint.write_text(str(step + 1))
+            if on_progress is not None:
+                on_progress({"share": (step + 1) / STEPS, "loss": 1.0})
         Path(params["weights"]).write_bytes(b"trained longer")
         return msgspec.to_builtins(TrainingResult(99.0, 0.5, 0.75, None, 0.1, 10, 60.0))
 
@@ -60,26 +58,26 @@ def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "export_winner", export)
 
 
-def searched(run: Path) -> None:
-    with Journal.create(run, make_plan(trainings=15)) as journal:
+def searched(run: Path, minutes: float | None = None) -> None:
+    plan = make_plan(trainings=15)
+    plan = msgspec.structs.replace(plan, asked=changed(plan.asked, minutes=minutes))
+    with Journal.create(run, plan) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
 
 
-def hand(run: Path, worker: PretendingWorker | None = None, minutes: float | None = None) -> int:
+def hand(run: Path, worker: PretendingWorker | None = None, watch: Watch = SILENT) -> int:
     """Go on with a search that has ended, and hand over its winner, whose number it is."""
-    request = msgspec.structs.replace(REQUEST, minutes=minutes)
-    fitness = TrainedFitness(DataSource("clips", 0, "cache", 32), Recipe(iterations=10))
     executor = SerialExecutor(lambda: worker or PretendingWorker())
     with Journal.open(run) as journal:
         winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
         assert winner is not None
-        hand_over(journal, winner, request, DATASET, fitness, executor)
+        hand_over(opened_run(journal, executor), winner, watch)
     return winner.individual.number
 
 
 def test_a_winner_that_is_trained_longer_goes_on_where_that_was_cut_off(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    searched(run)
+    searched(run, minutes=1.0)
 
     def stop(step: int) -> None:
         if step == STEPS - 1:
@@ -87,9 +85,11 @@ def test_a_winner_that_is_trained_longer_goes_on_where_that_was_cut_off(tmp_path
 
     interrupted, again = PretendingWorker(stop), PretendingWorker()
     with pytest.raises(KeyboardInterrupt):
-        hand(run, interrupted, minutes=1.0)
+        hand(run, interrupted)
     assert final_scores(run) is None
-    number = hand(run, again, minutes=1.0)
+    shown: list[tuple[str, float, str]] = []
+    number = hand(run, again, Watch(progress=lambda *told: shown.append(told)))
+    assert shown == [("train the winner", 1.0, "loss 1.00")]
     assert again.steps == [STEPS - 1]
     assert (winner_folder(run) / "weights.safetensors").read_bytes() == b"trained longer"
     scores = final_scores(run)
@@ -143,8 +143,8 @@ def test_a_finalist_is_handed_over_by_who_goes_on_after_interrupted_finals(
 def test_a_winner_that_is_over_the_budget_now_is_called_so_no_more(tmp_path: Path) -> None:
     """From that measurement on; its weights, trained longer than any others of it, are kept elsewhere."""
     run = tmp_path / "run"
-    searched(run)
-    number = hand(run, minutes=1.0)
+    searched(run, minutes=1.0)
+    number = hand(run)
     handed_over = load_model(run).genome
 
     def stop(step: str, genome: Genome) -> None:

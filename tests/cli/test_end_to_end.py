@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
+from tvnsearch.search import Journal
 
 SPACE = """
 resolution = { min = 16, max = 32, step = 16 }
@@ -31,6 +32,7 @@ stride = { min = 1, max = 2 }
 filters = { min = 16, max = 48, step = 16 }
 bottleneck = { min = 4, max = 16 }
 """
+TRAININGS = "SELECT number, json FROM events WHERE kind IN ('trained', 'failed') ORDER BY sequence"
 COMMAND = [sys.executable, "-c", "from cli.main import main; main()"]
 
 
@@ -109,14 +111,14 @@ def found(world: World, profiled: Any) -> Any:
     while len(trained) < 2 and time.monotonic() < deadline and interrupted.poll() is None:
         time.sleep(0.1)
         if (world.folder / "run" / "journal.sqlite").exists():
-            trained = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+            trained = world.rows(TRAININGS)
     interrupted.send_signal(signal.SIGINT)
     errors = interrupted.communicate()[1]
     assert interrupted.returncode == 130, errors
     assert "Traceback" not in errors
     assert len(trained) >= 2
     report = world.json(*SEARCH, "--workers", 2)
-    kept = world.rows("SELECT number, fitness FROM trainings ORDER BY sequence")
+    kept = world.rows(TRAININGS)
     assert kept[: len(trained)] == trained
     return report
 
@@ -169,13 +171,25 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
     assert names == {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"}
 
 
+def test_a_dry_run_says_the_plan_and_begins_nothing(world: World, found: Any) -> None:
+    told = world.json(*SEARCH[:-10], "--run", "dry", "--trainings", 5, "--iterations", 12, "--dry-run")
+    assert (told["trainings"], told["iterations"], told["strategy"]) == (5, 12, "ageing")
+    assert 0 < told["hours"] == told["unscaled_hours"] < 1
+    left = told["space_left"]
+    assert 0 < left["within_predictions"] <= left["within_counts"] <= left["genomes"]
+    assert not (world.folder / "dry").exists()
+
+
 def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) -> None:
-    ids = world.rows("SELECT genome_id FROM candidates JOIN trainings USING (number)")
+    with Journal.read(world.folder / "run") as journal:
+        history = journal.history()
+    ids = [history.accepted[number].genome_id for number in history.ended]
     assert len(set(ids)) == len(ids) == 5
     assert world.json("status", "run") == found
     assert world.json("resume", "run")["winner"] == found["winner"]
     plan = json.loads(world.rows("SELECT json FROM plan")[0][0])
-    assert (plan["strategy"], plan["budget"]["max_mb"], plan["setup"]["level"]) == ("ageing", 4.0, 0.95)
+    assert (plan["search"]["strategy"], plan["budget"]["max_mb"]) == ("ageing", 4.0)
+    assert (plan["asked"]["device"]["level"], plan["asked"]["workforce"]["workers"]) == (0.95, 1)
     shown = world.run("status", "run")
     assert "budget 30 ms" in shown
     assert "chance is 12.5 %" in shown
@@ -201,6 +215,7 @@ def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> No
 
 
 def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
+    before = world.json("status", "run")
     assert "cannot be decoded" in world.run("classify", "run", "clips/train/0-left/broken.mp4", code=2)
     other = [*SEARCH[:2], 20, *SEARCH[3:]]
     assert "--run" in world.run(*other, code=2)
@@ -210,7 +225,8 @@ def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
     another_device = ["predict", "tvn-1", "--db", "l.sqlite", "--threads", 2]
     if len(os.sched_getaffinity(0)) > 1:
         assert "tvnsearch profile" in world.run(*another_device, code=2)
-    assert world.json("status", "run") == found
+    assert world.json("status", "run") == before
+    assert before["winner"] == found["winner"]
 
 
 def test_a_run_goes_on_in_the_space_that_it_began_in(world: World, found: Any) -> None:

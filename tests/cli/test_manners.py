@@ -20,7 +20,7 @@ from tvnsearch.devices.backends import BACKENDS
 from tvnsearch.devices.device import DEVICE_NAMES, DTYPES
 from tvnsearch.genome.genome import Head
 from tvnsearch.genome.space import PRESETS as SPACES
-from tvnsearch.search.executors import EXECUTORS
+from tvnsearch.search.settings import EXECUTORS
 from tvnsearch.search.strategies import STRATEGIES
 from tvnsearch.training.recipe import PRESETS as RECIPES
 
@@ -230,7 +230,7 @@ def test_what_can_be_chosen_is_listed_and_files_are_accepted_beside_names() -> N
             ("eval", "net", "--split", "all"),
             "expected --split to be test, validation or train, but got 'all'; see `tvnsearch eval --help`",
         ),
-        (("evolve",), "expected --max-ms MS, but got nothing; see `tvnsearch evolve --help`"),
+        (("pick", "run"), "expected --max-ms MS, but got nothing; see `tvnsearch pick --help`"),
         (("show",), "expected GENOME, but got nothing; see `tvnsearch show --help`"),
         (
             ("evolve", "--max-ms"),

@@ -80,7 +80,9 @@ def test_a_training_reports_and_leaves_its_files(folder: Folder, trained: Any) -
 
 
 def test_what_was_trained_is_scored(folder: Folder, trained: Any) -> None:
-    told = folder.json("eval", "net", "--split", "validation", "--confusion", "matrix.svg", "--train-threads", 1)
+    told = folder.json(
+        "eval", "net", "--split", "validation", "--confusion", "matrix.svg", "--train-threads", 1
+    )
     assert (told["top1"], told["top5"], told["clips"]) == (trained["top1"], trained["top5"], 24)
     assert told["top1_plus_top5"] == told["top1"] + told["top5"]
     assert told["intervals"]["top1"][0] <= told["top1"] <= told["intervals"]["top1"][1]

@@ -10,6 +10,7 @@ from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from tvnsearch.api.latency_predictors import load_predictor
 from tvnsearch.api.other_devices import predictor_of_other
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
@@ -47,6 +48,8 @@ class DeviceLatency:
         classes: int,
         on_others: Iterable[str] = (),
         level: float = DEFAULT_LEVEL,
+        *,
+        watch: Watch = SILENT,
     ) -> DeviceLatency:
         """Start a meter on ``device`` and load its predictor, and those of devices ``on_others``.
 
@@ -57,8 +60,11 @@ class DeviceLatency:
         """
         meter = Meter(device, classes)
         try:
-            predictor = load_predictor(db, meter, level)
-            others = {name: predictor_of_other(db, name, meter.fingerprint, level) for name in on_others}
+            predictor = load_predictor(db, meter, level, watch=watch)
+            others = {
+                name: predictor_of_other(db, name, meter.fingerprint, level, watch=watch)
+                for name in on_others
+            }
             return cls(predictor, meter, others)
         except BaseException:
             meter.close()

@@ -1,61 +1,117 @@
-"""A search carried out from where its journal stands to the winner's files; any step can be interrupted."""
+"""A search from what was asked for to the winner's files; any step can be interrupted, and gone on with."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from cli.search_view import SearchView
-from tvnsearch.api.handover import hand_over
-from tvnsearch.api.open_run import open_bench
-from tvnsearch.api.status import run_report
+from msgspec.structs import asdict
+
+from tvnsearch.api.open_run import OpenRun, open_equipment, open_run, was_begun
+from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
+from tvnsearch.api.search_options import SearchOptions
+from tvnsearch.api.status import RunReport, status
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.settings import Workforce
+from tvnsearch.search.progress.recorder import OnProgress, ignore
+from tvnsearch.search.settings import settings_of
+from tvnsearch.training.recipe import Recipe
 
 
-def carry_out(run: Path, workforce: Workforce) -> dict[str, Any]:
-    """Search by the plan in the journal of ``run``, from where it stands, and hand over the winner.
+def evolve(
+    *,
+    config: str | Path | None = None,
+    run: str | Path | None = None,
+    watch: Watch = SILENT,
+    on_progress: OnProgress | None = None,
+    **options: Unpack[SearchOptions],
+) -> RunReport:
+    """Search for a network that keeps a budget, and hand over the winner, in the folder ``run``.
 
-    ``workforce`` trains. Returns the run's report.
+    A run that was begun there with the same settings is gone on with; without a folder a new one is made in
+    ``runs``. Settings come from the TOML file ``config`` and from ``options``, which win. ``on_progress``
+    hears every step, from several threads.
 
     Raises:
-        UserError: nothing that was trained keeps the budget, the device changed since the run began, or
-            another process is writing the run.
+        UserError: a setting is unknown, missing or no good, the device is not profiled, the clips are not
+            there, the budget is impossible, the folder holds another run, or nothing trained keeps the
+            budget.
     """
-    with Journal.open(run) as journal:
-        _search(journal, workforce)
-    return run_report(run)
+    settings = settings_of(options, None if config is None else Path(config))
+    folder = Path("runs") / time.strftime("evolve-%Y%m%d-%H%M%S") if run is None else Path(run)
+    if was_begun(folder, settings):
+        return resume(folder, watch=watch, on_progress=on_progress, **asdict(settings.workforce))
+    draft = draft_plan(settings)
+    with open_equipment(settings, draft.space, watch) as equipment:
+        timed = complete_plan(draft, equipment, watch)
+        say_plan(timed, watch)
+        warn_of_long_plan(timed, watch)
+        with Journal.create(folder, timed.plan) as journal:
+            _search(OpenRun(journal, equipment), watch, on_progress)
+    return status(folder)
 
 
-def _search(journal: Journal, workforce: Workforce) -> None:
-    plan = journal.plan
-    with open_bench(journal, workforce, plan.seconds_per_training) as bench:
-        with SearchView(plan.budget.max_ms, plan.search.minutes) as view:
-            winner = run_search(journal, bench.latency, bench.fitness, bench.executor, view.show)
-        if winner is None:
-            raise UserError(_why_no_winner(journal))
-        hand_over(journal, winner, bench.request, bench.dataset, bench.fitness, bench.executor)
+def resume(
+    run: str | Path,
+    *,
+    workers: int | None = None,
+    executor: str | None = None,
+    address: str | None = None,
+    watch: Watch = SILENT,
+    on_progress: OnProgress | None = None,
+) -> RunReport:
+    """Go on with a run from where it stands, by the plan that it began with, and hand over the winner.
+
+    It trains with as many ``workers``, on the ``executor`` and at the ``address``, as it began, unless others
+    are given.
+
+    Raises:
+        UserError: there is no such run, another process is writing it, its device or clips have changed, or
+            nothing trained keeps the budget.
+    """
+    with open_run(Path(run), workers, executor, address, watch) as opened:
+        _search(opened, watch, on_progress)
+    return status(run)
+
+
+def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> None:
+    """Search by the plan in the journal, from where it stands, and hand over the winner."""
+    from tvnsearch.api.handover import hand_over
+
+    plan, equipment = opened.plan, opened.equipment
+    recipe = Recipe(iterations=plan.training.iterations, max_seconds=plan.seconds_per_training)
+    winner = run_search(
+        opened.journal,
+        equipment.latency,
+        equipment.fitness(recipe),
+        equipment.executor,
+        on_progress or ignore,
+    )
+    if winner is None:
+        raise UserError(_why_no_winner(opened.journal))
+    hand_over(opened, winner, watch)
 
 
 def _why_no_winner(journal: Journal) -> str:
     """The sentence on a search that has ended without a winner, by what became of its networks."""
     run, max_ms = journal.run, journal.plan.budget.max_ms
     wanted = f"expected a trained network that keeps {max_ms:g} ms, but"
-    trained, failures = len(journal.individuals()), list(journal.failures().values())
-    if trained:
+    history = journal.history()
+    failures, reasons = list(history.failures.values()), history.failed_measurements
+    if history.individuals:
         return (
-            f"{wanted} of the {trained} that the run {run} has trained none does when it is measured again; "
-            "raise --max-ms, or measure on a machine that does nothing else"
+            f"{wanted} of the {len(history.individuals)} that the run {run} has trained none does when it is "
+            "measured again; raise --max-ms, or measure on a machine that does nothing else"
         )
     if failures:
         return (
             f"{wanted} all {len(failures)} trainings of the run {run} failed, the latest because of: "
             f"{failures[-1]}; mend that, and begin a new run"
         )
-    reasons = journal.failed_measurements()
-    if reasons and len(reasons) == journal.verdict_counts()["rejected_measured"]:
+    if reasons and len(reasons) == history.verdicts["rejected_measured"]:
         return (
             f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
             f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
+from msgspec.structs import asdict
 
-from cli.output import ProgressBar, say
-from tvnsearch.api.handover import hand_over_finalist
-from tvnsearch.api.open_run import open_bench
-from tvnsearch.api.status import run_report
+from tvnsearch.api.open_run import open_run
+from tvnsearch.api.status import RunReport, status
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
-from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.finalists import run_finalists
 from tvnsearch.search.records import Finalist
 from tvnsearch.search.run_folder import finalist_weights_path
-from tvnsearch.search.settings import Workforce
+from tvnsearch.training.recipe import Recipe
 
 
 class FinalistReport(Struct, frozen=True):
@@ -36,31 +34,59 @@ class FinalistReport(Struct, frozen=True):
     weights: str
 
 
-def hold_finals(run: Path, count: int, workforce: Workforce) -> dict[str, Any]:
-    """Train the best ``count`` networks of ``run`` at full length, measure them again, hand over the best.
+class FinalsReport(RunReport, frozen=True):
+    """How a run stands after its finals; the best finalist comes first."""
 
-    Returns the run's report with its ``finalists``, the best first.
+    finalists: tuple[FinalistReport, ...]
+
+
+def finalists(
+    run: str | Path,
+    count: int = 3,
+    *,
+    workers: int | None = None,
+    executor: str | None = None,
+    address: str | None = None,
+    watch: Watch = SILENT,
+) -> FinalsReport:
+    """Train the best ``count`` networks of ``run`` at full length, measured freshly, and hand over the best.
+
+    It trains with as many ``workers``, on the ``executor`` and at the ``address``, as the run began, unless
+    others are given.
 
     Raises:
-        UserError: nothing keeps the budget, the device changed, or another process is writing the run.
+        UserError: nothing keeps the budget, there is no such run, another process is writing it, or its
+            device or clips have changed.
     """
-    with Journal.open(run) as journal, open_bench(journal, workforce, seconds_per_training=None) as bench:
+    folder = Path(run)
+    with open_run(folder, workers, executor, address, watch) as opened:
+        from tvnsearch.api.handover import hand_over_finalist
+
+        plan, equipment = opened.plan, opened.equipment
         shares: dict[int, float] = {}
-        with ProgressBar("finalists") as bar:
 
-            def show(number: int, share: float) -> None:
-                shares[number] = share
-                bar.update(sum(shares.values()) / count, f"{len(shares)} of {count} begun")
+        def show(number: int, share: float) -> None:
+            shares[number] = share
+            watch.progress("finalists", sum(shares.values()) / count, f"{len(shares)} of {count} begun")
 
-            finalists = run_finalists(journal, bench.latency, bench.fitness, bench.executor, count, say, show)
-        if not finalists:
+        ranked = run_finalists(
+            opened.journal,
+            equipment.latency,
+            equipment.fitness(Recipe(iterations=plan.training.iterations)),
+            equipment.executor,
+            count,
+            watch.say,
+            show,
+        )
+        if not ranked:
             raise UserError(
-                f"expected a network of the run {run} that keeps {journal.plan.budget.max_ms:g} ms when it "
-                "is measured again and trained at full length, but none does; search on with "
-                f"`tvnsearch resume {run}`, or raise --max-ms in a new run"
+                f"expected a network of the run {folder} that keeps {plan.budget.max_ms:g} ms when it is "
+                "measured again and trained at full length, but none does; search on with "
+                f"`tvnsearch resume {folder}`, or raise --max-ms in a new run"
             )
-        hand_over_finalist(run, finalists[0], bench.dataset, bench.fitness, bench.executor)
-    return run_report(run) | {"finalists": [to_builtins(_report(run, one)) for one in finalists]}
+        hand_over_finalist(opened, ranked[0], watch)
+    reports = tuple(_report(folder, finalist) for finalist in ranked)
+    return FinalsReport(**asdict(status(folder)), finalists=reports)
 
 
 def _report(run: Path, finalist: Finalist) -> FinalistReport:

@@ -1,147 +1,183 @@
-"""From a request to the journal of a run: what the device and the clips are, and how long trainings take."""
+"""The plan of a new search: what was asked for, scaled to what short trainings say of this machine."""
 
 from __future__ import annotations
 
 import random
-import time
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from cli.output import say
-from tvnsearch.api.clips import prepare_clips
-from tvnsearch.api.device_latency import DeviceLatency
-from tvnsearch.api.latency_predictors import database_path
-from tvnsearch.api.request import Request, check_same_request, draft, optional_path, requested_device
-from tvnsearch.api.search_clips import requested_clips
-from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
+from tvnsearch.api.open_run import Equipment, open_settings_device
+from tvnsearch.api.time_shares import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds
+from tvnsearch.api.watching import Watch
+from tvnsearch.data.catalog.address import parse_address
+from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits
 from tvnsearch.search.candidates.feasibility import check_reachable
-from tvnsearch.search.executors import Executor, open_executor
-from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.plan import SearchPlan, scale_to_minutes
-from tvnsearch.search.protocols import LatencyModel, TrainingFailed
-from tvnsearch.search.settings import Workforce
-from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.task import DataSource
-from tvnsearch.training.trainer import TrainingResult
+from tvnsearch.search.plan import SearchPlan, plan_of, scale_to_minutes
+from tvnsearch.search.protocols import TrainingFailed
+from tvnsearch.search.settings import Settings
+from tvnsearch.search.strategies import check_strategy
 from tvnsearch.workers import WorkerDiedError
 
-SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
-"""Of the user's minutes: for the evolution, and for training its winner longer; the rest is for all else."""
+if TYPE_CHECKING:
+    from tvnsearch.training.trainer import TrainingResult
 
 TRIAL_DRAWS, TRIAL_SECONDS = 4000, 2.0
 TRIALS = 3
 SECONDS_PER_CANDIDATE = 3.0
 """What measuring a candidate and scoring it after its training take, roughly."""
 
-ITERATIONS_WITHOUT_END = 1_000_000
+LONG_HOURS = 24.0
 
 
-def start(request: Request, run: Path | None) -> Path:
-    """Plan a search and begin its journal; a run that was begun with the same request is taken up again.
+class TimedPlan(NamedTuple):
+    """What a search is going to do (``plan``), what was asked for before that was scaled, and what it takes.
+
+    ``seconds_per_iteration`` is of one training while all workers train.
+    """
+
+    plan: SearchPlan
+    unscaled: SearchPlan
+    seconds_per_iteration: float
+
+    @property
+    def unscaled_hours(self) -> float:
+        """What the trainings that were asked for would take here."""
+        asked = self.unscaled
+        iterations = asked.search.trainings * asked.training.iterations
+        return iterations * self.seconds_per_iteration / asked.asked.workforce.workers / 3600
+
+    @property
+    def winner_minutes(self) -> float | None:
+        """For how long the winner alone is trained after the search; None where it is not."""
+        minutes = self.plan.asked.search.minutes
+        return None if minutes is None else minutes * FINAL_SHARE
+
+    @property
+    def hours(self) -> float:
+        """What the search and the longer training of its winner take here."""
+        minutes = self.plan.search.minutes
+        if minutes is None or self.winner_minutes is None:
+            return self.unscaled_hours
+        return min(self.unscaled_hours, minutes / 60) + self.winner_minutes / 60
+
+
+def draft_plan(settings: Settings) -> SearchPlan:
+    """The plan that ``settings`` come to, short of what only the device, the clips and a timing can tell.
+
+    Loads nothing heavy.
 
     Raises:
-        UserError: the budget is impossible, the strategy unknown, the device not profiled, the data not
-            there, or the folder holds a run with another request.
+        UserError: there is no such strategy, device, space, latency database or data set.
     """
-    run = Path("runs") / time.strftime("evolve-%Y%m%d-%H%M%S") if run is None else run
-    if check_same_request(request, run):
-        return run
-    plan = draft(request)
-    device = requested_device(request)
-    cache, source = requested_clips(request, plan.space)
-    classes = len(cache.dataset.classes)
-    db = database_path(optional_path(request.db))
-    with DeviceLatency.open(device, db, classes, request.others_max_ms, request.level) as latency:
-        plan = replace(
-            plan,
-            classes=classes,
-            device_digest=latency.digest,
-            data=cache.dataset.address,
-            minutes=None,
+    check_strategy(settings.search.strategy)
+    device = open_settings_device(settings.device)
+    plan = plan_of(settings, load_space(settings.search.space), classes=1)
+
+    from tvnsearch.api.latency_predictors import database_path, require_database
+
+    require_database(database_path(settings.device.db), device.name)
+    if settings.training.data is not None:
+        parse_address(settings.training.data)
+    return plan
+
+
+def complete_plan(draft: SearchPlan, equipment: Equipment, watch: Watch) -> TimedPlan:
+    """The plan on this machine, scaled to the user's minutes where there are any; the clips are decoded.
+
+    Raises:
+        UserError: the budget is impossible, or the clips cannot be decoded.
+    """
+    dataset = equipment.dataset
+    plan = replace(
+        draft,
+        classes=len(dataset.classes),
+        device_digest=equipment.latency.digest,
+        clips=dataset.address,
+    )
+    check_reachable(plan, equipment.latency)
+    equipment.decode_clips(watch)
+    watch.say("timing a few short trainings to plan the search")
+    seconds = seconds_per_iteration(plan, equipment, watch)
+    minutes, workers = plan.search.minutes, plan.asked.workforce.workers
+    if minutes is None:
+        return TimedPlan(plan, plan, seconds)
+    scaled = scale_to_minutes(plan, minutes * SEARCH_SHARE, seconds, SECONDS_PER_CANDIDATE, workers)
+    return TimedPlan(scaled, plan, seconds)
+
+
+def say_plan(timed: TimedPlan, watch: Watch) -> None:
+    """What is going to be trained, and how long that takes, for people."""
+    asked, scaled = timed.unscaled, timed.plan
+    watch.say(
+        f"plan: {asked.search.trainings} networks trained for {asked.training.iterations} iterations each, "
+        f"{asked.asked.workforce.workers} at once, strategy {asked.search.strategy} with a pool of "
+        f"{asked.search.population}: about {timed.unscaled_hours:,.1f} hours here"
+    )
+    minutes, each = asked.search.minutes, scaled.seconds_per_training
+    if minutes is not None:
+        watch.say(
+            f"scaled to {minutes:g} minutes: {scaled.search.trainings} networks trained for "
+            + ("as long as planned" if each is None else f"{each:.0f} seconds each")
+            + f", a pool of {scaled.search.population}; then the winner alone for "
+            f"{timed.winner_minutes:.1f} minutes"
         )
-        check_reachable(plan, latency)
-        prepare_clips(cache)
-        plan = _timed(plan, request, latency, source)
-    Journal.create(run, plan).close()
-    return run
 
 
-def open_workers(request: Request, workforce: Workforce) -> AbstractContextManager[Executor]:
-    """The workers that train for a request.
-
-    Raises:
-        UserError: there is no such cluster.
-    """
-    return open_executor(workforce, TRAINING_MODULE, gpus_each=int(request.device == "cuda"))
-
-
-def _timed(plan: SearchPlan, request: Request, latency: LatencyModel, source: DataSource) -> SearchPlan:
-    """Say how long the plan takes on this machine, scaled to the user's minutes where there are any."""
-    say("timing a few short trainings to plan the search")
-    workers = request.workforce.workers
-    seconds = seconds_per_iteration(plan, request, latency, source)
-    hours = plan.search.trainings * plan.training.iterations * seconds / workers / 3600
-    say(
-        f"plan: {plan.search.trainings} networks trained for {plan.training.iterations} iterations each, "
-        f"{workers} at once, strategy {plan.search.strategy} with a pool of {plan.search.population}: "
-        f"about {hours:,.1f} hours here"
-    )
-    if request.minutes is None:
-        return plan
-    scaled = scale_to_minutes(plan, request.minutes * SEARCH_SHARE, seconds, SECONDS_PER_CANDIDATE, workers)
-    each = scaled.seconds_per_training
-    say(
-        f"scaled to {request.minutes:g} minutes: {scaled.trainings} networks trained for "
-        + ("as long as planned" if each is None else f"{each:.0f} seconds each")
-        + f", a pool of {scaled.population}; then the winner alone for "
-        f"{request.minutes * FINAL_SHARE:.1f} minutes"
-    )
-    return scaled
+def warn_of_long_plan(timed: TimedPlan, watch: Watch) -> None:
+    """Say of a search of more than a day how to make it shorter."""
+    if timed.hours > LONG_HOURS:
+        watch.say(
+            f"this search takes more than a day, about {timed.hours:,.0f} hours: shorten it by --minutes, by "
+            "fewer --trainings, or by fewer --iterations"
+        )
 
 
-def seconds_per_iteration(
-    plan: SearchPlan, request: Request, latency: LatencyModel, source: DataSource
-) -> float:
+def seconds_per_iteration(plan: SearchPlan, equipment: Equipment, watch: Watch) -> float:
     """The mean over short trainings of networks within the budget, as many at once as there are workers.
 
     They are fast and slow ones; scoring them, which may take longer than such a short training, is left out.
     """
-    rng = random.Random(f"{plan.search.seed}/trial")
-    genomes = [sample_genome(plan.space, rng) for _ in range(TRIAL_DRAWS)]
+    genomes = drawn_genomes(plan)
     for limit in counted_limits(plan.budget):
         genomes = [genome for genome in genomes if limit.count(trace(genome, plan.classes)) <= limit.maximum]
     feasible = sorted(
         (estimate.latency_ms, index)
-        for index, estimate in enumerate(latency.estimate(genomes))
+        for index, estimate in enumerate(equipment.latency.estimate(genomes))
         if estimate.latency_ms <= plan.budget.max_ms
     )
-    trials = max(TRIALS, request.workforce.workers)
+    trials = max(TRIALS, equipment.executor.workers)
     chosen = [genomes[index] for _, index in feasible[len(feasible) // 4 :: max(1, len(feasible) // trials)]]
-    recipe = Recipe(iterations=ITERATIONS_WITHOUT_END, max_seconds=TRIAL_SECONDS)
-    fitness = TrainedFitness(source, recipe, request.device)
-    weights = [Path(source.cache_dir) / f"trial-{place}.safetensors" for place in range(trials)]
-    with open_workers(request, request.workforce) as executor:
-        trained = [
-            executor.submit(fitness.train, genome, recipe, path)
-            for genome, path in zip(chosen, weights, strict=False)
-        ]
-        results = [result for future in trained if (result := _result(future))]
+    recipe = recipe_of_seconds(TRIAL_SECONDS)
+    fitness = equipment.fitness(recipe)
+    weights = [Path(equipment.source.cache_dir) / f"trial-{place}.safetensors" for place in range(trials)]
+    trained = [
+        equipment.executor.submit(fitness.train, genome, recipe, path)
+        for genome, path in zip(chosen, weights, strict=False)
+    ]
+    results = [result for future in trained if (result := _result(future, watch))]
     for path in weights:
         path.unlink(missing_ok=True)
     rates = [result.fitting_seconds / result.iterations for result in results if result.iterations]
     return sum(rates) / len(rates) if rates else TRIAL_SECONDS
 
 
-def _result(trial: Future[TrainingResult]) -> TrainingResult | None:
+def drawn_genomes(plan: SearchPlan) -> list[Genome]:
+    """What stands for the space of a search: random genomes, the same ones for the same seed."""
+    rng = random.Random(f"{plan.search.seed}/trial")
+    return [sample_genome(plan.space, rng) for _ in range(TRIAL_DRAWS)]
+
+
+def _result(trial: Future[TrainingResult], watch: Watch) -> TrainingResult | None:
     """A short training; None where it ended in its process, which the search too will survive."""
     try:
         return trial.result()
     except (TrainingFailed, WorkerDiedError) as error:
-        say(f"a short training failed and is left out: {error}")
+        watch.say(f"a short training failed and is left out: {error}")
         return None

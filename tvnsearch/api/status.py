@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from tvnsearch.drawing import block_lines
-from tvnsearch.genome.genome import Genome
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.progress.status import summarise
+from tvnsearch.search.progress.status import NetworkSummary, RunSummary, summarise
 from tvnsearch.search.run_folder import winner_folder
 
 
@@ -32,6 +31,50 @@ class FinalScores(Struct, frozen=True):
     at_full_length: bool = False
 
 
+class HandedOver(NetworkSummary, frozen=True):
+    """A winner whose files are there, with a ``drawing`` of it; its scores are :class:`FinalScores`."""
+
+    clips: int
+    chance: float
+    training_seconds: float
+    max_relative_error: float | None
+    at_full_length: bool
+    drawing: list[str]
+    files: list[str]
+
+
+class RunReport(RunSummary, frozen=True):
+    """What a run has come to, under which budget; its ``winner`` is :class:`HandedOver` once that is done."""
+
+    max_ms: float
+    others_max_ms: dict[str, float]
+    max_params: int | None
+    max_gflops: float | None
+    max_mb: float | None
+
+
+def status(run: str | Path) -> RunReport:
+    """How a run stands, also while it runs: counts, the winner and its scores on unseen clips, its files.
+
+    Raises:
+        UserError: there is no run in that folder.
+    """
+    folder = Path(run)
+    summary = asdict(summarise(folder))
+    with Journal.read(folder) as journal:
+        budget = journal.plan.budget
+    winner: NetworkSummary | None = summary.pop("winner")
+    return RunReport(
+        **summary,
+        winner=None if winner is None else _with_files(winner, folder),
+        max_ms=budget.max_ms,
+        others_max_ms=budget.others_max_ms,
+        max_params=budget.max_params,
+        max_gflops=budget.max_gflops,
+        max_mb=budget.max_mb,
+    )
+
+
 def final_scores(run: Path) -> FinalScores | None:
     """The scores of the winner that was handed over, if one was."""
     path = winner_folder(run) / "scores.json"
@@ -48,24 +91,12 @@ def measured_device(run: Path) -> str:
         return journal.plan.device.name
 
 
-def run_report(run: Path) -> dict[str, Any]:
-    """How a run stands, as plain data: counts, the winner and its scores on unseen clips, its files.
-
-    Raises:
-        UserError: there is no run in that folder.
-    """
-    report: dict[str, Any] = msgspec.to_builtins(summarise(run))
-    with Journal.read(run) as journal:
-        plan = journal.plan
-    report["max_ms"] = plan.budget.max_ms
-    report["others_max_ms"] = plan.budget.others_max_ms
-    report["max_params"] = plan.budget.max_params
-    report["max_gflops"] = plan.budget.max_gflops
-    report["max_mb"] = plan.budget.max_mb
-    winner = report["winner"]
+def _with_files(winner: NetworkSummary, run: Path) -> NetworkSummary:
     scores = final_scores(run)
-    if winner is not None and scores is not None and scores.number == winner["number"]:
-        winner.update(msgspec.to_builtins(scores))
-        winner["drawing"] = block_lines(msgspec.convert(winner["genome"], Genome))
-        winner["files"] = sorted(str(path) for path in winner_folder(run).iterdir())
-    return report
+    if scores is None or scores.number != winner.number:
+        return winner
+    return HandedOver(
+        **{**asdict(winner), **asdict(scores)},
+        drawing=block_lines(winner.genome),
+        files=sorted(str(path) for path in winner_folder(run).iterdir()),
+    )

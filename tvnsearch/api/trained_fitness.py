@@ -83,7 +83,7 @@ class TrainedFitness:
             TrainingFailed: it could not be trained.
             WorkerDiedError: the worker died.
         """
-        params = {"recipe": msgspec.to_builtins(recipe), "device": self._training_device, **(more or {})}
+        params = {"recipe": msgspec.to_builtins(recipe), **(more or {})}
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 
@@ -94,8 +94,7 @@ class TrainedFitness:
             TrainingFailed: it could not be scored.
             WorkerDiedError: the worker died.
         """
-        params = {"split": split, "device": self._training_device}
-        return msgspec.convert(self._call(worker, "evaluate", genome, weights, params), Scores)
+        return msgspec.convert(self._call(worker, "evaluate", genome, weights, {"split": split}), Scores)
 
     def _call(
         self,
@@ -103,16 +102,21 @@ class TrainedFitness:
         method: str,
         genome: Genome,
         weights: Path,
-        params: dict[str, Any],
+        params: Mapping[str, Any],
         on_progress: Progress | None = None,
     ) -> Any:
-        request = {
-            "genome": msgspec.to_builtins(genome),
-            "data": msgspec.to_builtins(self._data),
-            "weights": str(weights),
-            **params,
-        }
+        request = worker_params(genome, self._data, weights, self._training_device) | dict(params)
         try:
             return worker.call(method, request, on_progress)
         except WorkerFailedError as error:
             raise TrainingFailed(str(error)) from None
+
+
+def worker_params(genome: Genome, data: DataSource, weights: Path, device: str) -> dict[str, Any]:
+    """What every method of :data:`TRAINING_MODULE` is told: the network, its clips, its file, where."""
+    return {
+        "genome": msgspec.to_builtins(genome),
+        "data": msgspec.to_builtins(data),
+        "weights": str(weights),
+        "device": device,
+    }

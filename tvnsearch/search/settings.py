@@ -32,6 +32,9 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
 
     ``db`` is the latency database, by default this user's own. The bounds of predictions hold for a share of
     ``level`` of networks.
+
+    Raises:
+        UserError: the level is no share that bounds can be had for.
     """
 
     name: str = "cpu"
@@ -41,6 +44,10 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
     batch: int = 1
     level: float = 0.99
     db: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.level <= 0.999:
+            raise UserError(f"expected a level of 0.5 to 0.999, but got {self.level}; say --level 0.99")
 
 
 class SearchSettings(Struct, frozen=True, kw_only=True):

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 import torch
 
-from tests.api.requests import REQUEST
+from tests.api.equipment import opened_run
 from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
 from tvnsearch.api import handover
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
-from tvnsearch.api.trained_fitness import TrainedFitness
 from tvnsearch.api.trained_model import TrainedModel, export_winner
+from tvnsearch.api.watching import Watch
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
 from tvnsearch.genome.sampling import sample_genome
@@ -27,9 +27,8 @@ from tvnsearch.network.build import build_network
 from tvnsearch.search import Journal, Winner, weights_path
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.search.run_folder import journal_path, winner_folder
+from tvnsearch.search.settings import changed
 from tvnsearch.training.metrics import Scores
-from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.task import DataSource
 from tvnsearch.training.weights import save_weights
 from tvnsearch.workers import Progress, WorkerDiedError, WorkerFailedError
 
@@ -59,8 +58,9 @@ def handed_over(
     failures: Mapping[str, Exception],
     monkeypatch: pytest.MonkeyPatch,
     export: Callable[[TrainedModel, Path], float] = without_onnx,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Winner:
-    """A winner of a new run, or of the one that is there."""
+    """A winner of a new run of a minute, or of the one that is there."""
     monkeypatch.setattr(handover, "export_winner", export)
     winner = Winner(
         make_individual(7, 1.2, sample_genome(load_space("digits"), random.Random(0))), measurement(1.0)
@@ -68,30 +68,30 @@ def handed_over(
     torch.manual_seed(0)
     save_weights(build_network(winner.individual.genome, len(CLASSES)), weights_path(run, 7))
     dataset = Dataset(run, "class-folders", CLASSES, False, False, (), (), ())
-    fitness = TrainedFitness(DataSource("digits", 0, str(run), 32), Recipe())
 
     def start() -> RemoteWorker:
         return Failing(failures)
 
-    request = msgspec.structs.replace(REQUEST, minutes=1.0)
-    with Journal.open(run) if journal_path(run).exists() else Journal.create(run, make_plan()) as journal:
-        hand_over(journal, winner, request, dataset, fitness, SerialExecutor(start))
+    plan = make_plan()
+    plan = msgspec.structs.replace(plan, asked=changed(plan.asked, minutes=1.0))
+    with Journal.open(run) if journal_path(run).exists() else Journal.create(run, plan) as journal:
+        hand_over(opened_run(journal, SerialExecutor(start), dataset), winner, Watch(say=say))
     return winner
 
 
 @pytest.mark.parametrize("error", [TORCH_ERROR, DEATH])
 def test_where_the_longer_training_fails_the_weights_of_the_search_are_handed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    winner = handed_over(tmp_path, {"train": error}, monkeypatch)
+    said: list[str] = []
+    winner = handed_over(tmp_path, {"train": error}, monkeypatch, say=said.append)
     handed = winner_folder(tmp_path) / "weights.safetensors"
     assert handed.read_bytes() == weights_path(tmp_path, 7).read_bytes()
     scores = final_scores(tmp_path)
     assert scores is not None
     assert (scores.number, scores.top1) == (7, 0.7)
     assert scores.training_seconds == winner.individual.fitness.seconds
-    said = capsys.readouterr()
-    assert f"the longer training failed ({error})" in said.out + said.err
+    assert f"the longer training failed ({error}): the weights of the search are handed over" in said
 
 
 @pytest.mark.parametrize("error", [TORCH_ERROR, DEATH])
@@ -118,14 +118,14 @@ def exported(run: Path) -> float | None:
 
 
 def test_an_export_that_fails_leaves_the_scores_and_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without training or scoring once more."""
+    said: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr(torch.onnx, "export", fails)
-        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner, said.append)
     assert exported(tmp_path) is None
-    said = capsys.readouterr().err.strip().splitlines()
     assert "the winner is not exported" in said[-1] and "AssertionError: no legs)" in said[-1]
     assert f"`tvnsearch resume {tmp_path}` tries again" in said[-1]
     onnx = winner_folder(tmp_path) / "model.onnx"
@@ -159,8 +159,10 @@ def test_who_is_interrupted_in_the_export_has_the_scores_and_gets_the_file_later
 
 
 def test_a_disk_that_is_full_after_the_export_loses_no_scores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: list[str] = []
+
     def fills_the_disk(model: object, path: Path) -> float:
         def full(path: Path, content: bytes) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -169,9 +171,9 @@ def test_a_disk_that_is_full_after_the_export_loses_no_scores(
         return 1e-6
 
     with monkeypatch.context() as patch:
-        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, fills_the_disk)
+        handed_over(tmp_path, {"train": TORCH_ERROR}, patch, fills_the_disk, said.append)
     assert exported(tmp_path) is None
-    assert "No space left on device" in capsys.readouterr().err
+    assert "No space left on device" in said[-1]
     assert not list(winner_folder(tmp_path).glob("*.part"))
 
 

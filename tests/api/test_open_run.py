@@ -1,0 +1,116 @@
+"""A run that is gone on with is the one that was asked for, and what it needs is opened once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.api.equipment import DATASET, Opened
+from tvnsearch.api.evolve import evolve, resume
+from tvnsearch.api.finalists import finalists
+from tvnsearch.api.open_run import find_clips, was_begun
+from tvnsearch.api.watching import SILENT
+from tvnsearch.data.moving_digits import ClipsPerClass, generate
+from tvnsearch.errors import UserError
+from tvnsearch.genome.space import load_space
+from tvnsearch.search import Journal
+from tvnsearch.search.plan import plan_of
+from tvnsearch.search.settings import Settings, Workforce, changed, settings_of
+
+RESOLUTION = "resolution = { min = 16, max = %d, step = 16 }\n"
+ONCE = {"meter": 1, "clips": 1, "decoded": 1, "workers": 1}
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    return Opened(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of a search in a space that is a file."""
+    space = tmp_path / "space.toml"
+    space.write_text(RESOLUTION % 32)
+    return settings_of({"max_ms": 0.5, "space": str(space), "data": str(tmp_path / "clips")})
+
+
+def begin(settings: Settings, run: Path) -> None:
+    Journal.create(run, plan_of(settings, load_space(settings.search.space), classes=2)).close()
+
+
+def test_a_run_is_known_by_its_settings_whoever_trains(settings: Settings, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert not was_begun(run, settings)
+    begin(settings, run)
+    assert was_begun(run, settings)
+    assert was_begun(run, replace(settings, workforce=Workforce(8, "ray", "head:6379")))
+    with pytest.raises(UserError, match=r"settings that the run .* some are different; .*another --run"):
+        was_begun(run, changed(settings, trainings=999))
+
+
+def test_a_space_file_that_has_changed_is_not_that_of_the_run(settings: Settings, tmp_path: Path) -> None:
+    begin(settings, tmp_path / "run")
+    Path(settings.search.space).write_text(RESOLUTION % 48)
+    with pytest.raises(UserError, match=r"search space that the run .* says another one by now"):
+        was_begun(tmp_path / "run", settings)
+
+
+def test_clips_are_those_of_the_space_in_the_journal(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    generate(tmp_path / "clips", ClipsPerClass(2, 1, 1), digits=[0])
+    begin(settings, tmp_path / "run")
+    Path(settings.search.space).unlink()
+    with Journal.read(tmp_path / "run") as journal:
+        _, source = find_clips(settings.training.data, journal.plan.space, SILENT)
+    assert source.resolution == 32
+
+
+def test_a_command_opens_device_clips_and_workers_once(opened: Opened, tmp_path: Path) -> None:
+    """Planning, search, winner and finals share them."""
+    evolve(run=tmp_path / "run", **opened.options())
+    assert opened.counts == ONCE
+    for go_on in (resume, finalists):
+        opened.counts.clear()
+        go_on(tmp_path / "run")
+        assert opened.counts == ONCE
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"digest": "ba9876543210"}, "expected the device 0123456789ab that the run .* this is ba9876543210"),
+        (
+            {"dataset": replace(DATASET, classes=("a", "b", "c"))},
+            "expected the 2 classes that the run .* has 3; restore the clips",
+        ),
+    ],
+)
+def test_a_run_does_not_go_on_with_what_has_changed(
+    opened: Opened, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    evolve(run=tmp_path / "run", **opened.options())
+    opened.counts.clear()
+    for name, value in change.items():
+        setattr(opened, name, value)
+    with pytest.raises(UserError, match=sentence):
+        resume(tmp_path / "run")
+    assert not opened.counts["decoded"]
+
+
+def test_who_resumes_may_name_other_workers_and_the_run_keeps_its_own(opened: Opened, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evolve(run=run, **opened.options(workers=2))
+    for go_on in (resume, finalists):
+        go_on(run, workers=5)
+        go_on(run)
+    evolve(run=run, **opened.options(workers=4))
+    assert [one.workers for one in opened.workforces] == [2, 5, 2, 5, 2, 4]
+    with pytest.raises(UserError, match="expected 1 worker or more, but got 0"):
+        resume(run, workers=0)
+    with pytest.raises(UserError, match="expected an executor of local, ray, but got 'slurm'"):
+        finalists(run, executor="slurm")

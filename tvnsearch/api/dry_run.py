@@ -1,0 +1,109 @@
+"""What a search would do, and what its budget leaves of its space, said before anything is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack, get_args
+
+from msgspec import Struct
+
+from tvnsearch.api.open_run import Equipment, open_equipment, was_begun
+from tvnsearch.api.planning import TimedPlan, complete_plan, draft_plan, drawn_genomes, warn_of_long_plan
+from tvnsearch.api.search_options import SearchOptions
+from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.search.budget import Budget, CountedRejection
+from tvnsearch.search.candidates.budget_gate import BudgetGate
+from tvnsearch.search.plan import SearchPlan
+from tvnsearch.search.settings import settings_of
+
+
+class SpaceLeft(Struct, frozen=True):
+    """What a budget leaves of a space, by ``genomes`` that were drawn from it at random.
+
+    ``within_counts`` of them are within the limits that counting decides, and ``within_predictions`` of
+    these within what latencies are predicted to be, as a search would judge them before it measures.
+    """
+
+    genomes: int
+    within_counts: int
+    within_predictions: int
+
+
+class PlanReport(Struct, frozen=True, kw_only=True):
+    """What a search would do here: ``trainings`` networks, ``workers`` at once, out of a pool.
+
+    Each is trained for ``iterations``, or for ``seconds_per_training`` where the user's ``minutes`` bound
+    that; ``winner_minutes`` are for its winner alone then. ``hours`` are those of both, ``unscaled_hours``
+    those of all iterations of the trainings that were asked for.
+    """
+
+    budget: Budget
+    strategy: str
+    population: int
+    tournament: int
+    trainings: int
+    iterations: int
+    minutes: float | None
+    seconds_per_training: float | None
+    winner_minutes: float | None
+    workers: int
+    seconds_per_iteration: float
+    hours: float
+    unscaled_hours: float
+    space_left: SpaceLeft
+
+
+def plan_search(
+    *,
+    config: str | Path | None = None,
+    run: str | Path | None = None,
+    watch: Watch = SILENT,
+    **options: Unpack[SearchOptions],
+) -> PlanReport:
+    """Say what :func:`tvnsearch.api.evolve.evolve` would do with the same arguments, and begin nothing.
+
+    Its clips are decoded, which it would find done, and a few short trainings are timed.
+
+    Raises:
+        UserError: a search could not be begun so.
+    """
+    settings = settings_of(options, None if config is None else Path(config))
+    if run is not None:
+        was_begun(Path(run), settings)
+    draft = draft_plan(settings)
+    with open_equipment(settings, draft.space, watch) as equipment:
+        timed = complete_plan(draft, equipment, watch)
+        space_left = _space_left(timed.plan, equipment)
+    warn_of_long_plan(timed, watch)
+    return _report(timed, space_left)
+
+
+def _space_left(plan: SearchPlan, equipment: Equipment) -> SpaceLeft:
+    genomes = drawn_genomes(plan)
+    screenings = BudgetGate(plan.budget, plan.classes, equipment.latency).screen(genomes)
+    counted = get_args(CountedRejection)
+    return SpaceLeft(
+        genomes=len(genomes),
+        within_counts=sum(screening.rejection not in counted for screening in screenings),
+        within_predictions=sum(screening.rejection is None for screening in screenings),
+    )
+
+
+def _report(timed: TimedPlan, space_left: SpaceLeft) -> PlanReport:
+    plan = timed.plan
+    return PlanReport(
+        budget=plan.budget,
+        strategy=plan.search.strategy,
+        population=plan.search.population,
+        tournament=plan.search.tournament,
+        trainings=plan.search.trainings,
+        iterations=plan.training.iterations,
+        minutes=plan.asked.search.minutes,
+        seconds_per_training=plan.seconds_per_training,
+        winner_minutes=timed.winner_minutes,
+        workers=plan.asked.workforce.workers,
+        seconds_per_iteration=timed.seconds_per_iteration,
+        hours=timed.hours,
+        unscaled_hours=timed.unscaled_hours,
+        space_left=space_left,
+    )

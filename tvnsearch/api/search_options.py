@@ -1,0 +1,37 @@
+"""The settings of a search as keyword arguments: every one of them, by its name on the command line."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search can be asked for; ``tvnsearch.search.settings`` says what each means, and its default."""
+
+    max_ms: float
+    max_params: int | None
+    max_gflops: float | None
+    max_mb: float | None
+    others_max_ms: dict[str, float]
+    device: str
+    threads: int
+    backend: str
+    dtype: str
+    batch: int
+    level: float
+    db: str | None
+    space: str
+    strategy: str
+    population: int
+    tournament: int
+    trainings: int
+    minutes: float | None
+    seed: int
+    data: str | None
+    iterations: int
+    inherit: bool
+    early_stopping: bool
+    fitness_predictor: bool
+    workers: int
+    executor: str
+    address: str
