@@ -10,29 +10,8 @@ from msgspec import to_builtins
 from cli.output import out, print_table
 
 if TYPE_CHECKING:
-    from predictors.evaluation import HeldOutReport
-    from predictors.predictor import LatencyPredictor
     from tvnsearch.api.status import RunReport
     from tvnsearch.devices.measurement import Measurement
-
-
-def heldout_line(report: HeldOutReport) -> str:
-    """How good a predictor is on networks that it was not trained on."""
-    return (
-        f"predictor on {report.networks} held-out networks: "
-        f"{100 * report.within_5_percent:.0f} % within 5 %, "
-        f"{100 * report.within_10_percent:.0f} % within 10 %, mean error {report.mape_percent:.1f} %, "
-        f"rank correlation {report.spearman:.3f} (Spearman)"
-    )
-
-
-def adaptation_line(predictor: LatencyPredictor, lent: str) -> str:
-    """Whether starting from the device ``lent`` paid."""
-    if predictor.adapted_from is None:
-        return (
-            f"starting from {lent} predicted held-out networks no better: the predictor starts from nothing"
-        )
-    return f"the predictor starts from {lent}, which predicted held-out networks better than from nothing"
 
 
 def print_measurements(title: str, names: Sequence[str], measurements: Sequence[Measurement]) -> None:

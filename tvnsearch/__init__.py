@@ -19,22 +19,29 @@ if TYPE_CHECKING:
     from tvnsearch.api.datasets import generate_data, inspect_data, prepare_data
     from tvnsearch.api.describe import describe
     from tvnsearch.api.diagnose import diagnose
+    from tvnsearch.api.dry_run import plan_search
     from tvnsearch.api.evaluate import evaluate
+    from tvnsearch.api.evolve import evolve, resume
     from tvnsearch.api.export_model import export_model
+    from tvnsearch.api.finalists import finalists
     from tvnsearch.api.fit import fit
     from tvnsearch.api.measure import measure
+    from tvnsearch.api.pick import pick
     from tvnsearch.api.predict import predict
     from tvnsearch.api.profile import profile
     from tvnsearch.api.sample import sample
     from tvnsearch.api.scale import scale
+    from tvnsearch.api.status import status
     from tvnsearch.api.tables import export_table, import_table, show_table
     from tvnsearch.api.train import resume_training, train
     from tvnsearch.api.watching import Watch
     from tvnsearch.api.zoo_figures import zoo_figures
     from tvnsearch.devices.device import open_device
     from tvnsearch.errors import UserError
+    from tvnsearch.search.progress.figures import SearchProgress
 
 __all__ = [
+    "SearchProgress",
     "UserError",
     "Watch",
     "classify",
@@ -55,6 +62,7 @@ __all__ = [
     "merge_databases",
     "open_device",
     "pick",
+    "plan_search",
     "predict",
     "prepare_data",
     "profile",
@@ -71,6 +79,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "SearchProgress": "tvnsearch.search.progress.figures",
     "UserError": "tvnsearch.errors",
     "Watch": "tvnsearch.api.watching",
     "classify": "tvnsearch.api.classify",
@@ -91,6 +100,7 @@ _HOMES = {
     "merge_databases": "tvnsearch.api.databases",
     "open_device": "tvnsearch.devices.device",
     "pick": "tvnsearch.api.pick",
+    "plan_search": "tvnsearch.api.dry_run",
     "predict": "tvnsearch.api.predict",
     "prepare_data": "tvnsearch.api.datasets",
     "profile": "tvnsearch.api.profile",
