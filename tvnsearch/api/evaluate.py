@@ -80,7 +80,7 @@ def evaluate(
 def _report(
     model: TrainedModel, address: str, split: str, views: str, device: str, threads: int, watch: Watch
 ) -> Report:
-    from tvnsearch.api.trained_fitness import TRAINING_MODULE
+    from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.report import Report
 
     if not address:
@@ -91,12 +91,9 @@ def _report(
     _check_classes(model.card.classes, cache.dataset.classes, address)
     prepare_clips(cache, watch)
     params = {
-        "genome": msgspec.to_builtins(model.genome),
-        "data": msgspec.to_builtins(source),
-        "weights": str(model.weights.resolve()),
+        **worker_params(model.genome, source, model.weights.resolve(), device),
         "split": split,
         "views": views,
-        "device": device,
     }
     with Worker(TRAINING_MODULE, threads) as worker:
         answer = worker.call(

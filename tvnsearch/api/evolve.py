@@ -8,6 +8,7 @@ from typing import Unpack
 
 from msgspec.structs import asdict
 
+from tvnsearch.api.handover import hand_over
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run, was_begun
 from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
 from tvnsearch.api.search_options import SearchOptions
@@ -79,8 +80,6 @@ def resume(
 
 def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> None:
     """Search by the plan in the journal, from where it stands, and hand over the winner."""
-    from tvnsearch.api.handover import hand_over
-
     plan, equipment = opened.plan, opened.equipment
     recipe = Recipe(iterations=plan.training.iterations, max_seconds=plan.seconds_per_training)
     winner = run_search(

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tvnsearch.api.handover import hand_over_finalist
 from tvnsearch.api.open_run import open_run
 from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
@@ -34,7 +35,7 @@ class FinalistReport(Struct, frozen=True):
     weights: str
 
 
-class FinalsReport(RunReport, frozen=True):
+class FinalsReport(RunReport, frozen=True, kw_only=True):
     """How a run stands after its finals; the best finalist comes first."""
 
     finalists: tuple[FinalistReport, ...]
@@ -60,8 +61,6 @@ def finalists(
     """
     folder = Path(run)
     with open_run(folder, workers, executor, address, watch) as opened:
-        from tvnsearch.api.handover import hand_over_finalist
-
         plan, equipment = opened.plan, opened.equipment
         shares: dict[int, float] = {}
 

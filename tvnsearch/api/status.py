@@ -43,7 +43,7 @@ class HandedOver(NetworkSummary, frozen=True):
     files: list[str]
 
 
-class RunReport(RunSummary, frozen=True):
+class RunReport(RunSummary, frozen=True, kw_only=True):
     """What a run has come to, under which budget; its ``winner`` is :class:`HandedOver` once that is done."""
 
     max_ms: float

@@ -185,18 +185,15 @@ def _read_order(folder: Path) -> TrainingOrder:
 def _train_alone(
     order: TrainingOrder, folder: Path, cache: ClipCache, source: DataSource, threads: int, watch: Watch
 ) -> TrainingResult:
-    from tvnsearch.api.trained_fitness import TRAINING_MODULE
+    from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
     prepare_clips(cache, watch)
     watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
     params = {
-        "genome": msgspec.to_builtins(order.genome),
-        "data": msgspec.to_builtins(source),
+        **worker_params(order.genome, source, (folder / WEIGHTS).resolve(), order.device),
         "recipe": msgspec.to_builtins(order.recipe),
-        "weights": str((folder / WEIGHTS).resolve()),
         "checkpoints": str(folder.resolve()),
-        "device": order.device,
     }
     with Worker(TRAINING_MODULE, threads) as worker:
         answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
