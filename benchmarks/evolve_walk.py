@@ -1,8 +1,8 @@
 """The walk of one search through the code: which modules a small `evolve` passes, there and back.
 
 Runs a search of a few trainings and counts, in the process that drives it, the modules of the application
-and of the search that are entered, the steps from one to another, and how many of these return to a module
-that was left before. `--lines` prints the walk itself, each module when it is first entered.
+and of the search that are entered, and the steps from one to another. `--lines` prints each module when it is
+first entered.
 
     python benchmarks/evolve_walk.py --db latency.sqlite --data clips --run runs/walk
 """
@@ -13,6 +13,8 @@ import argparse
 import json
 import sys
 from collections import Counter
+from contextlib import suppress
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,26 +32,19 @@ class Walk:
     def __init__(self) -> None:
         self.order: list[str] = []
         self.steps: Counter[tuple[str, str]] = Counter()
-        self.returns = 0
         self._names: dict[str, str | None] = {}
 
     def follow(self, frame: FrameType, event: str, _argument: Any) -> None:
         """A profile function: takes in each call."""
-        if event != "call" or frame.f_code.co_name == "<module>":
-            return
+        if event != "call" or not frame.f_code.co_flags & CO_OPTIMIZED:
+            return  # the bodies of modules and classes, which are only imported
         module = self._module(frame.f_code.co_filename)
         if module is None:
             return
         before = self.order[-1] if self.order else ""
         if module != before:
             self.steps[before, module] += 1
-            self.returns += module in self._seen
-            self._seen.add(module)
             self.order.append(module)
-
-    @property
-    def _seen(self) -> set[str]:
-        return self.__dict__.setdefault("_seen_modules", set())
 
     def _module(self, file: str) -> str | None:
         if file not in self._names:
@@ -81,10 +76,9 @@ def main() -> None:
     ]
     walk = Walk()
     sys.setprofile(walk.follow)
-    try:
+    with suppress(SystemExit):
         command()
-    finally:
-        sys.setprofile(None)
+    sys.setprofile(None)
     rooms = Counter(
         next(room for room in ROOMS if module.startswith(f"{room}.")) for module in set(walk.order)
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from cli.output import out
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ def plan_lines(report: PlanReport) -> list[str]:
     each = report.seconds_per_training
     length = f"{report.iterations:,} iterations" if each is None else f"{each:.0f} seconds"
     tournament = "" if report.strategy not in ("tournament", "ageing") else f", {report.tournament} compete"
+    switched_on = [name.replace("_", "-") for name, on in asdict(report.accelerations).items() if on]
+    faster = f", accelerated by {', '.join(switched_on)}" if switched_on else ""
     winner = report.winner_minutes
     left = report.space_left
     share = left.within_predictions / left.within_counts if left.within_counts else 0.0
     return [
         f"train   {report.trainings:,} networks for {length} each, {report.workers} at once",
-        f"search  strategy {report.strategy}, a pool of {report.population}{tournament}",
+        f"search  strategy {report.strategy}, a pool of {report.population}{tournament}{faster}",
         f"time    about {report.hours:,.1f} hours here"
         + ("" if winner is None else f", {winner:.1f} minutes of them for the winner alone"),
         f"budget  {100 * left.within_counts / left.genomes:.1f} % of {left.genomes:,} random genomes are "

@@ -111,7 +111,7 @@ def evolve(
     inherit: Annotated[
         bool,
         typer.Option(
-            "--inherit",
+            "--inherit/--no-inherit",
             help="Begin the training of a child with its parent's weights.",
             rich_help_panel=ACCELERATIONS,
         ),
@@ -119,7 +119,7 @@ def evolve(
     early_stopping: Annotated[
         bool,
         typer.Option(
-            "--early-stopping",
+            "--early-stopping/--no-early-stopping",
             help="Pause trainings that cannot become the best.",
             rich_help_panel=ACCELERATIONS,
         ),
@@ -127,7 +127,7 @@ def evolve(
     fitness_predictor: Annotated[
         bool,
         typer.Option(
-            "--fitness-predictor",
+            "--fitness-predictor/--no-fitness-predictor",
             help="Draw many children for each training, and train the one that promises most.",
             rich_help_panel=ACCELERATIONS,
         ),

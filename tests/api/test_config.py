@@ -16,6 +16,8 @@ from tests.api.equipment import Opened
 from tests.cli.running import refused, run_json
 from tvnsearch.api.dry_run import plan_search
 from tvnsearch.api.search_options import SearchOptions
+from tvnsearch.data.catalog.address import parse_address
+from tvnsearch.errors import UserError
 from tvnsearch.search.settings import GROUPS, OPTIONS, Settings, settings_of
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
@@ -104,6 +106,12 @@ def test_a_default_that_is_given_beside_a_file_wins_as_well(config: Path) -> Non
     assert run_json("evolve", "--config", config, "--dry-run")["workers"] == 2
 
 
+def test_a_switch_of_a_file_is_taken_back_on_the_command_line(config: Path) -> None:
+    assert run_json("evolve", "--config", config, "--dry-run")["accelerations"]["inherit"] is True
+    told = run_json("evolve", "--config", config, "--dry-run", "--no-inherit", "--early-stopping")
+    assert (told["accelerations"]["inherit"], told["accelerations"]["early_stopping"]) == (False, True)
+
+
 def test_latencies_of_several_devices_are_given_beside_a_file(config: Path) -> None:
     told = run_json("evolve", "--config", config, "--dry-run", "--max-ms", "cpu=3,nvidia-h200=40")
     assert (told["budget"]["max_ms"], told["budget"]["others_max_ms"]) == (3.0, {"nvidia-h200": 40.0})
@@ -155,6 +163,9 @@ def test_the_documented_example_is_one(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(example)
     settings = settings_of({}, tmp_path / "plan.toml")
     assert settings.budget.max_ms == 50
+    assert settings.training.data is not None
+    with pytest.raises(UserError, match="expected a folder of clips"):  # the format is one that is known
+        parse_address(settings.training.data)
     tables = tomllib.loads(example)
     given = {(group, name) for group, fields in tables.items() for name in fields}
     assert given == set(OPTIONS.values())

@@ -14,7 +14,7 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.search.budget import Budget, CountedRejection
 from tvnsearch.search.candidates.budget_gate import BudgetGate
 from tvnsearch.search.plan import SearchPlan
-from tvnsearch.search.settings import settings_of
+from tvnsearch.search.settings import Accelerations, settings_of
 
 
 class SpaceLeft(Struct, frozen=True):
@@ -38,6 +38,7 @@ class PlanReport(Struct, frozen=True, kw_only=True):
     """
 
     budget: Budget
+    accelerations: Accelerations
     strategy: str
     population: int
     tournament: int
@@ -93,6 +94,7 @@ def _report(timed: TimedPlan, space_left: SpaceLeft) -> PlanReport:
     plan = timed.plan
     return PlanReport(
         budget=plan.budget,
+        accelerations=plan.accelerations,
         strategy=plan.search.strategy,
         population=plan.search.population,
         tournament=plan.search.tournament,
