@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.latency_db.fakes import measurement
-from tvnsearch.devices import measure_in_processes, open_device, several
+from tvnsearch.devices import measure_in_processes, open_device, processes
 from tvnsearch.devices.measurement import Timing
 from tvnsearch.devices.processes import MOST_PROCESSES, PROCESSES, combined
 from tvnsearch.genome import Block, Genome, square_input
@@ -78,7 +78,7 @@ class FakeMeters:
 )
 def test_processes_with_quick_memory_count(monkeypatch, slownesses, started, latency_ms, trusted):
     meters = FakeMeters(slownesses)
-    monkeypatch.setattr(several, "Meter", meters)
+    monkeypatch.setattr(processes, "Meter", meters)
     shares = []
     (result,) = measure_in_processes(open_device("cpu"), [None], 10, on_progress=shares.append)
     assert meters.started == started
@@ -98,7 +98,7 @@ def test_the_first_processes_on_a_device_are_held_to_what_later_ones_find(monkey
             return replace(timing, best_copy_ns=min(known_ns))
 
     meters = LearningMeters([1.3, 1.25, 1.0, 1.01, 1.02])
-    monkeypatch.setattr(several, "Meter", meters)
+    monkeypatch.setattr(processes, "Meter", meters)
     (result,) = measure_in_processes(open_device("cpu"), [None], 10)
     assert meters.started == 5
     assert result.latency_ms == pytest.approx(10.1)

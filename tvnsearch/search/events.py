@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
@@ -124,6 +127,15 @@ Event = (
     | FinalTrained
     | Noted
 )
+
+
+class TakesPart(Protocol):
+    """Something whose state follows from the events of a run."""
+
+    def apply(self, event: Event) -> Sequence[str]:
+        """Take in what has happened; sentences for people, which are noted if it happens now."""
+        ...
+
 
 PASSING = (Opened, Begun)
 """Nothing is decided by these: a loss of power may lose the latest of them."""

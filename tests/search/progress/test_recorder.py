@@ -11,7 +11,8 @@ from tests.search.simulated import SimulatedExecutor
 from tests.search.trainings.test_schedule import CrossingFitness, CurveFitness, HeirFitness, MisleadingFitness
 from tvnsearch.search import Journal, SearchPlan, engine, run_search
 from tvnsearch.search.candidates.judge import Judge
-from tvnsearch.search.progress.recorder import Recorder, TakesPart
+from tvnsearch.search.events import TakesPart
+from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.strategies import AskTell, make_strategy
 from tvnsearch.search.trainings.schedule import TrainingSchedule
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tvnsearch.errors import UserError
-from tvnsearch.search.events import Event
+from tvnsearch.search.events import Event, TakesPart
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.file import JournalFile
 
@@ -38,9 +38,14 @@ class JournalReader(JournalFile):
                     f"({error}); go on with the tvnsearch that wrote it, or begin a new run in another folder"
                 ) from None
 
+    def replay(self, *parts: TakesPart) -> None:
+        """Have ``parts`` take in all events so far, one after the other, each in the order of the parts."""
+        for event in self.events():
+            for part in parts:
+                part.apply(event)
+
     def history(self) -> History:
         """What has become of the run so far."""
         history = History(self.plan.budget.max_ms)
-        for event in self.events():
-            history.apply(event)
+        self.replay(history)
         return history

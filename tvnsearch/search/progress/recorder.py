@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import asdict
 
@@ -17,6 +17,7 @@ from tvnsearch.search.events import (
     Judged,
     Noted,
     Paused,
+    TakesPart,
     Trained,
 )
 from tvnsearch.search.history import History
@@ -28,14 +29,6 @@ TICK_EVERY_SECONDS = 5.0
 """How often the journal is told how late it is, for those who look on from other processes."""
 
 OnProgress = Callable[[SearchProgress], None]
-
-
-class TakesPart(Protocol):
-    """Something whose state follows from the events of a run."""
-
-    def apply(self, event: Event) -> Sequence[str]:
-        """Take in what has happened; sentences for people, which are noted if it happens now."""
-        ...
 
 
 def ignore(_progress: SearchProgress) -> None:
@@ -76,14 +69,13 @@ class Recorder:
     def take_up(self, *parts: TakesPart) -> None:
         """Take in all that has happened so far; ``parts`` do so too, and from now on."""
         self._parts += parts
-        for event in self._journal.events():
-            self._apply(event)
+        self._journal.replay(*self._parts)
 
     def record(self, event: Event) -> None:
         """Keep what has happened, have everything take it in, and tell it."""
         self._ticked = self._clock()
         self._journal.append(event, self.elapsed_seconds)
-        said = self._apply(event)
+        said = [text for part in self._parts for text in part.apply(event)]
         if kind := _KINDS.get(type(event)):
             self.tell(kind, sentence_of(event), getattr(event, "number", None))
         for text in said:
@@ -109,9 +101,6 @@ class Recorder:
             self._on_progress(
                 SearchProgress(kind=kind, text=text, number=number, training=training, **figures)
             )
-
-    def _apply(self, event: Event) -> list[str]:
-        return [text for part in self._parts for text in part.apply(event)]
 
 
 _KINDS: dict[type[Any], ProgressKind] = {

@@ -11,7 +11,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.figures import Counts, FrontPoint, RunFigures
-from tvnsearch.search.progress.recorder import Recorder
+from tvnsearch.search.progress.tally import Tally
 from tvnsearch.search.protocols import LatencyEstimate
 from tvnsearch.search.records import Individual
 
@@ -102,9 +102,10 @@ def read_figures(run: Path) -> RunFigures:
 
 def _read(run: Path) -> tuple[History, RunFigures]:
     with Journal.read(run) as journal:
-        recorder = Recorder(journal)
-        recorder.take_up()
-        return recorder.history, recorder.tally.figures(journal.elapsed_seconds)
+        history = History(journal.plan.budget.max_ms)
+        tally = Tally(journal.plan, history)
+        journal.replay(history, tally)
+        return history, tally.figures(journal.elapsed_seconds)
 
 
 def _winner_summary(history: History) -> NetworkSummary | None:
