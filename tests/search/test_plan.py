@@ -30,7 +30,8 @@ def test_the_defaults_are_the_papers() -> None:
         ({"population": 0, "tournament": 0}, "expected population of at least 1, but got 0"),
         ({"population": 10, "tournament": 50}, "expected a tournament no larger than the population"),
         ({"trainings": 0}, "expected trainings of at least 1, but got 0"),
-        ({"minutes": 0.0}, "expected more than 0 minutes, but got 0.0"),
+        ({"minutes": 0.0}, "expected more than 0 minutes and an end, but got 0.0"),
+        ({"minutes": float("inf")}, "expected more than 0 minutes and an end, but got inf"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], sentence: str) -> None:
@@ -43,6 +44,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused(changes: dict[str, Any], s
     [
         ({"max_ms": 0.0}, "expected a budget over 0 ms, but got 0.0; give a larger --max-ms"),
         ({"max_ms": float("nan")}, "expected a budget over 0 ms, but got nan"),
+        ({"max_ms": float("inf")}, "expected a budget that ends, but got inf ms; give a smaller --max-ms"),
         ({"max_ms": 5.0, "max_params": 0}, "over 0 parameters, but got 0; give a larger --max-params"),
         ({"max_ms": 5.0, "max_gflops": -1.0}, "over 0 GFLOPs, but got -1.0; give a larger --max-gflops"),
         ({"max_ms": 5.0, "max_mb": 0.0}, "over 0 MB, but got 0.0; give a larger --max-mb"),

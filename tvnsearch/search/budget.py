@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -38,6 +39,10 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
         for option, maximum, unit in [("--max-ms", self.max_ms, "ms"), *predicted, *counted]:
             if not maximum > 0:
                 raise UserError(f"expected a budget over 0 {unit}, but got {maximum}; give a larger {option}")
+            if not math.isfinite(maximum):
+                raise UserError(
+                    f"expected a budget that ends, but got {maximum} {unit}; give a smaller {option}"
+                )
 
 
 class CountedLimit(Struct, frozen=True):

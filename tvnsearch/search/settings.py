@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +78,10 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
                 f"expected a tournament no larger than the population, but got {self.tournament} from "
                 f"{self.population}; give a smaller --tournament or a larger --population"
             )
-        if self.minutes is not None and not self.minutes > 0:
-            raise UserError(f"expected more than 0 minutes, but got {self.minutes}; give a larger --minutes")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise UserError(
+                f"expected more than 0 minutes and an end, but got {self.minutes}; give other --minutes, or none"
+            )
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True):
