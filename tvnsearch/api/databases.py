@@ -100,7 +100,7 @@ def remove_from_database(
     else:
         came = "neither" if device is None else "both"
         raise UserError(
-            f"expected either --device or --session, but {came} came; "
+            f"expected either --digest or --session, but {came} came; "
             f"`tvnsearch db list --sessions` shows them"
         )
     if confirmed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 
 class SearchOptions(TypedDict, total=False):
@@ -16,7 +16,7 @@ class SearchOptions(TypedDict, total=False):
     device: str
     threads: int
     backend: str
-    dtype: str
+    dtype: Literal["float32", "bfloat16"]
     batch: int
     level: float
     db: str | None

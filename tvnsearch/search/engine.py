@@ -10,13 +10,13 @@ follows from the recorded events, so a search that is taken up again is in the s
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.candidates.feasibility import check_reachable
@@ -40,9 +40,16 @@ from tvnsearch.search.protocols import (
     LatencyModel,
     TrainingFailed,
     TrainingRequest,
+    finite_fitness,
 )
 from tvnsearch.search.records import Candidate, Individual, Winner
-from tvnsearch.search.run_folder import control_path, drop_checkpoint, keep_checkpoints, keep_weights
+from tvnsearch.search.run_folder import (
+    control_path,
+    drop_checkpoint,
+    keep_checkpoints,
+    keep_controls,
+    keep_weights,
+)
 from tvnsearch.search.strategies import make_strategy
 from tvnsearch.search.trainings.schedule import TrainingSchedule
 from tvnsearch.workers import WorkerDiedError
@@ -120,10 +127,12 @@ class _Search:
             check_reachable(self._plan, self._latency)
         self._work()
         if self._judge.is_exhausted:
-            recorder.note(
+            said = (
                 f"the last {self._judge.unmeasured:,} candidates brought nothing new within the budget: the "
                 "search ends before its plan, with all that it can reach"
             )
+            if said not in self._history.lines:
+                recorder.note(said)
 
     def finish(self) -> Winner | None:
         """The winner of all that was trained, chosen anew unless nothing was trained since it was chosen."""
@@ -160,13 +169,16 @@ class _Search:
             self._work()
 
     def _rivals(self) -> list[Individual]:
-        """Who may win: not what the finals measured over the budget, nor what failed after it was paused."""
-        rivals = {member.number: member for member in self._strategy.members}
-        if self._tally.best is not None:
-            rivals[self._tally.best.number] = self._tally.best
+        """Who may win: not what the finals measured over the budget, nor what failed after it was paused.
+
+        Finalists count by their whole training.
+        """
+        best = [] if self._tally.best is None else [self._tally.best]
+        finalists = [finalist.individual for finalist in self._history.finalists]
+        rivals = {rival.number: rival for rival in (*self._strategy.members, *best, *finalists)}
         fresh, ended = self._history.fresh_measurements, self._history.ended
         return [
-            rival
+            replace(rival, fitness=self._history.fitness_of(rival))
             for number, rival in rivals.items()
             if not (number in fresh and fresh[number].ci_high_ms > self._plan.budget.max_ms)
             and not (rival.fitness.stopped and number in ended)
@@ -231,9 +243,9 @@ class _Search:
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         began = self._clock()
-        fitness = self._fitness(worker, request, lambda training: self._hear(request.number, training))
-        if not math.isfinite(fitness.value):
-            raise TrainingFailed(f"its fitness is {fitness.value}")
+        fitness = finite_fitness(
+            self._fitness(worker, request, lambda training: self._hear(request.number, training))
+        )
         return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
 
     def _hear(self, number: int, training: dict[str, Any]) -> None:
@@ -300,3 +312,4 @@ class _Search:
                 kept.add(candidate.parent)
         keep_weights(self._run, kept)
         keep_checkpoints(self._run, [candidate.number for candidate in needed])
+        keep_controls(self._run, self._schedule.controls)

@@ -47,6 +47,8 @@ class History:
         """Everything that was trained or is paused, in the order in which that was last said."""
         self.training_seconds: dict[int, float] = {}
         """For how long each of these kept a worker busy."""
+        self.trained_seconds = 0.0
+        """That of all together."""
         self.failures: dict[int, str] = {}
         """Why trainings failed; one that was paused before stays an individual."""
         self.ended: set[int] = set()
@@ -153,6 +155,7 @@ class History:
         number = event.number
         self.individuals.pop(number, None)
         self.individuals[number] = individual_of(self.accepted[number], event.fitness)
+        self.trained_seconds += event.seconds - self.training_seconds.get(number, 0.0)
         self.training_seconds[number] = event.seconds
         if isinstance(event, Trained):
             self.ended.add(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -84,6 +85,17 @@ class MeasuredGenome(NamedTuple):
 
 class TrainingFailed(Exception):  # noqa: N818 - said of the network, no error of the program
     """A network could not be trained (NaN, out of memory, a worker died); the message is the reason."""
+
+
+def finite_fitness(fitness: Fitness) -> Fitness:
+    """``fitness``, which networks can be ranked by.
+
+    Raises:
+        TrainingFailed: it is no number.
+    """
+    if not math.isfinite(fitness.value):
+        raise TrainingFailed(f"its fitness is {fitness.value}")
+    return fitness
 
 
 class MeasurementFailed(Exception):  # noqa: N818 - said of the network, no error of the program

@@ -59,8 +59,16 @@ def keep_weights(run: Path, numbers: Iterable[int]) -> None:
 
 def keep_checkpoints(run: Path, numbers: Iterable[int]) -> None:
     """Delete the checkpoints of all trainings but those of individuals in ``numbers``."""
-    kept = {checkpoints_path(run, number) for number in numbers}
-    for path in (run / "checkpoints").glob("*"):
+    _keep(run / "checkpoints", {checkpoints_path(run, number) for number in numbers})
+
+
+def keep_controls(run: Path, numbers: Iterable[int]) -> None:
+    """Delete what all trainings from scratch have left but those of individuals in ``numbers``."""
+    _keep(run / "controls", {control_path(run, number) for number in numbers})
+
+
+def _keep(folder: Path, kept: set[Path]) -> None:
+    for path in folder.glob("*"):
         if path not in kept:
             drop_checkpoint(path)
 

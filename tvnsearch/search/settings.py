@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -16,6 +17,9 @@ from tvnsearch.errors import UserError
 from tvnsearch.search.budget import Budget
 
 EXECUTORS = ("local", "ray")
+
+WITH_TOURNAMENTS = ("tournament", "ageing")
+"""The strategies in which the best of some individuals is a parent."""
 
 
 def require_positive(name: str, value: int) -> None:
@@ -41,7 +45,7 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
     name: str = "cpu"
     threads: int = 1
     backend: str = "eager"
-    dtype: str = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
     batch: int = 1
     level: float = 0.99
     db: str | None = None
@@ -73,14 +77,15 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("population", "tournament", "trainings"):
             require_positive(name, getattr(self, name))
-        if self.tournament > self.population:
+        if self.tournament > self.population and self.strategy in WITH_TOURNAMENTS:
             raise UserError(
                 f"expected a tournament no larger than the population, but got {self.tournament} from "
                 f"{self.population}; give a smaller --tournament or a larger --population"
             )
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UserError(
-                f"expected more than 0 minutes and an end, but got {self.minutes}; give other --minutes, or none"
+                f"expected more than 0 minutes and an end, but got {self.minutes}; give other --minutes, or "
+                "none"
             )
 
 
@@ -202,8 +207,16 @@ def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Setting
     try:
         settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        raise UserError(f"expected settings of a search, but {error}; correct that one") from None
+        raise UserError(_told(str(error))) from None
     return replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
+
+
+def _told(error: str) -> str:
+    """What msgspec finds wrong, as a sentence."""
+    found = re.fullmatch(r"Expected (.*), got (.*) - at `\$\.(.*)`", error)
+    if found is None:
+        return f"expected settings of a search, but: {error}; correct that one"
+    return f"expected {found[3]} to be {found[1]}, but got {found[2]}; correct it"
 
 
 def _read_tables(file: Path) -> dict[str, dict[str, Any]]:

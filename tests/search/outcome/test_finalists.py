@@ -291,3 +291,37 @@ def test_a_finalist_that_came_out_worse_is_not_picked(run: Path) -> None:
     finalists, _ = hold(run, 4)
     others = [one for one in fittest(run) if one.number not in {each.individual.number for each in finalists}]
     assert pick(run, Budget(2.0)).picked.number == others[0].number
+
+
+def test_a_finalist_is_not_beaten_by_what_a_longer_search_trains_shorter(tmp_path: Path) -> None:
+    """Who wins after finals in the middle of a search counts by the whole training, as `pick` has it."""
+    run = tmp_path / "run"
+
+    def stop(step: str, genome: Genome) -> None:
+        if len(fitness.trained) == 20:
+            raise KeyboardInterrupt
+
+    fitness = FakeFitness(stop)
+    with Journal.create(run, make_plan(trainings=30)) as journal, pytest.raises(KeyboardInterrupt):
+        run_search(journal, FakeLatency(), fitness, in_process(), lambda told: None)
+    finalists, _ = hold(run, 2, fitness=Better(fails=False))
+    with Journal.open(run) as journal:
+        winner = run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda told: None)
+    assert winner is not None
+    assert winner.individual.number == finalists[0].individual.number
+    assert pick(run, Budget(2.0)).picked.number == winner.individual.number
+
+
+def test_a_finalist_whose_fitness_is_no_number_drops_out_and_the_log_says_so(run: Path) -> None:
+    class Diverging(FakeFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            return msgspec.structs.replace(super().__call__(worker, request, on_progress), value=float("nan"))
+
+    finalists, said = hold(run, 2, fitness=Diverging(fails=False))
+    assert finalists == []
+    assert sum("its fitness is nan" in line for line in said) == 2
+    with Journal.read(run) as journal:
+        assert journal.history().lines[-2:] == said[-2:]
+    assert summarise(run).trained > 0

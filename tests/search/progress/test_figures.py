@@ -14,8 +14,8 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
-from tvnsearch.search import Journal, SearchProgress, run_search
-from tvnsearch.search.events import Failed, Trained
+from tvnsearch.search import Candidate, Fitness, Journal, SearchProgress, Verdict, run_search
+from tvnsearch.search.events import Begun, Event, Failed, Judged, Opened, RungPassed, Trained
 from tvnsearch.search.progress.figures import front_of
 from tvnsearch.search.progress.status import read_figures, summarise
 
@@ -91,3 +91,24 @@ def test_what_trains_now_is_seen_from_another_process(tmp_path: Path) -> None:
     with Journal.read(run) as journal:
         ended = [event.number for event in journal.events() if isinstance(event, Trained | Failed)]
     assert seen == [(number,) for number in ended]
+
+
+def test_a_worker_is_free_between_a_rung_and_what_follows_and_each_second_counts_once(tmp_path: Path) -> None:
+    fitness = Fitness(0.5, None, None, None, seconds=1.0, iterations=5)
+    genome = sample_genome(load_space("digits"), random.Random(0))
+    verdict = Verdict("accepted", 1, 1, None, measurement(1.0))
+    events: list[Event] = [
+        Opened(workers=2, elapsed_seconds=0.0),
+        Judged(measured=Candidate(0, None, genome, genome_id(genome), verdict)),
+        Begun(0, 10.0),
+        RungPassed(0, fitness, 40.0),
+    ]
+    with Journal.create(tmp_path / "run", make_plan()) as journal:
+        for event in events:
+            journal.append(event, 50.0)
+        assert read_figures(tmp_path / "run").workload.training == ()
+        assert read_figures(tmp_path / "run").workload.busy_share == 0.4
+        journal.append(Opened(workers=2, elapsed_seconds=50.0), 50.0)
+        journal.append(Begun(0, 50.0), 50.0)
+        journal.append(Trained(0, fitness, 60.0), 70.0)
+    assert read_figures(tmp_path / "run").workload.busy_share == 0.5

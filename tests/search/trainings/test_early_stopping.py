@@ -5,13 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tvnsearch.search.trainings.early_stopping import (
-    CONTROL_EVERY,
-    MOST_PAUSED,
-    EarlyStopping,
-    RungResult,
-    rungs_of,
-)
+from tvnsearch.search.trainings.early_stopping import CONTROL_EVERY, MOST_PAUSED, EarlyStopping, rungs_of
+from tvnsearch.search.trainings.results import RungResult
 
 ITERATIONS = 90
 RUNGS = (30, 54)

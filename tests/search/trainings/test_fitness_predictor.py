@@ -16,8 +16,9 @@ from tvnsearch.genome.genome import square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.trace import trace
-from tvnsearch.search.trainings.fitness_predictor import CONTROL_SHARE, Choice, FitnessPredictor, Observation
+from tvnsearch.search.trainings.fitness_predictor import CONTROL_SHARE, Choice, FitnessPredictor
 from tvnsearch.search.trainings.genome_features import genome_features
+from tvnsearch.search.trainings.results import Observation
 
 CLASSES = 40
 

@@ -118,6 +118,8 @@ class Judge:
         Raises:
             UserError: nothing in the search space keeps the budget.
         """
+        if self._is_impatient(self._streak):
+            self._check_budget_again(record)
         first = self._history.next_number
         numbers = range(first, first + self._batch_size)
         proposals, predicted = self._propose(numbers)
@@ -138,8 +140,6 @@ class Judge:
                 break
         if rejected:
             record(Judged(tuple(rejected)))
-        if self._is_impatient(self._streak):
-            self._check_budget_again(record)
 
     def apply(self, event: Event) -> tuple[str, ...]:
         """Take in what has happened; a sentence where predictions were found to have drifted."""

@@ -31,7 +31,7 @@ class JournalFile:
         try:
             self.plan = msgspec.json.decode(text, type=SearchPlan)
         except msgspec.DecodeError as error:
-            self.close()
+            connection.close()
             raise UserError(
                 f"expected the plan of a search in {run}, but it cannot be read ({error}); go on with the "
                 "tvnsearch that wrote it, or begin a new run in another folder"
@@ -44,22 +44,23 @@ class JournalFile:
         Raises:
             UserError: the folder holds a run already, or it cannot be made.
         """
+        _refuse_a_run(run)
         try:
-            (run / "weights").mkdir(parents=True, exist_ok=True)
+            run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
                 "another folder"
             ) from None
         lock = lock_run(run)
-        if journal_path(run).exists():
+        try:
+            _refuse_a_run(run)  # somebody may have been quicker
+            (run / "weights").mkdir(exist_ok=True)
+            write_new_journal(run, msgspec.json.encode(plan).decode())
+            return cls(run, connect(run, writable=True), lock)
+        except BaseException:
             unlock_run(lock)
-            raise UserError(
-                f"expected a folder without a run, but {run} holds one; go on with it by `tvnsearch resume "
-                f"{run}`, or give another folder"
-            )
-        write_new_journal(run, msgspec.json.encode(plan).decode())
-        return cls(run, connect(run, writable=True), lock)
+            raise
 
     @classmethod
     def open(cls, run: Path) -> Self:
@@ -70,7 +71,11 @@ class JournalFile:
         """
         connect(run, writable=False).close()
         lock = lock_run(run)
-        return cls(run, connect(run, writable=True), lock)
+        try:
+            return cls(run, connect(run, writable=True), lock)
+        except BaseException:
+            unlock_run(lock)
+            raise
 
     @classmethod
     def read(cls, run: Path) -> Self:
@@ -120,3 +125,11 @@ class JournalFile:
         finally:
             if not durable:
                 self._connection.execute("PRAGMA synchronous = FULL")
+
+
+def _refuse_a_run(folder: Path) -> None:
+    if journal_path(folder).exists():
+        raise UserError(
+            f"expected a folder without a run, but {folder} holds one; go on with it by `tvnsearch resume "
+            f"{folder}`, or give another folder"
+        )

@@ -21,7 +21,6 @@ CREATE TABLE events (
     seconds REAL NOT NULL,
     json TEXT NOT NULL
 );
-CREATE INDEX events_by_kind ON events (kind);
 """
 """An event has its kind and the individual that it is about (if it is about one) beside its JSON, for people.
 

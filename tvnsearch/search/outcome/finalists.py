@@ -19,6 +19,7 @@ from tvnsearch.search.protocols import (
     MeasurementFailed,
     TrainingFailed,
     TrainingRequest,
+    finite_fitness,
 )
 from tvnsearch.search.records import Finalist, Individual, Winner, rank
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
@@ -65,7 +66,7 @@ class _Finals:
         self._latency = latency
         self._fitness = fitness
         self._executor = executor
-        self._say = say
+        self._tell = say
         self._on_progress = on_progress
         self._recorder = Recorder(journal, clock=lambda: 0.0)
         self._recorder.take_up()
@@ -120,6 +121,10 @@ class _Finals:
         self._withdraw_former()
         return keeping
 
+    def _say(self, text: str) -> None:
+        self._recorder.note(text)
+        self._tell(text)
+
     def _withdraw_former(self) -> None:
         withdraw_former(self._run, self._history.winner, self._say)
 
@@ -144,8 +149,10 @@ class _Finals:
             checkpoints=finalist_checkpoints_path(self._run, number),
         )
         request.weights.parent.mkdir(exist_ok=True)
-        return self._fitness(
-            worker, request, lambda state: self._on_progress(number, float(state.get("share", 0.0)))
+        return finite_fitness(
+            self._fitness(
+                worker, request, lambda state: self._on_progress(number, float(state.get("share", 0.0)))
+            )
         )
 
     def _take_in(self, individual: Individual, future: Future[Fitness]) -> None:

@@ -10,6 +10,7 @@ from tvnsearch.search.events import (
     Judged,
     Opened,
     Paused,
+    RungPassed,
     Trained,
 )
 from tvnsearch.search.history import History
@@ -34,15 +35,25 @@ class Tally:
     def __init__(self, plan: SearchPlan, history: History) -> None:
         self._plan = plan
         self._history = history
-        self.best: Individual | None = None
+        self._best: Individual | None = None
         self._front: tuple[FrontPoint, ...] = ()
         self._stopped = 0
-        self._told: dict[int, float] = {}
+        self._is_stale = False
+        """Whether an individual was trained further, and these three have to be looked up again."""
+        self._counted_seconds: dict[int, float] = {}
+        """For how long each training has kept a worker busy so far."""
+        self._told: set[int] = set()
         self._estimated = self._under_bound = 0
         self._workers = 0
         self._opened_seconds = self._busy_seconds = 0.0
         self._training: dict[int, float] = {}
         """When the trainings that run began."""
+
+    @property
+    def best(self) -> Individual | None:
+        """The fittest individual, foretold ones included."""
+        self._refresh()
+        return self._best
 
     @property
     def trainings_left(self) -> int:
@@ -59,8 +70,8 @@ class Tally:
         minutes = self._plan.search.minutes
         if minutes is None:
             return False
-        seconds = self._history.training_seconds.values()
-        return elapsed_seconds + sum(seconds) / max(1, len(seconds)) >= minutes * 60
+        mean_seconds = self._history.trained_seconds / max(1, len(self._history.training_seconds))
+        return elapsed_seconds + mean_seconds >= minutes * 60
 
     def began(self, number: int) -> float:
         """When the training of an individual began that runs."""
@@ -68,10 +79,11 @@ class Tally:
 
     def figures(self, elapsed_seconds: float) -> RunFigures:
         """How the run stands after so long."""
+        best = self.best
         return RunFigures(
             counts=self._counts(),
             trainings=self._plan.search.trainings,
-            best_fitness=None if self.best is None else self.best.fitness.value,
+            best_fitness=None if best is None else best.fitness.value,
             front=self._front,
             under_bound_share=self._under_bound / self._estimated if self._estimated else None,
             workload=self._workload(elapsed_seconds),
@@ -90,10 +102,14 @@ class Tally:
                 self._judged(event)
             case Begun():
                 self._training.setdefault(event.number, event.elapsed_seconds)
-            case Paused() | Trained():
-                self._take_in(event.number, event.seconds)
-            case Failed() | Controlled():
+            case RungPassed():
                 self._end(event.number, event.seconds)
+            case Paused() | Trained():
+                self._end(event.number, event.seconds)
+                self._take_in(event.number)
+            case Failed() | Controlled():
+                self._training.pop(event.number, None)
+                self._busy_seconds += event.seconds
             case _:
                 pass
         return ()
@@ -106,24 +122,29 @@ class Tally:
             self._estimated += 1
             self._under_bound += measurement.latency_ms < estimate.lower_ms
 
-    def _take_in(self, number: int, seconds: float) -> None:
-        individual = self._history.individuals[number]
-        before = self._told.get(number)
-        self._told[number] = seconds
-        self._end(number, seconds - (before or 0.0))
-        if before is None:
+    def _take_in(self, number: int) -> None:
+        individual, is_new = self._history.individuals[number], number not in self._told
+        self._told.add(number)
+        if not is_new:
+            self._is_stale = True
+        elif not self._is_stale:
             self._stopped += individual.fitness.stopped
-            self.best = individual if self.best is None else max(self.best, individual, key=rank)
+            self._best = individual if self._best is None else max(self._best, individual, key=rank)
             self._front = with_newcomer(self._front, individual)
-            return
-        individuals = self._history.individuals.values()
-        self._stopped = sum(one.fitness.stopped for one in individuals)
-        self.best = max(individuals, key=rank)
-        self._front = front_of(individuals)
+
+    def _refresh(self) -> None:
+        if self._is_stale:
+            individuals = self._history.individuals.values()
+            self._stopped = sum(one.fitness.stopped for one in individuals)
+            self._best = max(individuals, key=rank)
+            self._front = front_of(individuals)
+            self._is_stale = False
 
     def _end(self, number: int, seconds: float) -> None:
+        """Let a worker be free of a training that has taken ``seconds`` so far."""
         self._training.pop(number, None)
-        self._busy_seconds += seconds
+        self._busy_seconds += seconds - self._counted_seconds.get(number, 0.0)
+        self._counted_seconds[number] = seconds
 
     @property
     def _ended(self) -> int:

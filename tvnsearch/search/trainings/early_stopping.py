@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 
-from msgspec import Struct
-
 from tvnsearch.search.trainings.foretelling import Foretelling, Foretold
 from tvnsearch.search.trainings.rank_watch import RankWatch
+from tvnsearch.search.trainings.results import RungResult
 
 RUNG_SHARES = (0.6,)
 """Where trainings are looked at, as shares of their iterations."""
@@ -25,14 +24,6 @@ CONTROL_EVERY = 16
 
 MOST_PAUSED = 16
 """So many paused trainings keep their checkpoints, those of which most is foretold."""
-
-
-class RungResult(Struct, frozen=True):
-    """The fitness of individual ``number`` after ``iterations``: all that decisions rest on."""
-
-    number: int
-    iterations: int
-    fitness: float
 
 
 def rungs_of(iterations: int) -> tuple[int, ...]:

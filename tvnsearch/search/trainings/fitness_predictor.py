@@ -14,6 +14,7 @@ from tvnsearch.search.trainings.foretelling import Foretelling, Foretold
 from tvnsearch.search.trainings.gaussian_process import Posterior, posterior
 from tvnsearch.search.trainings.genome_features import genome_features
 from tvnsearch.search.trainings.rank_watch import RankWatch
+from tvnsearch.search.trainings.results import Observation
 
 FEWEST_KNOWN = 4
 """With fewer networks known there is nothing to learn from yet."""
@@ -23,15 +24,6 @@ MOST_KNOWN = 500
 
 CONTROL_SHARE = 1 / 16
 """Of the trainings, so many go to the network that came first, whatever is predicted."""
-
-
-class Observation(Struct, frozen=True):
-    """The fitness of ``genome`` after ``share`` of a full training; 1 is the whole."""
-
-    number: int
-    genome: Genome
-    share: float
-    fitness: float
 
 
 class Choice(Struct, frozen=True):
@@ -94,6 +86,7 @@ class FitnessPredictor:
         """
         number = observation.number
         row = list(genome_features(observation.genome, self._classes).values())
+        self._known.pop(number, None)  # what was trained further is among the latest
         self._known[number] = (row, observation)
         self._foretelling.observe(number, observation.share, observation.fitness)
         predicted = self._predicted.pop(number, None) if observation.share >= 1 else None

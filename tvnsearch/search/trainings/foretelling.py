@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +27,23 @@ class Foretold(NamedTuple):
     sd: float
 
 
+class _Line(NamedTuple):
+    """What ends come to at a point of their trainings, and how far they scatter about that."""
+
+    early_mean: float
+    end_mean: float
+    slope: float
+    sd: float
+
+
 class Foretelling:
     """Follows the curves of trainings; the same observations, in whatever order, foretell the same."""
 
     def __init__(self) -> None:
         self._at: dict[float, dict[int, float]] = {}
         self._ends: dict[int, float] = {}
+        self._lines: dict[float, _Line | None] = {}
+        """Kept until the next observation: several trainings are asked about after each."""
 
     @property
     def best(self) -> float:
@@ -45,6 +57,7 @@ class Foretelling:
 
     def observe(self, number: int, share: float, fitness: float) -> None:
         """Take in the fitness of individual ``number`` after ``share`` of a training; 1 is the whole."""
+        self._lines.clear()
         if share >= 1:
             self._ends[number] = fitness
         else:
@@ -57,15 +70,27 @@ class Foretelling:
         trainings that were seen at this point, drawn towards a slope of 1, for the few and chosen ones that
         are whole have flatter lines than all would have.
         """
-        seen = {**self._at.get(share, {}), number: fitness}
-        spread = max(float(np.std(list(seen.values()))), LEAST_SPREAD)
+        seen = self._at.get(share, {})
+        if seen.get(number) != fitness:
+            line = self._fitted({**seen, number: fitness})
+        elif share in self._lines:
+            line = self._lines[share]
+        else:
+            line = self._lines[share] = self._fitted(seen)
+        if line is None:
+            return Foretold(self.best, float(np.std(list(self._ends.values()))) + LEAST_SPREAD)
+        return Foretold(line.end_mean + line.slope * (fitness - line.early_mean), line.sd)
+
+    def _fitted(self, seen: Mapping[int, float]) -> _Line | None:
+        """The line through those of ``seen`` whose ends are known; None where there are none."""
         pairs = [(seen[number], end) for number, end in self._ends.items() if number in seen]
         if not pairs:
-            return Foretold(self.best, float(np.std(list(self._ends.values()))) + LEAST_SPREAD)
+            return None
+        spread = max(float(np.std(list(seen.values()))), LEAST_SPREAD)
         early, ends = np.array(sorted(pairs)).T
         across, up = early - early.mean(), ends - ends.mean()
         weight = SLOPE_WEIGHT * spread**2
         slope = (float(across @ up) + weight) / (float(across @ across) + weight)
         scatter = float(((up - slope * across) ** 2).sum()) + PRIOR_COUNT * (PRIOR_SPREAD * spread) ** 2
         sd = (scatter / (len(pairs) + PRIOR_COUNT - 1)) ** 0.5
-        return Foretold(float(ends.mean()) + slope * (fitness - float(early.mean())), sd)
+        return _Line(float(early.mean()), float(ends.mean()), slope, sd)

@@ -26,6 +26,7 @@ from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness, ParentWeights, TrainingRequest
 from tvnsearch.search.records import Candidate
 from tvnsearch.search.run_folder import checkpoints_path, control_path, weights_path
+from tvnsearch.search.trainings.results import Observation, RungResult
 
 if TYPE_CHECKING:
     from tvnsearch.search.trainings.early_stopping import EarlyStopping
@@ -88,14 +89,20 @@ class TrainingSchedule:
 
     @property
     def unfinished(self) -> int:
-        """How many candidates are in training, or go on, or are still to begin; the paused ones left out."""
-        return len(self._ready) + len(self._in_training) + len(self._at_rung)
+        """How many candidates have no fitness yet: they are in training, go on, or are still to begin."""
+        unknown = sum(self._last_look(number) is not Paused for number in self._in_training)
+        return len(self._ready) + unknown + len(self._at_rung)
 
     @property
     def needed(self) -> Iterable[Candidate]:
         """The candidates whose training may still begin or go on: parents' weights and checkpoints stay."""
         queues = (self._ready, self._promoted, self._at_rung, self._in_training, self._paused)
         return [candidate for queue in queues for candidate in queue.values()]
+
+    @property
+    def controls(self) -> Iterable[int]:
+        """The numbers of those whose training from scratch may still begin or end."""
+        return (*self._controls, *self._in_control)
 
     def at_rung(self) -> list[Candidate]:
         """The candidates that have passed a rung and go on."""
@@ -154,8 +161,6 @@ class TrainingSchedule:
         iterations = self._next_end(number)
         if self._early_stopping is None or iterations == self._plan.training.iterations:
             return Trained(number, fitness, seconds)
-        from tvnsearch.search.trainings.early_stopping import RungResult  # noqa: PLC0415
-
         result = RungResult(number, iterations, fitness.value)
         if not self._early_stopping.is_hopeless(result):
             return RungPassed(number, fitness, seconds)
@@ -188,13 +193,8 @@ class TrainingSchedule:
     def _return_cut_off(self) -> None:
         """Have what was in training when a process ended wait for a worker again, before all others."""
         for number, candidate in self._in_training.items():
-            looks = self._looks.get(number)
-            if looks is None:
-                self._ready[number] = candidate
-            elif isinstance(looks[-1], RungPassed):
-                self._at_rung[number] = candidate
-            else:
-                self._promoted[number] = candidate
+            queues = {None: self._ready, RungPassed: self._at_rung, Paused: self._promoted}
+            queues[self._last_look(number)][number] = candidate
         self._in_training = {}
         self._ready = dict(sorted(self._ready.items()))
         self._controls = self._in_control | self._controls
@@ -238,12 +238,8 @@ class TrainingSchedule:
         said: list[str | None] = []
         number, iterations = candidate.number, self._next_end(candidate.number)
         if self._early_stopping:
-            from tvnsearch.search.trainings.early_stopping import RungResult  # noqa: PLC0415
-
             said.append(self._early_stopping.report(RungResult(number, iterations, value)))
         if self.predictor:
-            from tvnsearch.search.trainings.fitness_predictor import Observation  # noqa: PLC0415
-
             share = iterations / self._plan.training.iterations
             said.append(self.predictor.observe(Observation(number, candidate.genome, share, value)))
         return [line for line in said if line is not None]
@@ -273,6 +269,10 @@ class TrainingSchedule:
         self._in_control.pop(event.number, None)
         said = self._inheritance.compare(event)
         return [] if said is None else [said]
+
+    def _last_look(self, number: int) -> type[RungPassed | Paused] | None:
+        looks = self._looks.get(number)
+        return type(looks[-1]) if looks else None
 
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""
