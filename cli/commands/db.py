@@ -117,7 +117,7 @@ def remove_from_database(
     from tvnsearch.api.latency_predictors import database_path
 
     path = database_path(db)
-    removal = tvnsearch.remove_from_database(device=device, session=session, confirmed=confirmed, db=path)
+    removal = tvnsearch.remove_from_database(digest=device, session=session, confirmed=confirmed, db=path)
     if as_json:
         print_json(removal)
     else:

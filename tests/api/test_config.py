@@ -137,8 +137,11 @@ def has_gpu() -> bool:
         ("[budgets]\nmax_ms = 50", "has [budgets], which is none of them"),
         ("[budget]\nmax_ns = 50", "has budget.max_ns, which is none of them"),
         ("max_ms = 50", "has [max_ms], which is none of them"),
-        ('[budget]\nmax_ms = "fast"', "Expected `float`, got `str` - at `$.budget.max_ms`"),
-        ("[budget]\nmax_ms = 50\n[search]\ntrainings = 1.5", "`$.search.trainings`"),
+        ('[budget]\nmax_ms = "fast"', "expected budget.max_ms to be `float`, but got `str`; correct it"),
+        (
+            "[budget]\nmax_ms = 50\n[search]\ntrainings = 1.5",
+            "expected search.trainings to be `int`, but got `float`",
+        ),
         ("[budget]\nmax_ms = 50\n[search]\ntrainings = 0", "expected trainings of at least 1, but got 0"),
         ("[budget]\nmax_ms = 50\n[device]\nlevel = 2.0", "expected a level of 0.5 to 0.999, but got 2.0"),
         ("[search]\ntrainings = 5", "expected a budget, but no max_ms came; say --max-ms 50"),

@@ -53,13 +53,13 @@ def test_what_is_unsound_is_listed(merged: Path) -> None:
 
 def test_only_what_is_confirmed_is_removed(merged: Path) -> None:
     before = tvnsearch.database_contents(merged)
-    asked = tvnsearch.remove_from_database(device=OTHER_DIGEST, db=merged)
+    asked = tvnsearch.remove_from_database(digest=OTHER_DIGEST, db=merged)
     assert (asked.removed, asked.holding) == (False, before.devices[1])
     assert tvnsearch.database_contents(merged) == before
     removed = tvnsearch.remove_from_database(session=1, confirmed=True, db=merged)
     assert removed.removed
     assert removed.holding.device == DIGEST
     assert tvnsearch.database_contents(merged).devices == before.devices[1:]
-    for wrong in ({}, {"device": DIGEST, "session": 1}):
-        with pytest.raises(UserError, match="expected either --device or --session"):
+    for wrong in ({}, {"digest": DIGEST, "session": 1}):
+        with pytest.raises(UserError, match="expected either --digest or --session"):
             tvnsearch.remove_from_database(**wrong, db=merged)  # type: ignore[arg-type]

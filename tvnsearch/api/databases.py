@@ -81,24 +81,24 @@ def verify_database(db: str | Path | None = None, *, watch: Watch = SILENT) -> V
 
 def remove_from_database(
     *,
-    device: str | None = None,
+    digest: str | None = None,
     session: int | None = None,
     confirmed: bool = False,
     db: str | Path | None = None,
 ) -> Removal:
-    """Remove the ``device`` of that digest, or a ``session``, with all its records; only if ``confirmed``.
+    """Remove the device of that ``digest``, or a ``session``, with all its records; only if ``confirmed``.
 
     Raises:
         UserError: there is no such database, device or session, or not one of both was named.
     """
     path = database_path(db)
     held = contents(path)
-    if device is not None and session is None:
-        holding = device_to_remove(held, device)
-    elif session is not None and device is None:
+    if digest is not None and session is None:
+        holding = device_to_remove(held, digest)
+    elif session is not None and digest is None:
         holding = session_to_remove(held, session)
     else:
-        came = "neither" if device is None else "both"
+        came = "neither" if digest is None else "both"
         raise UserError(
             f"expected either --digest or --session, but {came} came; "
             f"`tvnsearch db list --sessions` shows them"
