@@ -85,3 +85,10 @@ def test_mistakes_are_sentences(tmp_path):
     with pytest.raises(UserError, match="is this one"):
         tvnsearch.profile(origin=DIGEST, db=tmp_path / "new.sqlite")
     assert module.Meter(Device("cpu")).digest == DIGEST
+
+
+@pytest.mark.parametrize("wrong", [{"max_ms": float("inf")}, {"minutes": float("nan")}, {"max_ms": 0.0}])
+def test_numbers_without_an_end_are_refused_before_anything_is_measured(wrong, tmp_path):
+    with pytest.raises(UserError, match="over 0 that have an end"):
+        tvnsearch.profile(db=tmp_path / "new.sqlite", **wrong)
+    assert not (tmp_path / "new.sqlite").exists()

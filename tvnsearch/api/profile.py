@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from tvnsearch.api.latency_predictors import database_path, open_origin
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace, load_space
 
 
@@ -63,9 +65,13 @@ def profile(
     what is known of it is adapted, so that little profiling is enough.
 
     Raises:
-        UserError: there is no such device, space or ``origin``, or too few networks could be measured.
+        UserError: a number has no end, there is no such device, space or ``origin``, or too few networks
+            could be measured.
         WorkerFailedError, WorkerDiedError: one network after the other fails.
     """
+    for what, given in (("--minutes", minutes), ("--max-ms", max_ms)):
+        if not 0 < given < math.inf:
+            raise UserError(f"expected {what} over 0 that have an end, but got {given}; give another number")
     opened, search_space, path = as_device(device), load_space(str(space)), database_path(db)
     with LatencyStore(path) as store, Meter(opened) as meter:
         digest = meter.digest
