@@ -136,7 +136,6 @@ def has_gpu() -> bool:
     [
         ("[budgets]\nmax_ms = 50", "has [budgets], which is none of them"),
         ("[budget]\nmax_ns = 50", "has budget.max_ns, which is none of them"),
-        ("max_ms = 50", "has [max_ms], which is none of them"),
         ('[budget]\nmax_ms = "fast"', "expected budget.max_ms to be `float`, but got `str`; correct it"),
         (
             "[budget]\nmax_ms = 50\n[search]\ntrainings = 1.5",
@@ -144,6 +143,8 @@ def has_gpu() -> bool:
         ),
         ("[budget]\nmax_ms = 50\n[search]\ntrainings = 0", "expected trainings of at least 1, but got 0"),
         ("[budget]\nmax_ms = 50\n[device]\nlevel = 2.0", "expected a level of 0.5 to 0.999, but got 2.0"),
+        ("max_ms = 50", "has max_ms outside of them; write it under [budget]"),
+        ("search = 3", "has search outside of them; write [search] above its settings"),
         ("[search]\ntrainings = 5", "expected a budget, but no max_ms came; say --max-ms 50"),
         ("[budget\n", "expected a TOML file with a plan, but"),
     ],

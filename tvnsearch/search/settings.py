@@ -211,6 +211,13 @@ def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Setting
     return replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
 
 
+def _place(name: str) -> str:
+    """Where a setting belongs in a file."""
+    if name in GROUPS:
+        return f"write [{name}] above its settings"
+    return f"write it under [{OPTIONS[name][0]}]" if name in OPTIONS else "docs/search.md lists what there is"
+
+
 def _told(error: str) -> str:
     """What msgspec finds wrong, as a sentence."""
     found = re.fullmatch(r"Expected (.*), got (.*) - at `\$\.(.*)`", error)
@@ -227,7 +234,11 @@ def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
         raise UserError(f"expected a TOML file with a plan, but {file} is none ({reason})") from None
     known = set(OPTIONS.values())
     for group, fields in tables.items():
-        unknown = [f"[{group}]"] if not isinstance(fields, dict) or group not in GROUPS else []
+        if not isinstance(fields, dict):
+            raise UserError(
+                f"expected tables of settings, but {file} has {group} outside of them; {_place(group)}"
+            )
+        unknown = [f"[{group}]"] if group not in GROUPS else []
         unknown += [f"{group}.{name}" for name in fields if (group, name) not in known] if not unknown else []
         if unknown:
             tables_known = ", ".join(f"[{name}]" for name in GROUPS)
