@@ -22,3 +22,6 @@ SPACES = ("paper", "mobile", "released", "digits")
 
 RECIPES = ("paper", "quick")
 """The recipes of training that have a name; likewise."""
+
+MOMENTS_IN_TIME_CLASSES = 339
+"""The outputs of a head where nothing else is said: those of the paper's largest data set."""

@@ -17,7 +17,7 @@ from cli.arguments import (
     JsonOption,
     ThreadsOption,
 )
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
     from tvnsearch.api.measure import MeasuredNetwork, StampedLayers

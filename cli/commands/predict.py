@@ -20,7 +20,7 @@ from cli.arguments import (
     LevelOption,
     ThreadsOption,
 )
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
     from tvnsearch.api.predict import Prediction

@@ -16,7 +16,7 @@ from cli.arguments import (
     SpaceOption,
     parse_count,
 )
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 
 def sample(

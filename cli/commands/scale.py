@@ -10,7 +10,7 @@ import typer
 
 import tvnsearch
 from cli.arguments import ClassesOption, GenomeArgument, JsonOption
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
+from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 
 def scale(

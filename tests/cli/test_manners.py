@@ -20,6 +20,7 @@ from tvnsearch.devices.backends import BACKENDS
 from tvnsearch.devices.device import DEVICE_NAMES, DTYPES
 from tvnsearch.genome.genome import Head
 from tvnsearch.genome.space import PRESETS as SPACES
+from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
 from tvnsearch.search.settings import EXECUTORS
 from tvnsearch.search.strategies import STRATEGIES
 from tvnsearch.training.recipe import PRESETS as RECIPES
@@ -143,6 +144,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
         (get_args(choices.HeadName), get_args(Head)),
         (choices.SPACES, SPACES),
         (choices.RECIPES, RECIPES),
+        ((choices.MOMENTS_IN_TIME_CLASSES,), [MOMENTS_IN_TIME_CLASSES]),
     ],
 )
 def test_choices_are_those_that_there_are(listed: tuple[str, ...], known: Any) -> None:
