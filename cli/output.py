@@ -58,13 +58,6 @@ def count(value: int) -> str:
     return str(value)
 
 
-def written_hours(seconds: float) -> str:
-    """A time for people: 42 s, 12 min, 5.3 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 class ProgressBar:
     """A bar with a time to go on a terminal, a line every ten seconds elsewhere; a context manager."""
 

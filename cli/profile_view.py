@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cli.live import LiveView
-from cli.output import err, written_hours
+from cli.output import err
+from tvnsearch.api.times import written_time
 
 if TYPE_CHECKING:
     from latency_db.profiler import ProfileProgress
@@ -43,7 +44,7 @@ class ProfileView(LiveView):
             return Group(self._bar, table)
 
         def line() -> str:
-            left = written_hours(max(60 * (progress.minutes_wanted - progress.minutes), 0))
+            left = written_time(max(60 * (progress.minutes_wanted - progress.minutes), 0))
             learnt = ("held-out error", "noise floor")
             known = "".join(f", {name} {cells[name]}" for name in learnt if cells[name] != UNKNOWN)
             return (

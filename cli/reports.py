@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from cli.output import out, print_table
+from tvnsearch.api.times import written_time
 
 if TYPE_CHECKING:
     from tvnsearch.api.status import RunReport
@@ -42,7 +43,7 @@ def print_summary(summary: RunReport) -> None:
     """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
     report = to_builtins(summary)
     winner = report["winner"]
-    lines = [f"run {report['run']}, {report['hours']:.2f} hours"]
+    lines = [f"run {report['run']}, {written_time(3600 * report['hours'])}"]
     if winner is None:
         best = report["best_fitness"]
         lines.append("no winner yet" + ("" if best is None else f"; best fitness so far {best:.3f}"))
@@ -91,8 +92,9 @@ def _genomes_line(report: dict[str, Any]) -> str:
     rejected = ", ".join(f"{report[key]:,} by {judge}" for key, (judge, asked) in judges.items() if asked)
     parts = [f"genomes {report['sampled']:,} sampled", f"rejected: {rejected}"]
     if report["duplicates"]:
-        saved = f"{report['hours_saved']:.2f} hours of training"
-        parts.append(f"{report['duplicates']:,} duplicates, which saved {saved}")
+        saved = f"{written_time(3600 * report['hours_saved'])} of training"
+        plural = "s" if report["duplicates"] > 1 else ""
+        parts.append(f"{report['duplicates']:,} duplicate{plural}, which saved {saved}")
     stopped = f", {report['stopped']:,} of them stopped early" if report["stopped"] else ""
     failed = f", {report['failed']:,} failed" if report["failed"] else ""
     return "; ".join([*parts, f"{report['trained']:,} trained{stopped}{failed}"])

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.live import LiveView
-from cli.output import count, say, written_hours
+from cli.output import count, say
+from tvnsearch.api.times import written_time
 from tvnsearch.search.progress.figures import FrontPoint, RunFigures, SearchProgress
 
 FRONT_SHOWN = 8
@@ -73,7 +74,7 @@ def board_lines(board: RunFigures) -> list[str]:
         f"{counts.sampled:,} sampled{duplicates}" + (f"; rejected {told}" if told else ""),
         f"{counts.trained:,} of {board.trainings:,} trained{stopped}{failed}; best fitness "
         f"{_fitness(board.best_fitness)}, {len(board.front)} on the front of fitness, latency and parameters",
-        f"{written_hours(board.elapsed_seconds)} gone{_to_go(board)}; {len(workload.training)} of "
+        f"{written_time(board.elapsed_seconds)} gone{_to_go(board)}; {len(workload.training)} of "
         f"{workload.workers} workers training, busy {100 * workload.busy_share:.0f} % of the time"
         + ("" if under is None else f"; {100 * under:.1f} % of what was measured was under its bounds"),
     ]
@@ -83,7 +84,7 @@ def plain_line(board: RunFigures) -> str:
     """How a running search stands, in a line that is not too long for a log."""
     return (
         f"evolve: {_results(board)}; {count(board.counts.sampled)} sampled, {count(_rejected(board))} "
-        f"rejected; {written_hours(board.elapsed_seconds)} gone{_to_go(board)}"
+        f"rejected; {written_time(board.elapsed_seconds)} gone{_to_go(board)}"
     )
 
 
@@ -132,7 +133,7 @@ def _results(board: RunFigures) -> str:
 
 def _to_go(board: RunFigures) -> str:
     left_s = board.workload.eta_seconds
-    return "" if left_s is None else f", {written_hours(left_s)} to go"
+    return "" if left_s is None else f", {written_time(left_s)} to go"
 
 
 def _fitness(value: float | None) -> str:

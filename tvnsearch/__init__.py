@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.profile import profile
     from tvnsearch.api.sample import sample
     from tvnsearch.api.scale import scale
-    from tvnsearch.api.status import status
+    from tvnsearch.api.status import HandedOver, status
     from tvnsearch.api.tables import export_table, import_table, show_table
     from tvnsearch.api.train import resume_training, train
     from tvnsearch.api.watching import Watch
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tvnsearch.search.progress.figures import SearchProgress
 
 __all__ = [
+    "HandedOver",
     "SearchProgress",
     "UserError",
     "Watch",
@@ -79,6 +80,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "HandedOver": "tvnsearch.api.status",
     "SearchProgress": "tvnsearch.search.progress.figures",
     "UserError": "tvnsearch.errors",
     "Watch": "tvnsearch.api.watching",

@@ -112,6 +112,8 @@ def evolve(
         bool,
         typer.Option(
             "--inherit/--no-inherit",
+            metavar="",
+            show_default=False,
             help="Begin the training of a child with its parent's weights.",
             rich_help_panel=ACCELERATIONS,
         ),
@@ -120,6 +122,8 @@ def evolve(
         bool,
         typer.Option(
             "--early-stopping/--no-early-stopping",
+            metavar="",
+            show_default=False,
             help="Pause trainings that cannot become the best.",
             rich_help_panel=ACCELERATIONS,
         ),
@@ -128,6 +132,8 @@ def evolve(
         bool,
         typer.Option(
             "--fitness-predictor/--no-fitness-predictor",
+            metavar="",
+            show_default=False,
             help="Draw many children for each training, and train the one that promises most.",
             rich_help_panel=ACCELERATIONS,
         ),

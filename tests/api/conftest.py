@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from latency_db import LatencyStore
-from predictors import predictor_path
-from predictors.fit import fit_from_store
-from tests.predictors.synthetic_device import profiles, store_profiles
+from tests.predictors.synthetic_device import profiled_here
 from tvnsearch.api.trained_model import ModelCard, write_model
-from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.network.build import build_network
@@ -24,13 +20,7 @@ CLASSES = ("left", "right", "up")
 @pytest.fixture(scope="session")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of this device whose predictor learnt from made-up latencies, none of a 3-D layer."""
-    path = tmp_path_factory.mktemp("profiled") / "latency.sqlite"
-    with Meter(open_device("cpu")) as meter:
-        fingerprint = meter.fingerprint
-    with LatencyStore(path) as store:
-        digest = store_profiles(store, fingerprint, profiles(30, seed=1))
-        fit_from_store(store, digest).save(predictor_path(path, digest))
-    return path
+    return profiled_here(tmp_path_factory.mktemp("profiled") / "latency.sqlite")
 
 
 @pytest.fixture(scope="session")

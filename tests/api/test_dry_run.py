@@ -86,7 +86,7 @@ def test_people_and_programs_read_the_plan(opened: Opened, tmp_path: Path) -> No
     lines = run(*arguments, "--dry-run").stdout.splitlines()
     assert lines[0] == "train   8 networks for 100 iterations each, 1 at once"
     assert lines[1] == "search  strategy tournament, a pool of 4, 2 compete"
-    assert lines[2] == "time    about 0.1 hours here"
+    assert lines[2] == "time    about 7 min here"
     assert lines[3].startswith("budget  ") and "of 4,000 random genomes" in lines[3]
     assert not (tmp_path / "run").exists()
     assert "annealing" in refused(*arguments, "--dry-run", "--strategy", "annealing")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tvnsearch.api.genomes import name_of, resolve_genome
+from tvnsearch.api.genomes import listed, name_of, resolve_genome
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id, genome_to_json
 from tvnsearch.genome.zoo import load_zoo
@@ -33,3 +33,11 @@ def test_what_stands_for_no_genome_is_a_sentence(tmp_path: Path) -> None:
         resolve_genome("tvn-9")
     with pytest.raises(UserError, match="expected a run with a winner"):
         resolve_genome(tmp_path)
+
+
+def test_a_name_alone_is_one_network_and_no_sequence_of_letters(tmp_path: Path) -> None:
+    genome = load_zoo("tvn-m-2")
+    for one in ("tvn-1", tmp_path, genome):
+        assert listed(one) == [one]
+    for several in (["tvn-1", genome], ("tvn-1",), []):
+        assert listed(several) is several

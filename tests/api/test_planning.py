@@ -74,7 +74,7 @@ def test_a_search_says_what_it_is_going_to_do_before_it_begins(opened: Opened, t
     first = said.index("timing a few short trainings to plan the search")
     assert said[first + 1] == (
         "plan: 8 networks trained for 100 iterations each, 1 at once, strategy tournament with a pool of 4: "
-        "about 0.1 hours here"
+        "about 7 min here"
     )
     assert said[first + 2] == (
         "scaled to 0.01 minutes: 8 networks trained for 1 seconds each, a pool of 2; then the winner alone "

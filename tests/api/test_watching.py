@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.api.watches import Heard
 from tvnsearch.api.watching import SILENT, counting
 
@@ -12,6 +14,7 @@ def test_what_is_counted_is_a_share_with_a_note() -> None:
     assert heard.progress == [("verify", 0.25, "1 of 4 networks"), ("verify", 1.0, "4 of 4 networks")]
 
 
-def test_nobody_has_to_watch() -> None:
+def test_where_nobody_watches_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     SILENT.say("nothing hears this")
     counting(SILENT, "verify", "networks")(1, 2)
+    assert capfd.readouterr() == ("", "")

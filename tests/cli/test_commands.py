@@ -13,10 +13,9 @@ import pytest
 
 from latency_db import LatencyStore
 from predictors import predictor_path
-from predictors.fit import fit_from_store
 from tests.cli.running import refused, run, run_json
 from tests.genome.released import COUNTS
-from tests.predictors.synthetic_device import profiles, store_profiles
+from tests.predictors.synthetic_device import profiled_here, profiles, store_profiles
 from tvnsearch.api.device_latency import DeviceLatency
 from tvnsearch.devices import Meter, open_device
 from tvnsearch.genome.zoo import load_zoo
@@ -93,13 +92,7 @@ def test_sample_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of this device whose predictor learnt from made-up latencies, none of a 3-D layer."""
-    path = tmp_path_factory.mktemp("profiled") / "latency.sqlite"
-    with Meter(open_device("cpu")) as meter:
-        fingerprint = meter.fingerprint
-    with LatencyStore(path) as store:
-        digest = store_profiles(store, fingerprint, profiles(30, seed=1))
-        fit_from_store(store, digest).save(predictor_path(path, digest))
-    return path
+    return profiled_here(tmp_path_factory.mktemp("profiled") / "latency.sqlite")
 
 
 def shown_rows(printed: str) -> list[list[str]]:

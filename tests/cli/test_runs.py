@@ -38,7 +38,7 @@ def test_a_budget_that_no_trained_network_keeps_is_one_line(run: Path) -> None:
 
 def test_status_counts_what_each_limit_rejected_and_what_duplicates_saved(run: Path) -> None:
     shown = command("status", run).stdout
-    for words in ("by parameters", "by the predictor", "by real measurement", "hours of training"):
+    for words in ("by parameters", "by the predictor", "by real measurement", "of training"):
         assert words in shown
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 from latency_db import LatencyStore, StoredProfile
+from predictors import predictor_path
+from predictors.fit import fit_from_store
+from tvnsearch.devices import Meter, open_device
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.genome.calls import LayerCall
@@ -76,3 +80,13 @@ def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") 
         )
         for row, genome in enumerate(random_genomes(count, seed, space))
     ]
+
+
+def profiled_here(path: Path) -> Path:
+    """A database of this device whose predictor learnt from made-up latencies, none of a 3-D layer."""
+    with Meter(open_device("cpu")) as meter:
+        fingerprint = meter.fingerprint
+    with LatencyStore(path) as store:
+        digest = store_profiles(store, fingerprint, profiles(30, seed=1))
+        fit_from_store(store, digest).save(predictor_path(path, digest))
+    return path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model, load_network
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Classification(Struct, frozen=True):
 
 def classify(
     model: str | Path,
-    videos: Sequence[str | Path],
+    videos: str | Path | Sequence[str | Path],
     *,
     every_s: float = 1.0,
     on_moment: Callable[[Moment], None] = lambda moment: None,
@@ -70,7 +71,8 @@ def classify(
         UserError: there is no such model; or, when its turn comes, a video cannot be decoded.
     """
     classifier = _Classifier(load_model(model), every_s)
-    return (classifier.classify(str(video), on_moment) for video in videos)
+    asked: Sequence[str | Path] = listed(videos)
+    return (classifier.classify(str(video), on_moment) for video in asked)
 
 
 def classify_stream(model: str | Path, source: str | Path, *, every_s: float = 1.0) -> Iterator[Moment]:

@@ -12,6 +12,7 @@ from latency_db.contents import Contents, Holding, contents, described, file_byt
 from latency_db.merge import Added, Merged, merge
 from latency_db.remove import device_to_remove, remove, session_to_remove
 from latency_db.verify import Verification, verify
+from tvnsearch.api.genomes import listed
 from tvnsearch.api.latency_predictors import database_path
 from tvnsearch.api.watching import SILENT, Watch, counting
 from tvnsearch.errors import UserError
@@ -42,7 +43,7 @@ def database_contents(db: str | Path | None = None) -> Contents:
 
 
 def merge_databases(
-    others: Sequence[str | Path], into: str | Path | None = None, *, watch: Watch = SILENT
+    others: str | Path | Sequence[str | Path], into: str | Path | None = None, *, watch: Watch = SILENT
 ) -> list[MergedFile]:
     """Add to ``into`` what other database files hold and it lacks; what of each, in their order.
 
@@ -53,7 +54,8 @@ def merge_databases(
     """
     path = database_path(into)
     merged = []
-    for other in map(Path, others):
+    files: Sequence[str | Path] = listed(others)
+    for other in map(Path, files):
         added = merge(other, path, counting(watch, f"merge {other.name}", "networks"))
         merged.append(MergedFile(**asdict(added), file=str(other)))
         for one in added.devices:

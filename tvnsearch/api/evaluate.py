@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.files import write_text
+from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
@@ -40,7 +41,7 @@ class Evaluation(Struct, frozen=True):
 
 
 def evaluate(
-    models: Sequence[str | Path],
+    models: str | Path | Sequence[str | Path],
     *,
     data: str | Path | None = None,
     split: str = "test",
@@ -63,11 +64,12 @@ def evaluate(
 
     if split not in SPLITS:
         raise UserError(f"expected --split to be one of {', '.join(SPLITS)}, got '{split}'")
-    if confusion is not None and len(models) > 1:
-        raise UserError(f"expected one MODEL for the picture of --confusion, got {len(models)}")
+    folders: Sequence[str | Path] = listed(models)
+    if confusion is not None and len(folders) > 1:
+        raise UserError(f"expected one MODEL for the picture of --confusion, got {len(folders)}")
     parse_views(views)
     reports = []
-    for path, model in [(path, load_model(path)) for path in models]:
+    for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
         scored = _report(model, address, split, views, device, threads or os.cpu_count() or 1, watch)
         reports.append(ModelReport(str(path), address, scored))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from msgspec.structs import asdict
 
@@ -20,6 +20,9 @@ from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.recorder import OnProgress, ignore
 from tvnsearch.search.settings import settings_of
 from tvnsearch.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tvnsearch.data.dataset import Dataset
 
 
 def evolve(
@@ -49,6 +52,7 @@ def evolve(
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         say_plan(timed, watch)
+        watch.say(_what_fitness_is(equipment.dataset))
         warn_of_long_plan(timed, watch)
         with Journal.create(folder, timed.plan) as journal:
             _search(OpenRun(journal, equipment), watch, on_progress)
@@ -91,7 +95,19 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
     )
     if winner is None:
         raise UserError(_why_no_winner(opened.journal))
+    trained = len(opened.journal.history().individuals)
+    if plan.search.minutes is not None and trained < plan.search.trainings:
+        watch.say(f"the time for the search is up, with {trained} of {plan.search.trainings} trained")
+    watch.say(
+        f"individual {winner.individual.number} wins: fitness {winner.individual.fitness.value:.4g}, "
+        f"{winner.measurement.latency_ms:.3g} ms measured once more"
+    )
     hand_over(opened, winner, watch)
+
+
+def _what_fitness_is(dataset: Dataset) -> str:
+    scores = "mean average precision, 1 at most" if dataset.multi_label else "top-1 + top-5, 2 at most"
+    return f"fitness is {scores}, on the {len(dataset.validation)} clips to select on"
 
 
 def _why_no_winner(journal: Journal) -> str:

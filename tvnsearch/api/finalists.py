@@ -15,6 +15,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.search.outcome.finalists import run_finalists
 from tvnsearch.search.records import Finalist
 from tvnsearch.search.run_folder import finalist_weights_path
+from tvnsearch.search.settings import require_positive
 from tvnsearch.training.recipe import Recipe
 
 
@@ -59,6 +60,7 @@ def finalists(
         UserError: nothing keeps the budget, there is no such run, another process is writing it, or its
             device or clips have changed.
     """
+    require_positive("count", count)
     folder = Path(run)
     with open_run(folder, workers, executor, address, watch) as opened:
         plan, equipment = opened.plan, opened.equipment

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, load_genome
@@ -12,6 +13,15 @@ from tvnsearch.genome.zoo import load_zoo, zoo
 from tvnsearch.search.run_folder import winner_folder
 
 GenomeLike: TypeAlias = str | Path | Genome
+
+T = TypeVar("T")
+
+
+def listed(one_or_more: T | Sequence[T]) -> Sequence[T]:
+    """Several things as they are, and one alone as a list of it: a name is no sequence of letters."""
+    if isinstance(one_or_more, Sequence) and not isinstance(one_or_more, str):
+        return one_or_more
+    return [one_or_more]
 
 
 def resolve_genome(genome: GenomeLike) -> Genome:

@@ -9,7 +9,7 @@ import msgspec
 
 from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.status import FinalScores, final_scores
-from tvnsearch.api.time_shares import FINAL_SHARE, recipe_of_seconds
+from tvnsearch.api.times import FINAL_SHARE, recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
@@ -46,7 +46,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
         seconds = winner.individual.fitness.seconds
     else:
         seconds = _train_longer(opened, winner, minutes * 60 * FINAL_SHARE, watch)
-    _write_files(opened, winner.individual, seconds)
+    _write_files(opened, winner.individual, seconds, watch)
     drop_checkpoint(_checkpoints(run, number))
     _export(run, watch)
 
@@ -60,7 +60,7 @@ def hand_over_finalist(opened: OpenRun, finalist: Finalist, watch: Watch) -> Non
     run = opened.folder
     winner_folder(run).mkdir(exist_ok=True)
     shutil.copyfile(finalist_weights_path(run, finalist.individual.number), _weights(run))
-    _write_files(opened, finalist.individual, finalist.fitness.seconds, at_full_length=True)
+    _write_files(opened, finalist.individual, finalist.fitness.seconds, watch, at_full_length=True)
     _export(run, watch)
 
 
@@ -105,13 +105,18 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
 
 
 def _write_files(
-    opened: OpenRun, individual: Individual, training_seconds: float, at_full_length: bool = False
+    opened: OpenRun,
+    individual: Individual,
+    training_seconds: float,
+    watch: Watch,
+    at_full_length: bool = False,
 ) -> None:
     """Score the weights in the winner's folder on unseen clips, and write all else but the export."""
     run, genome, equipment = opened.folder, individual.genome, opened.equipment
     folder, dataset = winner_folder(run), equipment.dataset
     for of_other_weights in (folder / "scores.json", _onnx(run)):
         of_other_weights.unlink(missing_ok=True)
+    watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
     try:
         test = equipment.executor.submit(evaluate, genome, _weights(run), "test").result()
@@ -149,6 +154,7 @@ def _export(run: Path, watch: Watch) -> None:
     scores = final_scores(run)
     if scores is None or scores.max_relative_error is not None:
         return
+    watch.say("exporting the winner to ONNX, and comparing that with torch")
     try:
         relative_error = export_winner(load_model(run), _onnx(run))
         _write_scores(run, msgspec.structs.replace(scores, max_relative_error=relative_error))

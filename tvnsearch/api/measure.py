@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
+from tvnsearch.api.genomes import GenomeLike, listed, name_of, resolve_genome
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.measurement import LayerProfile, Measurement
@@ -46,7 +46,7 @@ class MeasuredNetwork(Measurement, frozen=True, kw_only=True):
 
 
 def measure(
-    genomes: Sequence[GenomeLike],
+    genomes: GenomeLike | Sequence[GenomeLike],
     device: str | Device = "cpu",
     *,
     classes: int = MOMENTS_IN_TIME_CLASSES,
@@ -59,7 +59,8 @@ def measure(
     Raises:
         UserError: there is no such genome or device, or a network cannot be run there.
     """
-    found, opened = [resolve_genome(genome) for genome in genomes], as_device(device)
+    asked: Sequence[GenomeLike] = listed(genomes)
+    found, opened = [resolve_genome(genome) for genome in asked], as_device(device)
     watch.progress("measure", 0.0, "")
     measured = measure_in_processes(
         opened, found, classes, max_seconds, lambda share: watch.progress("measure", share, "")
@@ -69,7 +70,7 @@ def measure(
         stamped = _stamped(opened, found, classes, max_seconds, watch)
     return [
         MeasuredNetwork(**asdict(measurement), name=name_of(genome), layers=of_layers)
-        for genome, measurement, of_layers in zip(genomes, measured, stamped, strict=True)
+        for genome, measurement, of_layers in zip(asked, measured, stamped, strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from tvnsearch.api.open_run import Equipment, open_settings_device
-from tvnsearch.api.time_shares import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds
+from tvnsearch.api.times import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds, written_time
 from tvnsearch.api.watching import Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.genome.genome import Genome
@@ -118,7 +118,7 @@ def say_plan(timed: TimedPlan, watch: Watch) -> None:
     watch.say(
         f"plan: {asked.search.trainings} networks trained for {asked.training.iterations} iterations each, "
         f"{asked.asked.workforce.workers} at once, strategy {asked.search.strategy} with a pool of "
-        f"{asked.search.population}: about {timed.unscaled_hours:,.1f} hours here"
+        f"{asked.search.population}: about {written_time(3600 * timed.unscaled_hours)} here"
     )
     minutes, each = asked.search.minutes, scaled.seconds_per_training
     if minutes is not None:

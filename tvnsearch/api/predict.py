@@ -10,7 +10,7 @@ from msgspec import Struct
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.explain import Hint, hints, over_budget
 from predictors.predictor import LatencyPredictor, LayerLatency
-from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
+from tvnsearch.api.genomes import GenomeLike, listed, name_of, resolve_genome
 from tvnsearch.api.latency_predictors import database_path, load_predictor
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
@@ -41,7 +41,7 @@ class Prediction(Struct, frozen=True, omit_defaults=True):
 
 
 def predict(
-    genomes: Sequence[GenomeLike],
+    genomes: GenomeLike | Sequence[GenomeLike],
     device: str | Device = "cpu",
     *,
     classes: int = MOMENTS_IN_TIME_CLASSES,
@@ -59,13 +59,14 @@ def predict(
     Raises:
         UserError: there is no such genome or device, or it was not profiled.
     """
-    found = [resolve_genome(genome) for genome in genomes]
+    asked: Sequence[GenomeLike] = listed(genomes)
+    found = [resolve_genome(genome) for genome in asked]
     with Meter(as_device(device)) as meter:
         predictor = load_predictor(database_path(db), meter, level, watch=watch)
     estimates = predictor.estimate(found, classes)
     return [
         _prediction(predictor, name_of(named), genome, estimate, classes, explain, max_ms, watch)
-        for named, genome, estimate in zip(genomes, found, estimates, strict=True)
+        for named, genome, estimate in zip(asked, found, estimates, strict=True)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,15 +53,13 @@ class JournalFile:
                 f"expected to make the folder {run} for the run, but that failed ({error.strerror}); give "
                 "another folder"
             ) from None
-        lock = lock_run(run)
-        try:
+
+        def begin() -> None:
             _refuse_a_run(run)  # somebody may have been quicker
             (run / "weights").mkdir(exist_ok=True)
             write_new_journal(run, msgspec.json.encode(plan).decode())
-            return cls(run, connect(run, writable=True), lock)
-        except BaseException:
-            unlock_run(lock)
-            raise
+
+        return cls._alone(run, begin)
 
     @classmethod
     def open(cls, run: Path) -> Self:
@@ -70,12 +69,7 @@ class JournalFile:
             UserError: there is no run that this version can read, or another process is writing it.
         """
         connect(run, writable=False).close()
-        lock = lock_run(run)
-        try:
-            return cls(run, connect(run, writable=True), lock)
-        except BaseException:
-            unlock_run(lock)
-            raise
+        return cls._alone(run)
 
     @classmethod
     def read(cls, run: Path) -> Self:
@@ -85,6 +79,17 @@ class JournalFile:
             UserError: there is no run that this version can read.
         """
         return cls(run, connect(run, writable=False), None)
+
+    @classmethod
+    def _alone(cls, run: Path, begin: Callable[[], None] = lambda: None) -> Self:
+        """The run for this process alone, after it was begun; the lock goes if that fails."""
+        lock = lock_run(run)
+        try:
+            begin()
+            return cls(run, connect(run, writable=True), lock)
+        except BaseException:
+            unlock_run(lock)
+            raise
 
     def close(self) -> None:
         """Let go of the file and, if this process writes it, of the run."""

@@ -1,4 +1,4 @@
-"""How the minutes that a user gives are shared out, and trainings that the clock ends."""
+"""Times: how a user's minutes are shared out, trainings that the clock ends, and times for people."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ ITERATIONS_WITHOUT_END = 1_000_000
 def recipe_of_seconds(seconds: float, seed: int = 0) -> Recipe:
     """A training that ends after so many seconds, however many iterations that makes."""
     return Recipe(iterations=ITERATIONS_WITHOUT_END, max_seconds=seconds, seed=seed)
+
+
+def written_time(seconds: float) -> str:
+    """A time for people: 42 s, 12 min, 5.3 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
