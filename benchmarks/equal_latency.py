@@ -31,6 +31,14 @@ class EqualLatency:
         """There is nothing to learn."""
         return None
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         """A millisecond, without running the network."""
         return MEASUREMENT
+
+    def measure_afresh(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """The same one."""
+        return MEASUREMENT
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """The same for each."""
+        return [MEASUREMENT] * len(genomes)

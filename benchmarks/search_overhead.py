@@ -85,7 +85,7 @@ class SleepingLatency:
                 self._predictor.observe(genome, measurement.latency_ms, CLASSES)
         return None
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         """Sleep."""
         began = time.perf_counter()
         [estimate] = self.estimate([genome])
@@ -93,6 +93,14 @@ class SleepingLatency:
         self.measured_seconds += time.perf_counter() - began
         ms = estimate.latency_ms
         return Measurement(ms, ms, ms, ms, ms, ms, samples=30, disturbed=0, trusted=True)
+
+    def measure_afresh(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """As :meth:`measure`."""
+        return self.measure(genome, limit_ms)
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """As :meth:`measure`, one after the other."""
+        return [self.measure(genome) for genome in genomes]
 
 
 class SleepingFitness:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def print_measurements(title: str, names: Sequence[str], measurements: Sequence[Measurement]) -> None:
     """Networks with their measured latencies; below the table, why some of these are not trusted."""
+    from tvnsearch.devices.measurement import written_interval
+
     print_table(
         title,
         ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
@@ -24,7 +26,7 @@ def print_measurements(title: str, names: Sequence[str], measurements: Sequence[
             [
                 name,
                 f"{row.latency_ms:.2f}",
-                f"{row.ci_low_ms:.2f} - {row.ci_high_ms:.2f}",
+                written_interval(row.ci_low_ms, row.ci_high_ms),
                 f"{row.p50_ms:.2f}",
                 f"{row.p90_ms:.2f}",
                 f"{row.p99_ms:.2f}",
@@ -41,6 +43,8 @@ def print_measurements(title: str, names: Sequence[str], measurements: Sequence[
 
 def print_summary(summary: RunReport) -> None:
     """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
+    from tvnsearch.devices.measurement import written_interval
+
     report = to_builtins(summary)
     winner = report["winner"]
     lines = [f"run {report['run']}, {written_time(3600 * report['hours'])}"]
@@ -49,10 +53,16 @@ def print_summary(summary: RunReport) -> None:
         lines.append("no winner yet" + ("" if best is None else f"; best fitness so far {best:.3f}"))
     else:
         lines += winner.get("drawing", [])
+        interval = written_interval(winner["ci_low_ms"], winner["ci_high_ms"])
         lines.append(
-            f"latency {winner['latency_ms']:.2f} ms measured, 95 % interval {winner['ci_low_ms']:.2f} to "
-            f"{winner['ci_high_ms']:.2f} ms; budget {report['max_ms']:g} ms"
+            f"latency {winner['latency_ms']:.2f} ms measured, 95 % interval {interval} ms; budget "
+            f"{report['max_ms']:g} ms"
         )
+        if not winner["trusted"]:
+            lines.append(
+                f"        that is no promise: {winner['reason']}; measure again by `tvnsearch resume "
+                f"{report['run']}`"
+            )
         lines += [
             f"{predicted_line(device, estimate)}; budget {report['others_max_ms'][device]:g} ms"
             for device, estimate in winner["predicted_on_others"].items()
@@ -95,6 +105,8 @@ def _genomes_line(report: dict[str, Any]) -> str:
         saved = f"{written_time(3600 * report['hours_saved'])} of training"
         plural = "s" if report["duplicates"] > 1 else ""
         parts.append(f"{report['duplicates']:,} duplicate{plural}, which saved {saved}")
+    if report["undecided"]:
+        parts.append(f"{report['undecided']:,} undecided, for want of a measurement to be trusted")
     stopped = f", {report['stopped']:,} of them stopped early" if report["stopped"] else ""
     failed = f", {report['failed']:,} failed" if report["failed"] else ""
     return "; ".join([*parts, f"{report['trained']:,} trained{stopped}{failed}"])

@@ -67,11 +67,12 @@ def board_lines(board: RunFigures) -> list[str]:
     }
     told = ", ".join(f"by {judge} {number:,}" for judge, number in rejected.items() if number)
     duplicates = f", {counts.duplicates:,} duplicates" if counts.duplicates else ""
+    undecided = f"; {counts.undecided:,} undecided" if counts.undecided else ""
     stopped = f", {counts.stopped:,} of them stopped early" if counts.stopped else ""
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     under = board.under_bound_share
     return [
-        f"{counts.sampled:,} sampled{duplicates}" + (f"; rejected {told}" if told else ""),
+        f"{counts.sampled:,} sampled{duplicates}" + (f"; rejected {told}" if told else "") + undecided,
         f"{counts.trained:,} of {board.trainings:,} trained{stopped}{failed}; best fitness "
         f"{_fitness(board.best_fitness)}, {len(board.front)} on the front of fitness, latency and parameters",
         f"{written_time(board.elapsed_seconds)} gone{_to_go(board)}; {len(workload.training)} of "

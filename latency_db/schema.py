@@ -12,7 +12,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_SECONDS = 60.0
 
 SCHEMA = """
@@ -77,8 +77,8 @@ CREATE TABLE network_measurements (
     measured TEXT NOT NULL,
     seconds REAL NOT NULL,
     latency_ms REAL NOT NULL,
-    ci_low_ms REAL NOT NULL,
-    ci_high_ms REAL NOT NULL,
+    ci_low_ms REAL,
+    ci_high_ms REAL,
     p50_ms REAL NOT NULL,
     p90_ms REAL NOT NULL,
     p99_ms REAL NOT NULL,

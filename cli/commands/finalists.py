@@ -33,6 +33,7 @@ def finalists(
     from cli.output import print_json, print_table, watching
     from cli.reports import print_summary
     from tvnsearch.api.finalists import finalists as hold_finals
+    from tvnsearch.devices.measurement import written_interval
 
     with watching() as watch:
         report = hold_finals(run, count, workers=workers, executor=executor, address=address, watch=watch)
@@ -48,7 +49,7 @@ def finalists(
                 f"{one.fitness:.3f}",
                 f"{one.search_fitness:.3f}",
                 f"{one.latency_ms:.2f}",
-                f"{one.ci_low_ms:.2f} to {one.ci_high_ms:.2f}",
+                written_interval(one.ci_low_ms, one.ci_high_ms),
                 counted(one.params),
             ]
             for one in report.finalists

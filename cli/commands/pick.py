@@ -32,6 +32,7 @@ def pick(
     from cli.reports import predicted_line
     from tvnsearch.api.pick import pick as pick_from
     from tvnsearch.api.status import measured_device
+    from tvnsearch.devices.measurement import written_interval
 
     here_max_ms, others_max_ms = parse_max_ms(max_ms, measured_device(run))
     answer = pick_from(
@@ -53,7 +54,7 @@ def pick(
             [
                 picked.number,
                 f"{picked.latency_ms:.2f}",
-                f"{picked.ci_low_ms:.2f} to {picked.ci_high_ms:.2f}",
+                written_interval(picked.ci_low_ms, picked.ci_high_ms),
                 count(picked.params),
                 f"{2 * picked.macs / 1e9:.3f}",
                 f"{picked.fitness:.3f}{' foretold' if picked.stopped else ''}",

@@ -40,12 +40,12 @@ class Diverging(FakeFitness):
 
 
 class Broken(FakeLatency):
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         raise MeasurementFailed("libopenvino.so is missing")
 
 
 class Slowing(FakeLatency):
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         again = genome_id(genome) in self.measured
         known = super().measure(genome)
         return measurement(99.0) if again else known

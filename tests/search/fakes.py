@@ -92,12 +92,18 @@ class FakeLatency:
         self.met_ms += predicted_ms
         return None
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         self._hook("measure", genome)
         self.measured.append(genome_id(genome))
         if self._fails and genome_id(genome).endswith("f"):
             raise MeasurementFailed("out of memory")
         return measurement(true_ms(genome))
+
+    def measure_afresh(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        return self.measure(genome, limit_ms)
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        return [self.measure(genome) for genome in genomes]
 
 
 class Moved(FakeLatency):
@@ -107,7 +113,7 @@ class Moved(FakeLatency):
         super().__init__(fails=False)
         self._slower = slower
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         measured = super().measure(genome)
         return measurement(99.0) if genome_id(genome) in self._slower else measured
 

@@ -305,7 +305,7 @@ def test_a_plan_without_time_for_anything_has_no_winner(tmp_path: Path) -> None:
     clock = Clock()
 
     class SlowLatency(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             clock.seconds += 100.0
             return super().measure(genome)
 
@@ -326,7 +326,7 @@ def test_an_impossible_budget_is_refused_before_anything_is_judged(tmp_path: Pat
 
 def test_a_device_slower_than_every_prediction_ends_in_a_sentence(tmp_path: Path) -> None:
     class Slow(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             self.measured.append(genome_id(genome))
             return measurement(1000.0)
 
@@ -359,7 +359,7 @@ def test_the_winner_is_the_fittest_whose_fresh_measurement_keeps_the_budget(tmp_
     measured: list[str] = []
 
     class Drifting(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             identity = genome_id(genome)
             again = identity in measured
             measured.append(identity)
@@ -378,7 +378,7 @@ def test_the_winner_is_the_fittest_whose_fresh_measurement_keeps_the_budget(tmp_
 
 def test_without_a_fresh_measurement_within_the_budget_there_is_no_winner(tmp_path: Path) -> None:
     class Slowing(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             again = genome_id(genome) in self.measured
             known = super().measure(genome)
             return measurement(99.0) if again else known
@@ -408,7 +408,7 @@ def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tm
 
 def test_where_nothing_can_be_measured_the_reason_is_said(tmp_path: Path) -> None:
     class Broken(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             raise MeasurementFailed("libopenvino.so is missing")
 
     with pytest.raises(UserError, match=r"none of 100 could be measured, .*: libopenvino\.so is missing;"):
@@ -417,7 +417,7 @@ def test_where_nothing_can_be_measured_the_reason_is_said(tmp_path: Path) -> Non
 
 def test_networks_that_took_longer_are_told_from_those_that_could_not_be_measured(tmp_path: Path) -> None:
     class Slow(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             return measurement(1000.0) if super().measure(genome) else measurement(0.0)
 
     with pytest.raises(UserError, match=r"took longer when measured, and \d+ could not .*: out of memory"):

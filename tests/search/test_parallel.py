@@ -100,7 +100,7 @@ def test_workers_stand_still_while_the_device_is_measured(tmp_path: Path) -> Non
             self.paused = False
 
     class Slow(FakeLatency):
-        def measure(self, genome: Genome) -> Measurement:
+        def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
             measuring.set()
             time.sleep(0.002)
             seen.extend("moves" for worker in workers if not worker.paused)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
+from tvnsearch.devices.processes import measure_in_one_process, measure_until_trusted
+from tvnsearch.devices.timing import MIN_SAMPLES
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.protocols import (
@@ -24,21 +27,35 @@ from tvnsearch.search.protocols import (
 from tvnsearch.workers import WorkerFailedError
 
 MEASURE_SECONDS = 4.0
-"""The longest that a search measures one candidate."""
+"""The longest that a search measures one candidate, unless its passes are long."""
+
+TIMES_FOR_PROMISE = 3
+"""So many times as long all processes together measure it once more before it is promised."""
+
+PASSES_AT_LEAST = 3 * MIN_SAMPLES
+"""So many passes as long as the budget have to fit: a third of them must be undisturbed."""
 
 
 class DeviceLatency:
     """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
-    ``on_others`` predicts for other devices of the budget, by the names that it gives them.
+    ``on_others`` predicts for other devices of the budget, by the names that it gives them; networks of
+    ``max_ms``, the budget, are given the time that they take to measure.
     """
 
     def __init__(
-        self, predictor: LatencyPredictor, meter: Meter, on_others: Mapping[str, LatencyPredictor]
+        self,
+        predictor: LatencyPredictor,
+        meter: Meter,
+        on_others: Mapping[str, LatencyPredictor],
+        max_ms: float,
+        watch: Watch = SILENT,
     ) -> None:
         self._predictor = predictor
         self._meter = meter
         self._others = on_others
+        self._watch = watch
+        self._seconds_each = max(MEASURE_SECONDS, PASSES_AT_LEAST * max_ms / 1000)
 
     @classmethod
     def open(
@@ -46,6 +63,7 @@ class DeviceLatency:
         device: Device,
         db: Path,
         classes: int,
+        max_ms: float,
         on_others: Iterable[str] = (),
         level: float = DEFAULT_LEVEL,
         *,
@@ -65,7 +83,7 @@ class DeviceLatency:
                 name: predictor_of_other(db, name, meter.fingerprint, level, watch=watch)
                 for name in on_others
             }
-            return cls(predictor, meter, others)
+            return cls(predictor, meter, others, max_ms, watch)
         except BaseException:
             meter.close()
             raise
@@ -100,16 +118,41 @@ class DeviceLatency:
         ]
         return next((sentence for sentence in said if sentence), None)
 
-    def measure(self, genome: Genome) -> Measurement:
-        """Run a network on the device.
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """Run a network on the device, for seconds at most; for less where it is far below ``limit_ms``.
 
         Raises:
             MeasurementFailed: it does not run there.
         """
-        try:
-            return self._meter.measure([genome], MEASURE_SECONDS)[0]
-        except (UserError, WorkerFailedError) as error:
-            raise MeasurementFailed(str(error)) from None
+        with _failing_as_a_measurement():
+            return measure_in_one_process(self._meter, genome, self._seconds_each, limit_ms)
+
+    def measure_afresh(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """As :meth:`measure`, in a fresh process, which goes on to measure from then on.
+
+        Raises:
+            MeasurementFailed: it does not run there.
+        """
+        self._meter.restart()
+        return self.measure(genome, limit_ms)
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """Run networks in several fresh processes; what is not to be trusted some seconds later again.
+
+        The latest measurement of each counts.
+
+        Raises:
+            MeasurementFailed: one does not run there.
+        """
+        with _failing_as_a_measurement():
+            return measure_until_trusted(
+                self._meter.device,
+                genomes,
+                self._meter.classes,
+                TIMES_FOR_PROMISE * self._seconds_each,
+                max_ms,
+                self._watch.say,
+            )
 
     def close(self) -> None:
         """End the meter's process."""
@@ -122,3 +165,12 @@ class DeviceLatency:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _failing_as_a_measurement() -> Iterator[None]:
+    """Let what goes wrong on the device be said of the network."""
+    try:
+        yield
+    except (UserError, WorkerFailedError) as error:
+        raise MeasurementFailed(str(error)) from None

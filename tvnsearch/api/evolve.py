@@ -102,6 +102,11 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         f"individual {winner.individual.number} wins: fitness {winner.individual.fitness.value:.4g}, "
         f"{winner.measurement.latency_ms:.3g} ms measured once more"
     )
+    if not winner.measurement.trusted:
+        watch.say(
+            f"that it keeps {plan.budget.max_ms:g} ms is no promise: {winner.measurement.reason}; measure again "
+            f"by `tvnsearch resume {opened.folder}` when the machine does nothing else"
+        )
     hand_over(opened, winner, watch)
 
 

@@ -20,7 +20,10 @@ from tvnsearch.training.recipe import Recipe
 
 
 class FinalistReport(Struct, frozen=True):
-    """A finalist: fitness in the search and after a whole training, and its fresh measurement."""
+    """A finalist: fitness in the search and after a whole training, and its fresh measurement.
+
+    ``reason`` says why that is not ``trusted``, and is empty where it is.
+    """
 
     number: int
     search_fitness: float
@@ -29,8 +32,10 @@ class FinalistReport(Struct, frozen=True):
     top5: float | None
     mean_average_precision: float | None
     latency_ms: float
-    ci_low_ms: float
-    ci_high_ms: float
+    ci_low_ms: float | None
+    ci_high_ms: float | None
+    trusted: bool
+    reason: str
     params: int
     macs: int
     weights: str
@@ -102,6 +107,8 @@ def _report(run: Path, finalist: Finalist) -> FinalistReport:
         latency_ms=measurement.latency_ms,
         ci_low_ms=measurement.ci_low_ms,
         ci_high_ms=measurement.ci_high_ms,
+        trusted=measurement.trusted,
+        reason=measurement.reason,
         params=individual.params,
         macs=individual.macs,
         weights=str(finalist_weights_path(run, individual.number)),

@@ -121,6 +121,7 @@ def open_equipment(settings: Settings, space: SearchSpace, watch: Watch) -> Iter
         device,
         database_path(settings.device.db),
         len(clips.dataset.classes),
+        settings.budget.max_ms,
         settings.budget.others_max_ms,
         settings.device.level,
         watch=watch,

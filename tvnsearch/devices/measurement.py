@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+FAR = 1.5
+"""An interval is far from a limit that is so many times as long, or as short.
+
+On a shared machine slow phases cost 30 % and more, and two processes differ by some percent.
+"""
+
 
 class Measurement(Struct, frozen=True):
     """A network's latency on a device, with the reason to believe it.
 
     ``latency_ms`` is the median of the ``samples`` undisturbed passes, ``ci_low_ms`` to ``ci_high_ms`` its 95
-    % confidence interval. ``p50_ms``, ``p90_ms`` and ``p99_ms`` are over all passes taken, ``disturbed`` ones
-    included: what a user sees on a machine as busy as this one was. ``reason`` says why a result is not
-    ``trusted``, and is empty where it is.
+    % confidence interval: None with fewer than six of them, which have none, and then the median is a guess.
+    ``p50_ms``, ``p90_ms`` and ``p99_ms`` are over all passes taken, ``disturbed`` ones included: what a user
+    sees on a machine as busy as this one was. ``reason`` says why a result is not ``trusted``, and is empty
+    where it is.
     """
 
     latency_ms: float
-    ci_low_ms: float
-    ci_high_ms: float
+    ci_low_ms: float | None
+    ci_high_ms: float | None
     p50_ms: float
     p90_ms: float
     p99_ms: float
@@ -24,6 +31,29 @@ class Measurement(Struct, frozen=True):
     disturbed: int
     trusted: bool
     reason: str = ""
+
+    def keeps(self, limit_ms: float) -> bool:
+        """Whether the whole interval is within a limit; without an interval nothing is."""
+        return self.ci_high_ms is not None and self.ci_high_ms <= limit_ms
+
+    def is_far_below(self, limit_ms: float) -> bool:
+        """Whether the whole interval is so far within a limit that no bad phase explains it."""
+        return self.keeps(limit_ms / FAR)
+
+    def is_far_above(self, limit_ms: float) -> bool:
+        """Whether the whole interval is so far over a limit that no bad phase explains it."""
+        return self.ci_low_ms is not None and self.ci_low_ms > FAR * limit_ms
+
+    def decides(self, limit_ms: float) -> bool | None:
+        """Whether the network keeps a limit; None where this is not to be trusted with the answer."""
+        return self.keeps(limit_ms) if self.trusted else None
+
+
+def written_interval(low_ms: float | None, high_ms: float | None, digits: str = ".2f") -> str:
+    """A confidence interval for people."""
+    if low_ms is None or high_ms is None:
+        return "no interval"
+    return f"{low_ms:{digits}} to {high_ms:{digits}}"
 
 
 class Timing(Struct, frozen=True):

@@ -48,20 +48,28 @@ class Meter:
         return fingerprint_digest(self.fingerprint)
 
     def measure(
-        self, genomes: Sequence[Genome], max_seconds: float = 10.0, half_width_percent: float = 1.0
+        self,
+        genomes: Sequence[Genome],
+        max_seconds: float = 10.0,
+        half_width_percent: float = 1.0,
+        limit_ms: float | None = None,
     ) -> list[Measurement]:
         """Time whole networks, interleaved, one :class:`Measurement` for each in their order.
 
         Each network goes on until the 95 % confidence interval of its median is within ``half_width_percent``
-        on either side; all of them end after ``max_seconds`` for each network.
+        on either side, or far below ``limit_ms``; all of them end after ``max_seconds`` for each network.
 
         Raises:
             UserError: a network does not fit in memory, or the worker died of one twice.
         """
-        return self.time(genomes, max_seconds, half_width_percent).measurements
+        return self.time(genomes, max_seconds, half_width_percent, limit_ms).measurements
 
     def time(
-        self, genomes: Sequence[Genome], max_seconds: float = 10.0, half_width_percent: float = 1.0
+        self,
+        genomes: Sequence[Genome],
+        max_seconds: float = 10.0,
+        half_width_percent: float = 1.0,
+        limit_ms: float | None = None,
     ) -> Timing:
         """As :meth:`measure`, with how quickly memory was copied meanwhile."""
         if not genomes:
@@ -70,6 +78,7 @@ class Meter:
             max_seconds=max_seconds * len(genomes),
             min_seconds=min(SPREAD_SECONDS, max_seconds),
             half_width_percent=half_width_percent,
+            limit_ms=limit_ms,
         )
         params = {
             "genomes": msgspec.to_builtins(list(genomes)),
@@ -95,6 +104,11 @@ class Meter:
             UserError: the network does not fit in memory, or the worker died of it twice.
         """
         return self._layers("time_layers", genome, max_seconds)
+
+    def restart(self) -> None:
+        """Go on in a fresh process, which lies elsewhere in memory."""
+        self._worker.close()
+        self._worker = self._start()
 
     def close(self) -> None:
         """End the worker; work in progress is dropped."""
@@ -122,17 +136,13 @@ class Meter:
             try:
                 return self._worker.call(method, request)
             except WorkerDiedError:
-                self._restart()
+                self.restart()
                 return self._worker.call(method, request)
         except WorkerDiedError as death:
-            self._restart()
+            self.restart()
             raise UserError(
                 f"expected to {method} {names} on {self.device.name}, but the process died of it twice "
                 f"({death}), mostly for lack of memory; use a smaller network or free some memory"
             ) from None
         except WorkerFailedError as failure:
             raise WorkerFailedError(f"{method} {names}: {failure}") from None
-
-    def _restart(self) -> None:
-        self._worker.close()
-        self._worker = self._start()

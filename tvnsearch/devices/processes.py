@@ -7,6 +7,7 @@ its minutes: of some processes those count whose memory was quickest.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -40,6 +41,12 @@ with no bound on it 60 %, by 0.7 % (2.5 %).
 AGREEMENT_PERCENT = 5.0
 """Processes that are farther apart than this were not all measured on an undisturbed machine."""
 
+MOST_TIMES = 3
+"""So many times a network is measured that is not trusted."""
+
+AGAIN_SECONDS = 20.0
+"""Slow phases of a host last from seconds to minutes."""
+
 QUICK_PERCENT = 4.0
 """Memory is quick when a copy takes at most this much longer than on the device at its best."""
 
@@ -53,11 +60,13 @@ def measure_in_processes(
     classes: int = MOMENTS_IN_TIME_CLASSES,
     max_seconds: float = 10.0,
     on_progress: Callable[[float], None] = lambda share: None,
+    limit_ms: float | None = None,
 ) -> list[Measurement]:
     """Time networks in one fresh process after the other, one :class:`Measurement` for each, in their order.
 
     ``max_seconds`` bounds each network's time over all processes; ``on_progress`` is told the share of them
-    that is done.
+    that is done. What lies far below ``limit_ms`` in each of them is not measured longer than that takes, and
+    is trusted with that.
 
     Raises:
         UserError: a network does not fit in memory, or a worker died of one twice.
@@ -66,21 +75,70 @@ def measure_in_processes(
     wanted = PROCESSES
     while wanted > 0 and len(timings) < MOST_PROCESSES:
         with Meter(device, classes) as meter:
-            timings.append(meter.time(genomes, max_seconds / MOST_PROCESSES, HALF_WIDTH_PERCENT))
+            timings.append(meter.time(genomes, max_seconds / MOST_PROCESSES, HALF_WIDTH_PERCENT, limit_ms))
         wanted = PROCESSES - sum(slowness <= 1 + QUICK_PERCENT / 100 for slowness in _slownesses(timings))
         on_progress(len(timings) / min(len(timings) + wanted, MOST_PROCESSES))
     ranked = sorted(zip(_slownesses(timings), timings, strict=True), key=lambda pair: pair[0])
     slownesses, counted = zip(*ranked[:PROCESSES], strict=True)
     rounds = (timing.measurements for timing in counted)
-    return [combined(measurements, max(slownesses)) for measurements in zip(*rounds, strict=True)]
+    return [combined(measurements, max(slownesses), limit_ms) for measurements in zip(*rounds, strict=True)]
 
 
-def combined(measurements: Sequence[Measurement], slowness: float = 1.0) -> Measurement:
+def measure_until_trusted(
+    device: Device,
+    genomes: Sequence[Genome],
+    classes: int,
+    max_seconds: float,
+    limit_ms: float,
+    say: Callable[[str], None],
+    wait: Callable[[float], None] = time.sleep,
+) -> list[Measurement]:
+    """As :func:`measure_in_processes`, and later again what is not trusted, until all are or it is enough.
+
+    ``say`` gets a sentence before each of the waits.
+
+    Raises:
+        UserError: as there.
+    """
+    measured = measure_in_processes(device, genomes, classes, max_seconds, limit_ms=limit_ms)
+    for _ in range(MOST_TIMES - 1):
+        places = [place for place, measurement in enumerate(measured) if not measurement.trusted]
+        if not places:
+            break
+        say(
+            f"measuring {len(places)} of {len(genomes)} networks again in {AGAIN_SECONDS:g} seconds: "
+            f"{measured[places[0]].reason}"
+        )
+        wait(AGAIN_SECONDS)
+        again = measure_in_processes(
+            device, [genomes[place] for place in places], classes, max_seconds, limit_ms=limit_ms
+        )
+        for place, measurement in zip(places, again, strict=True):
+            measured[place] = measurement
+    return measured
+
+
+def measure_in_one_process(
+    meter: Meter, genome: Genome, max_seconds: float, limit_ms: float | None = None
+) -> Measurement:
+    """Time a network in the process that there is, as critically as several would be looked at.
+
+    Raises:
+        UserError: it does not fit in memory, or the worker died of it twice.
+    """
+    timing = meter.time([genome], max_seconds, limit_ms=limit_ms)
+    return combined(timing.measurements, _slownesses([timing])[0], limit_ms)
+
+
+def combined(
+    measurements: Sequence[Measurement], slowness: float = 1.0, limit_ms: float | None = None
+) -> Measurement:
     """What measurements of one network in several processes say together.
 
     Figures are medians over the processes; the interval spans all of their intervals. Trusted if each process
     knows its median to 3 %, they agree to 5 %, and memory was not slow in any: ``slowness`` is how many times
-    as long as at the device's best a copy took where it took longest.
+    as long as at the device's best a copy took where it took longest. None of that matters where all of them
+    lie far below ``limit_ms``. Without an interval in one there is none.
     """
     latencies_ms = [measurement.latency_ms for measurement in measurements]
     middle_ms = median(latencies_ms)
@@ -96,11 +154,16 @@ def combined(measurements: Sequence[Measurement], slowness: float = 1.0) -> Meas
             f"memory ran at {100 / slowness:.0f} % of its best speed: other work on this host slows it; "
             "measure again later"
         )
+    if limit_ms is not None and all(measurement.is_far_below(limit_ms) for measurement in measurements):
+        reason = ""
+    lows_ms = [one.ci_low_ms for one in measurements if one.ci_low_ms is not None]
+    highs_ms = [one.ci_high_ms for one in measurements if one.ci_high_ms is not None]
+    has_interval = len(highs_ms) == len(measurements)
     return replace(
         measurements[0],
         latency_ms=middle_ms,
-        ci_low_ms=min(measurement.ci_low_ms for measurement in measurements),
-        ci_high_ms=max(measurement.ci_high_ms for measurement in measurements),
+        ci_low_ms=min(lows_ms) if has_interval else None,
+        ci_high_ms=max(highs_ms) if has_interval else None,
         p50_ms=median(measurement.p50_ms for measurement in measurements),
         p90_ms=median(measurement.p90_ms for measurement in measurements),
         p99_ms=median(measurement.p99_ms for measurement in measurements),
@@ -116,6 +179,8 @@ def _is_known(measurement: Measurement) -> bool:
     margin_ms = WIDEST_PERCENT / 100 * measurement.latency_ms
     return measurement.trusted or (
         measurement.samples >= MIN_SAMPLES
+        and measurement.ci_low_ms is not None
+        and measurement.ci_high_ms is not None
         and measurement.latency_ms - measurement.ci_low_ms <= margin_ms
         and measurement.ci_high_ms - measurement.latency_ms <= margin_ms
     )

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.measurement import FAR, Measurement
 
 YARDSTICK_TOLERANCE = 0.15
 """How far a reading may lie above the machine's best before the samples beside it are disturbed."""
@@ -30,6 +30,12 @@ IDLE_TOLERANCE_NS = 20_000
 
 CONFIDENCE = 0.95
 MIN_SAMPLES = 9
+FAR_SAMPLES = 64
+"""Among so many first samples a measurement may end because it is far below what matters."""
+
+FAR_HALF_WIDTH_PERCENT = 5.0
+"""How well it must be known by then: it is compared with others' latencies as well."""
+
 YARDSTICK_FIRST_READINGS = 20
 LUCKY_READINGS = 0.05
 """The share of readings that are quicker than what the machine can be held to."""
@@ -60,12 +66,17 @@ class Sample(NamedTuple):
 
 
 class Plan(Struct, frozen=True):
-    """When to stop: the interval is narrow enough and ``min_seconds`` are over, or ``max_seconds`` are."""
+    """When to stop: the interval is narrow enough and ``min_seconds`` are over, or ``max_seconds`` are.
+
+    An interval that is far below ``limit_ms`` is narrow enough, and at once, if it is known to 5 %: what is
+    asked is whether the network keeps that limit.
+    """
 
     max_seconds: float
     min_seconds: float = 0.0
     half_width_percent: float = 1.0
     min_samples: int = MIN_SAMPLES
+    limit_ms: float | None = None
 
 
 class Yardstick:
@@ -164,17 +175,26 @@ def measure_in_rounds(
         elapsed_s = now() - start
         if elapsed_s >= plan.max_seconds:
             break
-        if elapsed_s < plan.min_seconds:
-            continue
-        waiting = [index for index in waiting if not summarise(samples[index], yardstick, plan).trusted]
+        waiting = [index for index in waiting if not _is_enough(samples[index], elapsed_s, yardstick, plan)]
     return [summarise(taken, yardstick, plan) for taken in samples]
+
+
+def _is_enough(samples: Sequence[Sample], elapsed_s: float, yardstick: Yardstick, plan: Plan) -> bool:
+    """Whether the samples of one network tell what the plan asks."""
+    if elapsed_s >= plan.min_seconds:
+        return summarise(samples, yardstick, plan).trusted
+    if plan.limit_ms is None or not plan.min_samples <= len(samples) <= FAR_SAMPLES:
+        return False
+    measured = summarise(samples, yardstick, plan)
+    return measured.trusted and measured.is_far_below(plan.limit_ms)
 
 
 def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Measurement:
     """The measurement that ``samples`` make; untrusted, with the reason, where they fall short of the plan.
 
-    Without a single undisturbed sample the figures are those of the quickest quarter, by the processor's time
-    where that is known: a core shared with a busy process doubles the wall time and leaves this one alone.
+    With fewer than six undisturbed ones there is no interval. Without a single one the figures are those of
+    the quickest quarter, by the processor's time where that is known: a core shared with a busy process
+    doubles the wall time and leaves this one alone.
     """
     taken_ms = [sample.interval.wall_ns / 1e6 for sample in samples]
     kept_ms = [
@@ -184,6 +204,10 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
     ]
     low_ms, middle_ms, high_ms = median_interval(kept_ms or quickest_quarter(_guesses_ms(samples)))
     half_width_percent = 100 * max(high_ms - middle_ms, middle_ms - low_ms) / middle_ms
+    has_interval = median_rank(len(kept_ms)) > 0
+    widest_percent = plan.half_width_percent
+    if plan.limit_ms is not None and FAR * high_ms <= plan.limit_ms:
+        widest_percent = max(widest_percent, FAR_HALF_WIDTH_PERCENT)
     reason = ""
     if len(kept_ms) < plan.min_samples:
         reason = (
@@ -192,15 +216,15 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
         speed = yardstick.best_ns / median(sample.yardstick_ns for sample in samples)
         if yardstick.is_off(round(yardstick.best_ns / speed)):
             reason += f"; the machine ran at {100 * speed:.0f} % of its best speed"
-    elif half_width_percent > plan.half_width_percent:
+    elif half_width_percent > widest_percent:
         reason = (
             f"the median of {len(kept_ms)} samples is known to {half_width_percent:.1f} %, "
-            f"{plan.half_width_percent:.2g} % was asked for"
+            f"{widest_percent:.2g} % was asked for"
         )
     return Measurement(
         latency_ms=middle_ms,
-        ci_low_ms=low_ms,
-        ci_high_ms=high_ms,
+        ci_low_ms=low_ms if has_interval else None,
+        ci_high_ms=high_ms if has_interval else None,
         p50_ms=quantile(taken_ms, 0.5),
         p90_ms=quantile(taken_ms, 0.9),
         p99_ms=quantile(taken_ms, 0.99),

@@ -18,7 +18,6 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.candidates.judge import Judge
 from tvnsearch.search.events import (
@@ -32,7 +31,7 @@ from tvnsearch.search.events import (
 )
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.outcome.winner import choose_winner, withdraw_former
+from tvnsearch.search.outcome.winner import Contest, withdraw_former
 from tvnsearch.search.progress.recorder import OnProgress, Recorder
 from tvnsearch.search.protocols import (
     Fitness,
@@ -72,7 +71,8 @@ def run_search(
 
     ``executor`` trains, as many networks at once as it has workers; the caller shuts it down. ``on_progress``
     hears one step at a time, from several threads. Returns None when nothing was trained, or nothing trained
-    keeps the budget in a fresh measurement. Files of a former winner that were handed over are moved aside.
+    keeps the budget in a fresh measurement; the measurement of a winner says whether that is to be trusted.
+    Files of a former winner that were handed over are moved aside.
     ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
     in the journal.
 
@@ -154,12 +154,10 @@ class _Search:
 
     def _choose_winner(self) -> Winner | None:
         """Where the fittest is paused its training goes on to its end first; it has to be that still then."""
-        measured: dict[int, Measurement | None] = {}
+        contest = Contest(self._plan.budget.max_ms, self._latency, self._recorder.note)
         while True:
             with self._executor.standing_still():
-                winner = choose_winner(
-                    self._rivals(), self._plan.budget, self._latency, self._recorder.note, measured
-                )
+                winner = contest.winner_of(self._rivals())
             if winner is None or not winner.individual.fitness.stopped:
                 return winner
             number = winner.individual.number
@@ -180,7 +178,7 @@ class _Search:
         return [
             replace(rival, fitness=self._history.fitness_of(rival))
             for number, rival in rivals.items()
-            if not (number in fresh and fresh[number].ci_high_ms > self._plan.budget.max_ms)
+            if not (number in fresh and fresh[number].decides(self._plan.budget.max_ms) is False)
             and not (rival.fitness.stopped and number in ended)
         ]
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.protocols import Fitness
-from tvnsearch.search.records import Candidate, Rejected
+from tvnsearch.search.records import Candidate, Rejected, Verdict
 
 
 class Opened(Struct, frozen=True, tag="opened"):
@@ -24,6 +24,13 @@ class Judged(Struct, frozen=True, tag="judged", omit_defaults=True):
 
     rejected: tuple[Rejected, ...] = ()
     measured: Candidate | None = None
+
+
+class Remeasured(Struct, frozen=True, tag="remeasured"):
+    """An undecided candidate was measured again, and this is its verdict now."""
+
+    number: int
+    verdict: Verdict
 
 
 class Begun(Struct, frozen=True, tag="begun", omit_defaults=True):
@@ -115,6 +122,7 @@ class Noted(Struct, frozen=True, tag="noted"):
 Event = (
     Opened
     | Judged
+    | Remeasured
     | Begun
     | RungPassed
     | Paused

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
+from msgspec.structs import replace
+
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.events import (
     Controlled,
@@ -16,6 +18,7 @@ from tvnsearch.search.events import (
     Noted,
     Paused,
     Promoted,
+    Remeasured,
     RungPassed,
     Trained,
     WinnerChosen,
@@ -40,8 +43,7 @@ class History:
         self.next_number = 0
         """That of the first candidate that is not judged yet."""
         self.verdicts: Counter[VerdictKind] = Counter(dict.fromkeys(get_args(VerdictKind), 0))
-        self.measured: list[Candidate] = []
-        """All candidates that were measured, or were to be and could not."""
+        self._measured: dict[int, Candidate] = {}
         self.accepted: dict[int, Candidate] = {}
         self.individuals: dict[int, Individual] = {}
         """Everything that was trained or is paused, in the order in which that was last said."""
@@ -65,9 +67,14 @@ class History:
         self.final_trainings: dict[int, Fitness | None] = {}
         """The fitness of finalists after a whole training; None where that failed."""
         self.winner_is_final = False
-        """Whether the winner was chosen after the last training."""
+        """Whether the winner was chosen after the last training, by a measurement that can be trusted."""
         self._winner: int | None = None
         self._accepted_ids: set[str] = set()
+
+    @property
+    def measured(self) -> list[Candidate]:
+        """All candidates that were measured, or were to be and could not, in the order of their last try."""
+        return list(self._measured.values())
 
     @property
     def failed_measurements(self) -> list[str]:
@@ -80,7 +87,7 @@ class History:
         if self._winner is None:
             return None
         measurement = self.fresh_measurements[self._winner]
-        if measurement.ci_high_ms > self._max_ms:
+        if measurement.decides(self._max_ms) is False:
             return None
         return Winner(self.individuals[self._winner], measurement)
 
@@ -102,6 +109,8 @@ class History:
         match event:
             case Judged():
                 self._judged(event)
+            case Remeasured():
+                self._remeasured(event)
             case Paused() | Trained():
                 self._told(event)
             case Failed():
@@ -125,10 +134,19 @@ class History:
         if event.measured is None:
             return
         self._count(event.measured)
-        self.measured.append(event.measured)
-        if event.measured.verdict.kind == "accepted":
-            self.accepted[event.measured.number] = event.measured
-            self._accepted_ids.add(event.measured.genome_id)
+        self._take_in_measured(event.measured)
+
+    def _remeasured(self, event: Remeasured) -> None:
+        candidate = self._measured.pop(event.number)
+        self.verdicts[candidate.verdict.kind] -= 1
+        self.verdicts[event.verdict.kind] += 1
+        self._take_in_measured(replace(candidate, verdict=event.verdict))
+
+    def _take_in_measured(self, candidate: Candidate) -> None:
+        self._measured[candidate.number] = candidate
+        if candidate.verdict.kind == "accepted":
+            self.accepted[candidate.number] = candidate
+            self._accepted_ids.add(candidate.genome_id)
 
     def _count(self, judged: Rejected | Candidate) -> None:
         self.next_number = judged.number + 1
@@ -149,7 +167,7 @@ class History:
             self.final_measurements[number] = event.measurement
         if isinstance(event, WinnerChosen):
             self._winner = number
-            self.winner_is_final = True
+            self.winner_is_final = event.measurement.trusted
 
     def _told(self, event: Paused | Trained) -> None:
         number = event.number

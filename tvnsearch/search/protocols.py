@@ -129,11 +129,27 @@ class LatencyModel(Protocol):
         """
         ...
 
-    def measure(self, genome: Genome) -> Measurement:
-        """Run the network on the device.
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """Run the network on the device; what is far below ``limit_ms`` no longer than that takes to see.
 
         Raises:
             MeasurementFailed: it cannot be run there.
+        """
+        ...
+
+    def measure_afresh(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        """As :meth:`measure`, in a process that nothing was measured in before.
+
+        Raises:
+            MeasurementFailed: it cannot be run there.
+        """
+        ...
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """Run networks in several processes, and again later what cannot be trusted with ``max_ms`` by that.
+
+        Raises:
+            MeasurementFailed: one of them cannot be run there.
         """
         ...
 

@@ -12,7 +12,13 @@ from tvnsearch.search.budget import CountedRejection
 from tvnsearch.search.protocols import Fitness, LatencyEstimate
 
 VerdictKind = Literal[
-    CountedRejection, "rejected_predicted", "rejected_on_others", "duplicate", "rejected_measured", "accepted"
+    CountedRejection,
+    "rejected_predicted",
+    "rejected_on_others",
+    "duplicate",
+    "rejected_measured",
+    "undecided",
+    "accepted",
 ]
 
 
@@ -20,7 +26,8 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
     """What became of a candidate, and what that was decided on; what was not needed was not looked at (None).
 
     ``on_others`` holds predictions for devices that are not measured, by their names. ``reason`` is set where
-    a candidate could not be measured at all.
+    a candidate could not be measured at all, or is undecided: its measurement is not to be trusted, and too
+    near to the budget.
     """
 
     kind: VerdictKind

@@ -44,7 +44,7 @@ def test_the_front_is_what_nothing_dominates(values: list[tuple[int, int, int]])
 class Quick(FakeLatency):
     """A fifth of the networks is faster than was thought possible."""
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         measured = super().measure(genome)
         is_quick = random.Random(genome_id(genome)).random() < 0.2
         return measurement(measured.latency_ms / 2) if is_quick else measured

@@ -452,7 +452,7 @@ class SlowedDown(FakeLatency):
         self._slower, self._known = slower, known
         self.asked: list[str] = []
 
-    def measure(self, genome: Genome) -> Measurement:
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
         identity = genome_id(genome)
         self.asked.append(identity)
         is_over = identity in self._known & self._slower

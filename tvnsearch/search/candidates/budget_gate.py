@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import Trace, trace
 from tvnsearch.search.budget import Budget, CountedRejection, counted_limits
@@ -35,8 +36,10 @@ class BudgetGate:
     """Judges genomes against a budget: counts, then predicted latencies, then a real measurement.
 
     On the device that is measured a prediction rejects what is surely over the budget, and a measurement
-    what does not keep it with its whole confidence interval, for the budget is a promise. On devices that are
-    only predicted the whole predicted interval has to keep it.
+    what does not keep it with its whole confidence interval, for the budget is a promise. A measurement that
+    is not trusted decides nothing near the budget: it is taken once more at once, in another process, and
+    leaves the genome undecided if that is no better. On devices that are only predicted the whole predicted
+    interval has to keep it.
     """
 
     def __init__(self, budget: Budget, classes: int, latency: LatencyModel) -> None:
@@ -67,15 +70,31 @@ class BudgetGate:
     def confirm(self, genome: Genome, screening: Screening) -> Verdict:
         """Measure a genome that its screening let through; what was expected of it is kept beside that."""
         [estimate] = self._latency.estimate([genome])
-        screening = replace(screening, estimate=estimate)
-        measured_over = screening.verdict("rejected_measured")
+        verdict = replace(screening, estimate=estimate).verdict("undecided")
+        verdict = self._measured(genome, verdict, self._latency.measure)
+        return self.confirm_again(genome, verdict) if verdict.kind == "undecided" else verdict
+
+    def confirm_again(self, genome: Genome, verdict: Verdict) -> Verdict:
+        """Measure an undecided genome once more, in a process that nothing was measured in before."""
+        return self._measured(genome, verdict, self._latency.measure_afresh)
+
+    def _measured(
+        self, genome: Genome, verdict: Verdict, measure: Callable[[Genome, float | None], Measurement]
+    ) -> Verdict:
+        estimate = verdict.estimate
+        assert estimate is not None
+        limit_ms = self._max_ms if estimate.upper_ms <= self._max_ms else None
         try:
-            measurement = self._latency.measure(genome)
+            measurement = measure(genome, limit_ms)
         except MeasurementFailed as error:
-            return replace(measured_over, reason=str(error))
-        if measurement.ci_high_ms > self._max_ms:
-            return replace(measured_over, measurement=measurement)
-        return replace(measured_over, kind="accepted", measurement=measurement)
+            return replace(verdict, kind="rejected_measured", measurement=None, reason=str(error))
+        keeps = measurement.decides(self._max_ms)
+        if keeps is None and measurement.is_far_above(self._max_ms) and estimate.latency_ms > self._max_ms:
+            keeps = False
+        if keeps is None:
+            return replace(verdict, kind="undecided", measurement=measurement, reason=measurement.reason)
+        kind: VerdictKind = "accepted" if keeps else "rejected_measured"
+        return replace(verdict, kind=kind, measurement=measurement, reason="")
 
     def _predict(self, genomes: Sequence[Genome], screenings: list[Screening]) -> None:
         """Screen what is left by its prediction for the device that is measured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -69,14 +70,22 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
 def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
     """All limits, the cheapest to look at first, as predictions decide on them.
 
-    That is by the lower bound on the device that is measured, and by the upper one on the others.
+    On the device that is measured that is by whether it is rejected, and by how far its lower bound then is;
+    on the others by the upper bound.
     """
+    max_ms = plan.budget.max_ms
 
     def counts(limit: CountedLimit) -> Costs:
         return lambda genomes: [limit.count(trace(genome, plan.classes)) for genome in genomes]
 
     def lower_ms(genomes: Sequence[Genome]) -> list[float]:
-        return [estimate.lower_ms for estimate in latency.estimate(genomes)]
+        known = zip(latency.estimate(genomes), latency.estimate_over(genomes, max_ms), strict=True)
+        return [
+            min(estimate.lower_ms, max_ms)
+            if over is None
+            else max(estimate.lower_ms, math.nextafter(max_ms, math.inf))
+            for estimate, over in known
+        ]
 
     def other_ms(device: str) -> Costs:
         return lambda genomes: [estimate.upper_ms for estimate in latency.estimate_on_other(device, genomes)]
@@ -84,10 +93,10 @@ def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
     counted = counted_limits(plan.budget)
     return [
         *[_Limit(limit.option, limit.maximum, limit.unit, counts(limit)) for limit in counted],
-        _Limit("--max-ms", plan.budget.max_ms, "ms", lower_ms),
+        _Limit("--max-ms", max_ms, "ms", lower_ms),
         *[
-            _Limit(f"--max-ms {device}=", max_ms, "ms", other_ms(device))
-            for device, max_ms in plan.budget.others_max_ms.items()
+            _Limit(f"--max-ms {device}=", other_max_ms, "ms", other_ms(device))
+            for device, other_max_ms in plan.budget.others_max_ms.items()
         ],
     ]
 

@@ -22,7 +22,7 @@ from tvnsearch.search.budget import given_options
 from tvnsearch.search.candidates.budget_gate import BudgetGate, Screening
 from tvnsearch.search.candidates.child_choice import ChildChooser
 from tvnsearch.search.candidates.feasibility import check_reachable
-from tvnsearch.search.events import Event, Judged, Noted
+from tvnsearch.search.events import Event, Judged, Noted, Opened, Remeasured
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.history import History
 from tvnsearch.search.plan import SearchPlan
@@ -45,17 +45,25 @@ HOPELESS_CANDIDATES = 10 * PATIENCE_CANDIDATES
 PATIENCE_MEASUREMENTS = 100
 """After so many measurements over the budget, and none ever within it, the search gives up."""
 
+MOST_AGAIN = 2
+"""So many times an undecided candidate is measured again later, before others are drawn instead."""
+
+PATIENCE_UNDECIDED = 40
+"""After so many measurements in a row that decide nothing, the search stops until there is more quiet."""
+
 
 class Streak(Struct, frozen=True):
     """How long a search has gone without success, at its latest candidate.
 
     ``unmeasured`` candidates were drawn since one was last measured, ``duplicates`` of them known already;
-    ``measured_over`` measurements in a row were over the budget.
+    ``measured_over`` of the latest measurements were over the budget and none within it, and the latest
+    ``undecided`` ones decided nothing.
     """
 
     unmeasured: int = 0
     duplicates: int = 0
     measured_over: int = 0
+    undecided: int = 0
 
     def after(self, kind: VerdictKind) -> Streak:
         """The streak after another candidate."""
@@ -63,12 +71,27 @@ class Streak(Struct, frozen=True):
             return Streak()
         if kind == "rejected_measured":
             return Streak(measured_over=self.measured_over + 1)
-        return Streak(self.unmeasured + 1, self.duplicates + (kind == "duplicate"), self.measured_over)
+        if kind == "undecided":
+            return Streak(measured_over=self.measured_over, undecided=self.undecided + 1)
+        return replace(
+            self, unmeasured=self.unmeasured + 1, duplicates=self.duplicates + (kind == "duplicate")
+        )
 
     @property
     def is_exhausting(self) -> bool:
         """Whether so many candidates brought nothing new that there seems to be nothing left."""
         return self.unmeasured >= PATIENCE_CANDIDATES and self.duplicates > 0
+
+
+class _Waiting(Struct):
+    """An undecided candidate that is to be measured ``again`` so many times at most, once that is due.
+
+    That is when another one was measured: a slow phase may be over by then.
+    """
+
+    candidate: Candidate
+    again: int = MOST_AGAIN
+    is_due: bool = False
 
 
 class Judge:
@@ -93,6 +116,7 @@ class Judge:
             None if predictor is None else ChildChooser(predictor, strategy, self._gate, plan.space)
         )
         self._measured_ids: set[str] = set()
+        self._waiting: dict[int, _Waiting] = {}
         self._streak = Streak()
         self._lessons: list[MeasuredGenome] = []
         self._predicted_ms: list[float] = []
@@ -113,13 +137,21 @@ class Judge:
     def judge_batch(self, record: Callable[[Event], None], has_to_stop: Callable[[], bool]) -> None:
         """Judge the next candidates, up to the first accepted one, and ``record`` what they met.
 
-        ``has_to_stop`` is asked after each.
+        ``has_to_stop`` is asked after each. One that was left undecided comes first, if it is time for it.
 
         Raises:
-            UserError: nothing in the search space keeps the budget.
+            UserError: nothing in the search space keeps the budget, or no measurement can be trusted.
         """
+        if self._streak.undecided >= PATIENCE_UNDECIDED:
+            raise UserError(self._why_nothing_was_decided())
         if self._is_impatient(self._streak):
             self._check_budget_again(record)
+        due = next((waiting.candidate for waiting in self._waiting.values() if waiting.is_due), None)
+        if due is not None:
+            with self._executor.standing_still():
+                verdict = self._gate.confirm_again(due.genome, due.verdict)
+            record(Remeasured(due.number, verdict))
+            return
         first = self._history.next_number
         numbers = range(first, first + self._batch_size)
         proposals, predicted = self._propose(numbers)
@@ -135,19 +167,34 @@ class Judge:
             else:
                 record(Judged(tuple(rejected), replace(judged, predicted_fitness=predicted_fitness)))
                 rejected.clear()
-            is_accepted = judged.verdict.kind == "accepted"
-            if is_accepted or streak.is_exhausting or self._is_impatient(streak) or has_to_stop():
+            # Where a candidate is undecided, or waits to be measured again, a batch ends with a measurement:
+            # a search that is interrupted goes on with the same candidate then.
+            ends = judged.verdict.kind == "accepted" or (
+                isinstance(judged, Candidate) and bool(self._waiting)
+            )
+            if ends or streak.is_exhausting or self._is_impatient(streak) or has_to_stop():
                 break
         if rejected:
             record(Judged(tuple(rejected)))
 
     def apply(self, event: Event) -> tuple[str, ...]:
         """Take in what has happened; a sentence where predictions were found to have drifted."""
-        if not isinstance(event, Judged):
-            return ()
-        for rejected in event.rejected:
-            self._take_in(rejected)
-        return () if event.measured is None else self._take_in_measured(event.measured)
+        match event:
+            case Opened():
+                self._streak = replace(self._streak, undecided=0)
+            case Judged():
+                for rejected in event.rejected:
+                    self._take_in(rejected)
+                if event.measured is not None:
+                    self._take_in(event.measured)
+                    return self._take_in_measured(event.measured)
+            case Remeasured():
+                self._streak = self._streak.after(event.verdict.kind)
+                candidate = self._waiting[event.number].candidate
+                return self._take_in_measured(replace(candidate, verdict=event.verdict))
+            case _:
+                pass
+        return ()
 
     def _propose(self, numbers: range) -> tuple[list[Proposal], list[float | None]]:
         """The proposals of these numbers, and what is predicted for each, where children are chosen."""
@@ -182,8 +229,13 @@ class Judge:
         The rest of its batch is screened already: only where a batch ends for sure do an interrupted search
         and an uninterrupted one know the same.
         """
-        self._take_in(candidate)
         self._measured_ids.add(candidate.genome_id)
+        for waiting in self._waiting.values():
+            waiting.is_due = True
+        if candidate.verdict.kind == "undecided":
+            self._keep_waiting(candidate)
+            return ()
+        self._waiting.pop(candidate.number, None)
         if candidate.verdict.measurement is not None:
             self._lessons.append(MeasuredGenome(candidate.genome, candidate.verdict.measurement))
         if candidate.verdict.kind != "accepted":
@@ -192,6 +244,23 @@ class Judge:
         said = self._latency.learn(self._lessons, self._predicted_ms)
         self._lessons, self._predicted_ms = [], []
         return () if said is None else (said,)
+
+    def _keep_waiting(self, candidate: Candidate) -> None:
+        """Have an undecided candidate measured again, but for the last time: then it may be drawn again."""
+        waiting = self._waiting.pop(candidate.number, None)
+        again = MOST_AGAIN if waiting is None else waiting.again - 1
+        if again:
+            self._waiting[candidate.number] = _Waiting(candidate, again)
+        else:
+            self._measured_ids.discard(candidate.genome_id)
+
+    def _why_nothing_was_decided(self) -> str:
+        reason = self._history.measured[-1].verdict.reason
+        return (
+            f"expected measurements on {self._plan.device.name} that can be trusted, but none of the latest "
+            f"{self._streak.undecided} can (of the latest {reason}); go on with `tvnsearch resume` when the "
+            "machine does nothing else"
+        )
 
     def _is_impatient(self, streak: Streak) -> bool:
         if streak.unmeasured:

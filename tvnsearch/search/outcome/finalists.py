@@ -6,17 +6,16 @@ import random
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.protocols import (
     Fitness,
     FitnessFunction,
     LatencyModel,
-    MeasurementFailed,
     TrainingFailed,
     TrainingRequest,
     finite_fitness,
@@ -73,23 +72,17 @@ class _Finals:
         self._history = self._recorder.history
 
     def measure(self, count: int) -> list[Individual]:
-        """The fittest that keep the budget in a fresh measurement, ``count`` of them if there are so many."""
-        max_ms = self._plan.budget.max_ms
+        """The fittest that keep the budget in a fresh measurement, ``count`` of them if there are so many.
+
+        One whose measurement is not to be trusted is among them if it seems to keep it.
+        """
         keeping: list[Individual] = []
-        for individual in sorted(self._history.individuals.values(), key=rank, reverse=True):
-            if len(keeping) == count:
-                break
-            number = individual.number
-            measurement = self._history.final_measurements.get(number) or self._measured(individual)
-            if measurement is not None and measurement.ci_high_ms <= max_ms:
-                keeping.append(individual)
-            elif measurement is not None:
-                self._say(
-                    f"individual {number} drops out: measured again it takes "
-                    f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to "
-                    f"{measurement.ci_high_ms:.3g}), over {max_ms:g} ms"
-                )
-                self._withdraw_former()
+        ranked = sorted(self._history.individuals.values(), key=rank, reverse=True)
+        while ranked and len(keeping) < count:
+            wanted = count - len(keeping)
+            together, ranked = ranked[:wanted], ranked[wanted:]
+            self._measure([one for one in together if not self._is_decided(one.number)])
+            keeping += [one for one in together if self._keeps(one.number)]
         return keeping
 
     def train(self, individuals: list[Individual]) -> None:
@@ -109,11 +102,15 @@ class _Finals:
                 self._take_in(training.pop(future), future)
 
     def finish(self) -> list[Finalist]:
-        """The finalists that keep the budget, the best first, which is the winner then."""
+        """The finalists that keep the budget, the best first, which is the winner then.
+
+        Those whose measurements are not to be trusted come after the others.
+        """
         finalists = sorted(
-            self._history.finalists, key=lambda one: (-one.fitness.value, one.individual.number)
+            self._history.finalists,
+            key=lambda one: (not one.measurement.trusted, -one.fitness.value, one.individual.number),
         )
-        keeping = [one for one in finalists if one.measurement.ci_high_ms <= self._plan.budget.max_ms]
+        keeping = [one for one in finalists if one.measurement.keeps(self._plan.budget.max_ms)]
         if keeping:
             winner = Winner(keeping[0].individual, keeping[0].measurement)
             if self._history.winner != winner:
@@ -128,15 +125,38 @@ class _Finals:
     def _withdraw_former(self) -> None:
         withdraw_former(self._run, self._history.winner, self._say)
 
-    def _measured(self, individual: Individual) -> Measurement | None:
-        try:
-            with self._executor.standing_still():
-                measurement = self._latency.measure(individual.genome)
-        except MeasurementFailed as error:
-            self._say(f"individual {individual.number} drops out: measuring it again failed ({error})")
-            return None
-        self._recorder.record(FinalMeasured(individual.number, measurement))
-        return measurement
+    def _measure(self, individuals: list[Individual]) -> None:
+        if not individuals:
+            return
+        with self._executor.standing_still():
+            measured = measure_for_promise(
+                individuals, self._plan.budget.max_ms, self._latency, self._drop_unmeasured
+            )
+        for number, measurement in measured.items():
+            self._recorder.record(FinalMeasured(number, measurement))
+
+    def _drop_unmeasured(self, individual: Individual, reason: str) -> None:
+        self._say(f"individual {individual.number} drops out: measuring it again failed ({reason})")
+
+    def _is_decided(self, number: int) -> bool:
+        known = self._history.final_measurements.get(number)
+        return known is not None and known.trusted
+
+    def _keeps(self, number: int) -> bool:
+        """Whether a finalist keeps the budget by its fresh measurement; what there is against it is said."""
+        measurement = self._history.final_measurements.get(number)
+        if measurement is None:
+            return False
+        max_ms = self._plan.budget.max_ms
+        keeps = measurement.keeps(max_ms)
+        if not keeps:
+            self._say(f"individual {number} drops out: measured again {written_miss(measurement, max_ms)}")
+            self._withdraw_former()
+        elif not measurement.trusted:
+            self._say(
+                f"individual {number} cannot be promised: measured again {written_miss(measurement, max_ms)}"
+            )
+        return keeps
 
     def _train(self, worker: RemoteWorker, individual: Individual) -> Fitness:
         number = individual.number

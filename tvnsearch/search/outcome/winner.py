@@ -8,34 +8,69 @@ from pathlib import Path
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import load_genome
-from tvnsearch.search.budget import Budget
-from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
+from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
+from tvnsearch.search.protocols import LatencyModel
 from tvnsearch.search.records import Individual, Winner, rank
 from tvnsearch.search.run_folder import new_withdrawn_folder, winner_folder
 
+RIVALS_AT_ONCE = 3
+"""So many are measured together: starting processes takes longer than measuring in them."""
 
-def choose_winner(
-    individuals: Iterable[Individual],
-    budget: Budget,
-    latency: LatencyModel,
-    say: Callable[[str], None],
-    measured: dict[int, Measurement | None],
-) -> Winner | None:
-    """Measure the individuals freshly, the fittest first, until one keeps the budget; None if none does.
+MOST_DOUBTFUL = 3
+"""After so many that seem to keep the budget, and cannot be trusted to, no others are measured."""
 
-    A search picks what measured fast, so the measurement that an individual was accepted on flatters it:
-    only one that had no part in the choice may be promised. ``say`` gets a sentence on each individual that
-    fails. ``measured`` takes in what is measured here, by the individuals' numbers, None for one that cannot
-    win; what is in it is not measured again.
+
+class Contest:
+    """Measures individuals freshly, the fittest first, until one keeps the budget for sure.
+
+    ``say`` gets a sentence on each that does not. Nothing is measured twice.
     """
-    for individual in sorted(individuals, key=rank, reverse=True):
-        number = individual.number
-        if number not in measured:
-            measured[number] = _keeping(individual, budget, latency, say)
-        measurement = measured[number]
-        if measurement is not None:
-            return Winner(individual, measurement)
-    return None
+
+    def __init__(self, max_ms: float, latency: LatencyModel, say: Callable[[str], None]) -> None:
+        self._max_ms = max_ms
+        self._latency = latency
+        self._say = say
+        self._measured: dict[int, Measurement | None] = {}
+        self._told: set[int] = set()
+
+    def winner_of(self, individuals: Iterable[Individual]) -> Winner | None:
+        """The fittest that keeps the budget; None if none does.
+
+        Where none can be trusted to, the fittest that seems to: its measurement says why that is no promise.
+        """
+        rivals = sorted(individuals, key=rank, reverse=True)
+        doubtful: list[Winner] = []
+        for place, individual in enumerate(rivals):
+            if individual.number not in self._measured:
+                self._measure(rivals[place:])
+            measurement = self._measured[individual.number]
+            if measurement is None:
+                continue
+            winner = Winner(individual, measurement)
+            if measurement.decides(self._max_ms):
+                return winner
+            self._tell_once(individual.number, measurement)
+            if not measurement.trusted and measurement.keeps(self._max_ms):
+                doubtful.append(winner)
+            if len(doubtful) == MOST_DOUBTFUL:
+                break
+        return doubtful[0] if doubtful else None
+
+    def _measure(self, rivals: list[Individual]) -> None:
+        unknown = [rival for rival in rivals if rival.number not in self._measured][:RIVALS_AT_ONCE]
+        self._measured |= dict.fromkeys(rival.number for rival in unknown)
+        self._measured |= measure_for_promise(unknown, self._max_ms, self._latency, self._tell_failure)
+
+    def _tell_failure(self, individual: Individual, reason: str) -> None:
+        self._say(f"individual {individual.number} cannot win: measuring it again failed ({reason})")
+
+    def _tell_once(self, number: int, measurement: Measurement) -> None:
+        if number not in self._told:
+            self._told.add(number)
+            cannot = "cannot win" if measurement.trusted else "cannot be promised"
+            self._say(
+                f"individual {number} {cannot}: measured again {written_miss(measurement, self._max_ms)}"
+            )
 
 
 def withdraw_former(run: Path, winner: Winner | None, say: Callable[[str], None]) -> None:
@@ -52,22 +87,3 @@ def withdraw_former(run: Path, winner: Winner | None, say: Callable[[str], None]
         return
     withdrawn = folder.rename(new_withdrawn_folder(run))
     say(f"the network that was handed over is the winner no more: its files are in {withdrawn} now")
-
-
-def _keeping(
-    individual: Individual, budget: Budget, latency: LatencyModel, say: Callable[[str], None]
-) -> Measurement | None:
-    """A fresh measurement, if it keeps the budget."""
-    try:
-        measurement = latency.measure(individual.genome)
-    except MeasurementFailed as error:
-        say(f"individual {individual.number} cannot win: measuring it again failed ({error})")
-        return None
-    if measurement.ci_high_ms <= budget.max_ms:
-        return measurement
-    say(
-        f"individual {individual.number} cannot win: measured again it takes "
-        f"{measurement.latency_ms:.3g} ms ({measurement.ci_low_ms:.3g} to {measurement.ci_high_ms:.3g}), "
-        f"over {budget.max_ms:g} ms"
-    )
-    return None

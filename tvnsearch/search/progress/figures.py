@@ -11,7 +11,10 @@ from tvnsearch.search.records import Individual
 
 
 class Counts(Struct, frozen=True):
-    """How many genomes a run has drawn, and what became of them; ``stopped`` ones are among the trained."""
+    """How many genomes a run has drawn, and what became of them; ``stopped`` ones are among the trained.
+
+    ``undecided`` ones are near to the budget, and no measurement of theirs can be trusted.
+    """
 
     sampled: int
     rejected_params: int
@@ -21,6 +24,7 @@ class Counts(Struct, frozen=True):
     rejected_on_others: int
     duplicates: int
     rejected_measured: int
+    undecided: int
     trained: int
     failed: int
     stopped: int

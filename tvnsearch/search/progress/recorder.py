@@ -17,11 +17,13 @@ from tvnsearch.search.events import (
     Judged,
     Noted,
     Paused,
+    Remeasured,
     TakesPart,
     Trained,
 )
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.records import Candidate, Verdict
 from tvnsearch.search.progress.figures import ProgressKind, SearchProgress
 from tvnsearch.search.progress.tally import Tally
 
@@ -105,6 +107,7 @@ class Recorder:
 
 _KINDS: dict[type[Any], ProgressKind] = {
     Judged: "judged",
+    Remeasured: "judged",
     Begun: "training",
     Paused: "trained",
     Trained: "trained",
@@ -119,6 +122,13 @@ def sentence_of(event: Event) -> str:
     """An event for people; empty where there is nothing to say."""
     text = ""
     match event:
+        case Judged(measured=Candidate(verdict=Verdict(kind="undecided")) as candidate):
+            text = f"candidate {candidate.number} is undecided: {candidate.verdict.reason}"
+        case Remeasured():
+            decision = {"accepted": "accepted", "rejected_measured": "over the budget"}
+            text = (
+                f"candidate {event.number}, measured again, is {decision.get(event.verdict.kind, 'undecided')}"
+            )
         case Begun(from_scratch=True):
             text = f"training individual {event.number} from scratch, to compare"
         case Begun():

@@ -19,6 +19,7 @@ from tvnsearch.search.records import Individual
 class NetworkSummary(Struct, frozen=True):
     """A trained network of a run: its latency and confidence interval, its size, its validation scores.
 
+    ``reason`` says why the latency is not ``trusted``, and is empty where it is.
     Where training is ``stopped``, ``fitness`` is what is foretold for its end, and ``reached`` is what its
     weights have. ``predicted_on_others`` holds latencies on devices that nothing was measured on.
     """
@@ -27,8 +28,10 @@ class NetworkSummary(Struct, frozen=True):
     genome: Genome
     genome_id: str
     latency_ms: float
-    ci_low_ms: float
-    ci_high_ms: float
+    ci_low_ms: float | None
+    ci_high_ms: float | None
+    trusted: bool
+    reason: str
     params: int
     macs: int
     fitness: float
@@ -128,6 +131,8 @@ def network_summary(individual: Individual) -> NetworkSummary:
         latency_ms=measurement.latency_ms,
         ci_low_ms=measurement.ci_low_ms,
         ci_high_ms=measurement.ci_high_ms,
+        trusted=measurement.trusted,
+        reason=measurement.reason,
         params=individual.params,
         macs=individual.macs,
         fitness=individual.fitness.value,

@@ -10,6 +10,7 @@ from tvnsearch.search.events import (
     Judged,
     Opened,
     Paused,
+    Remeasured,
     RungPassed,
     Trained,
 )
@@ -23,7 +24,7 @@ from tvnsearch.search.progress.figures import (
     front_of,
     with_newcomer,
 )
-from tvnsearch.search.records import Individual, rank
+from tvnsearch.search.records import Candidate, Individual, Verdict, rank
 
 
 class Tally:
@@ -98,8 +99,10 @@ class Tally:
                 self._opened_seconds = event.elapsed_seconds
                 self._busy_seconds = 0.0
                 self._training.clear()
-            case Judged():
-                self._judged(event)
+            case Judged(measured=Candidate() as candidate):
+                self._measured(candidate.verdict)
+            case Remeasured():
+                self._measured(event.verdict)
             case Begun():
                 self._training.setdefault(event.number, event.elapsed_seconds)
             case RungPassed():
@@ -114,11 +117,9 @@ class Tally:
                 pass
         return ()
 
-    def _judged(self, event: Judged) -> None:
-        if event.measured is None:
-            return
-        estimate, measurement = event.measured.verdict.estimate, event.measured.verdict.measurement
-        if estimate is not None and measurement is not None:
+    def _measured(self, verdict: Verdict) -> None:
+        estimate, measurement = verdict.estimate, verdict.measurement
+        if estimate is not None and measurement is not None and verdict.kind != "undecided":
             self._estimated += 1
             self._under_bound += measurement.latency_ms < estimate.lower_ms
 
@@ -161,6 +162,7 @@ class Tally:
             rejected_on_others=verdicts["rejected_on_others"],
             duplicates=verdicts["duplicate"],
             rejected_measured=verdicts["rejected_measured"],
+            undecided=verdicts["undecided"],
             trained=len(self._history.individuals),
             failed=len(self._history.failures),
             stopped=self._stopped,

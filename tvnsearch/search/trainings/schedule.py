@@ -19,6 +19,7 @@ from tvnsearch.search.events import (
     Opened,
     Paused,
     Promoted,
+    Remeasured,
     RungPassed,
     Trained,
 )
@@ -48,6 +49,7 @@ class TrainingSchedule:
         self._plan = plan
         self._run = run
         self._candidates: Queue = {}
+        self._undecided: Queue = {}
         self._genomes: dict[int, Genome] = {}
         """Of the individuals whose weights may be inherited."""
         self._ready: Queue = {}
@@ -176,6 +178,8 @@ class TrainingSchedule:
                 self._return_cut_off()
             case Judged(measured=Candidate() as candidate):
                 self._judged(candidate)
+            case Remeasured():
+                self._remeasured(event)
             case Begun():
                 self._begun(event)
             case RungPassed() | Paused() | Trained():
@@ -200,7 +204,15 @@ class TrainingSchedule:
         self._controls = self._in_control | self._controls
         self._in_control = {}
 
+    def _remeasured(self, event: Remeasured) -> None:
+        candidate = replace(self._undecided[event.number], verdict=event.verdict)
+        if event.verdict.kind != "undecided":
+            del self._undecided[event.number]
+            self._judged(candidate)
+
     def _judged(self, candidate: Candidate) -> None:
+        if candidate.verdict.kind == "undecided":
+            self._undecided[candidate.number] = candidate
         if candidate.verdict.kind == "accepted":
             self._candidates[candidate.number] = self._ready[candidate.number] = candidate
             if self.predictor:
