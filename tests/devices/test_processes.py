@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from tests.latency_db.fakes import measurement
 from tvnsearch.devices import measure_in_processes, open_device, processes
 from tvnsearch.devices.measurement import Timing
-from tvnsearch.devices.processes import MOST_PROCESSES, PROCESSES, combined
+from tvnsearch.devices.processes import MOST_PROCESSES, PROCESSES, combined, measure_until_trusted
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 
@@ -45,6 +45,41 @@ def test_slow_memory_is_a_reason_not_to_trust():
     assert combined([measurement(10.0)] * 3, slowness=1.09).trusted
 
 
+def test_without_an_interval_in_one_process_there_is_none_of_all():
+    guess = replace(measurement(10.0, trusted=False), ci_low_ms=None, ci_high_ms=None, samples=2)
+    together = combined([measurement(10.0), guess, measurement(10.0)])
+    assert not together.trusted
+    assert (together.ci_low_ms, together.ci_high_ms) == (None, None)
+
+
+def test_far_below_the_limit_neither_slow_memory_nor_another_process_matters():
+    measured = [measurement(10.0), measurement(11.5), measurement(10.1)]
+    assert combined(measured, slowness=1.4, limit_ms=20.0).trusted
+    assert not combined(measured, slowness=1.4, limit_ms=15.0).trusted
+
+
+def test_what_is_not_trusted_is_measured_again_later_and_only_that(monkeypatch):
+    asked, waited, said = [], [], []
+    answers = [
+        [measurement(1.0), measurement(2.0, trusted=False), measurement(3.0, trusted=False)],
+        [measurement(2.1), measurement(3.1, trusted=False)],
+        [measurement(3.2, trusted=False)],
+    ]
+
+    def in_processes(device, genomes, classes, max_seconds, limit_ms):
+        asked.append(list(genomes))
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(processes, "measure_in_processes", in_processes)
+    measured = measure_until_trusted(
+        open_device("cpu"), ["a", "b", "c"], 10, 9.0, 5.0, said.append, waited.append
+    )
+    assert asked == [["a", "b", "c"], ["b", "c"], ["c"]]
+    assert [(one.latency_ms, one.trusted) for one in measured] == [(1.0, True), (2.1, True), (3.2, False)]
+    assert len(waited) == len(said) == 2
+    assert all("too noisy" in line for line in said)
+
+
 class FakeMeters:
     """Each new meter times networks at the next of ``slownesses``: latencies and copies alike."""
 
@@ -62,7 +97,7 @@ class FakeMeters:
     def __exit__(self, *error):
         return None
 
-    def time(self, genomes, max_seconds, half_width_percent):
+    def time(self, genomes, max_seconds, half_width_percent, limit_ms):
         slowness = self.slownesses[self.started - 1]
         return Timing([measurement(10.0 * slowness) for _ in genomes], round(1e6 * slowness), 1_000_000)
 
@@ -92,8 +127,8 @@ def test_the_first_processes_on_a_device_are_held_to_what_later_ones_find(monkey
     known_ns = []
 
     class LearningMeters(FakeMeters):
-        def time(self, genomes, max_seconds, half_width_percent):
-            timing = super().time(genomes, max_seconds, half_width_percent)
+        def time(self, genomes, max_seconds, half_width_percent, limit_ms):
+            timing = super().time(genomes, max_seconds, half_width_percent, limit_ms)
             known_ns.append(timing.copy_ns)
             return replace(timing, best_copy_ns=min(known_ns))
 
@@ -112,5 +147,6 @@ def test_real_processes_measure_in_turn():
     assert PROCESSES <= len(shares) <= MOST_PROCESSES
     assert shares[-1] == 1.0
     for result in (small, same):
-        assert 0 < result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
+        if result.ci_low_ms is not None:
+            assert 0 < result.ci_low_ms <= result.latency_ms <= result.ci_high_ms
         assert result.samples + result.disturbed >= PROCESSES

@@ -218,6 +218,48 @@ def test_a_figure_that_stays_too_wide_says_how_wide():
     assert result.ci_high_ms / result.ci_low_ms > 1.02
 
 
+@pytest.mark.parametrize("kept", range(13))
+def test_below_six_undisturbed_samples_there_is_no_interval(kept):
+    yardstick = Machine().yardstick()
+    samples = [Sample(quiet(10 + place), MS) for place in range(kept)]
+    samples += [Sample(quiet(30, preemptions=1), MS) for _ in range(40)]
+    result = summarise(samples, yardstick, PLAN)
+    assert (result.samples, result.disturbed) == (kept, 40)
+    assert (result.ci_low_ms is None, result.ci_high_ms is None) == (kept < 6, kept < 6)
+    assert not result.keeps(9.0)
+    assert result.keeps(10 + kept) == (kept >= 6)
+    assert result.decides(1000.0) is None
+
+
+def test_what_is_far_below_the_limit_ends_at_once_and_what_is_near_does_not():
+    def measured(limit_ms):
+        machine = Machine()
+        plan = Plan(max_seconds=10, min_seconds=1.0, limit_ms=limit_ms)
+        (result,) = measure_in_rounds(
+            [machine.runner("a", 2, jitter=0.08)], machine.yardstick(), plan, machine.now
+        )
+        return result, machine.now_s
+
+    far, far_s = measured(30.0)
+    near, near_s = measured(2.2)
+    alone, alone_s = measured(None)
+    assert far.trusted
+    assert far.keeps(30.0)
+    assert far.latency_ms == pytest.approx(2.08, rel=0.05)
+    assert far_s < 0.2
+    assert near_s == alone_s >= 1
+    assert near == alone
+
+
+def test_a_slow_phase_does_not_end_a_measurement_that_is_far_below_the_limit():
+    machine = Machine(preempted=lambda now_s: now_s < 1.0)
+    plan = Plan(max_seconds=10, min_seconds=1.0, limit_ms=300.0)
+    (result,) = measure_in_rounds([machine.runner("a", 2)], machine.yardstick(), plan, machine.now)
+    assert result.trusted
+    assert machine.now_s > 1
+    assert result.latency_ms == pytest.approx(2)
+
+
 def test_every_candidate_is_sampled_even_when_the_time_is_over():
     machine = Machine()
     runs = [machine.runner(str(number), 500) for number in range(4)]

@@ -131,7 +131,8 @@ def test_nothing_is_measured_or_trained_twice_but_the_winner(tmp_path: Path) -> 
     latency, fitness = FakeLatency(), FakeFitness()
     winner = search(tmp_path / "run", make_plan(trainings=150), latency, fitness)
     assert winner is not None
-    assert latency.measured.pop() == winner.individual.genome_id
+    assert latency.promised[0] == winner.individual.genome_id
+    assert len(latency.promised) == len(set(latency.promised))
     assert len(latency.measured) == len(set(latency.measured))
     assert len(fitness.trained) == len(set(fitness.trained)) == 150
     with Journal.read(tmp_path / "run") as journal:

@@ -104,8 +104,8 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
     )
     if not winner.measurement.trusted:
         watch.say(
-            f"that it keeps {plan.budget.max_ms:g} ms is no promise: {winner.measurement.reason}; measure again "
-            f"by `tvnsearch resume {opened.folder}` when the machine does nothing else"
+            f"that it keeps {plan.budget.max_ms:g} ms is no promise: {winner.measurement.reason}; "
+            f"`tvnsearch resume {opened.folder}` measures again, best when the machine does nothing else"
         )
     hand_over(opened, winner, watch)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.protocols import Fitness
-from tvnsearch.search.records import Candidate, Rejected, Verdict
+from tvnsearch.search.records import Candidate, Rejected
 
 
 class Opened(Struct, frozen=True, tag="opened"):
@@ -27,10 +27,9 @@ class Judged(Struct, frozen=True, tag="judged", omit_defaults=True):
 
 
 class Remeasured(Struct, frozen=True, tag="remeasured"):
-    """An undecided candidate was measured again, and this is its verdict now."""
+    """An undecided candidate was ``measured`` again, which has decided or not."""
 
-    number: int
-    verdict: Verdict
+    measured: Candidate
 
 
 class Begun(Struct, frozen=True, tag="begun", omit_defaults=True):

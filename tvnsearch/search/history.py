@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-from msgspec.structs import replace
-
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.events import (
     Controlled,
@@ -110,7 +108,9 @@ class History:
             case Judged():
                 self._judged(event)
             case Remeasured():
-                self._remeasured(event)
+                self.verdicts[self._measured.pop(event.measured.number).verdict.kind] -= 1
+                self.verdicts[event.measured.verdict.kind] += 1
+                self._take_in_measured(event.measured)
             case Paused() | Trained():
                 self._told(event)
             case Failed():
@@ -135,12 +135,6 @@ class History:
             return
         self._count(event.measured)
         self._take_in_measured(event.measured)
-
-    def _remeasured(self, event: Remeasured) -> None:
-        candidate = self._measured.pop(event.number)
-        self.verdicts[candidate.verdict.kind] -= 1
-        self.verdicts[event.verdict.kind] += 1
-        self._take_in_measured(replace(candidate, verdict=event.verdict))
 
     def _take_in_measured(self, candidate: Candidate) -> None:
         self._measured[candidate.number] = candidate

@@ -17,6 +17,7 @@ from tests.search.fakes import (
     in_process,
     make_plan,
     measurement,
+    untrusted,
 )
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id
@@ -42,6 +43,7 @@ from tvnsearch.search.events import (
     Opened,
     Paused,
     Promoted,
+    Remeasured,
     RungPassed,
     Trained,
     WinnerChosen,
@@ -80,6 +82,8 @@ EVENTS: list[Event] = [
     FinalTrained(0, None),
     FinalTrained(0, Fitness(0.4, None, None, mean_average_precision=0.4, seconds=1.0, iterations=5)),
     Noted("nothing “special”"),
+    Judged(measured=replace(accepted(5), verdict=Verdict("undecided", 10, 20, measurement=untrusted(1.0)))),
+    Remeasured(accepted(5)),
 ]
 
 

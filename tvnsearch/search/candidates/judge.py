@@ -150,7 +150,7 @@ class Judge:
         if due is not None:
             with self._executor.standing_still():
                 verdict = self._gate.confirm_again(due.genome, due.verdict)
-            record(Remeasured(due.number, verdict))
+            record(Remeasured(replace(due, verdict=verdict)))
             return
         first = self._history.next_number
         numbers = range(first, first + self._batch_size)
@@ -189,9 +189,8 @@ class Judge:
                     self._take_in(event.measured)
                     return self._take_in_measured(event.measured)
             case Remeasured():
-                self._streak = self._streak.after(event.verdict.kind)
-                candidate = self._waiting[event.number].candidate
-                return self._take_in_measured(replace(candidate, verdict=event.verdict))
+                self._streak = self._streak.after(event.measured.verdict.kind)
+                return self._take_in_measured(event.measured)
             case _:
                 pass
         return ()

@@ -23,9 +23,9 @@ from tvnsearch.search.events import (
 )
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.records import Candidate, Verdict
 from tvnsearch.search.progress.figures import ProgressKind, SearchProgress
 from tvnsearch.search.progress.tally import Tally
+from tvnsearch.search.records import Candidate, Verdict
 
 TICK_EVERY_SECONDS = 5.0
 """How often the journal is told how late it is, for those who look on from other processes."""
@@ -124,11 +124,10 @@ def sentence_of(event: Event) -> str:
     match event:
         case Judged(measured=Candidate(verdict=Verdict(kind="undecided")) as candidate):
             text = f"candidate {candidate.number} is undecided: {candidate.verdict.reason}"
-        case Remeasured():
-            decision = {"accepted": "accepted", "rejected_measured": "over the budget"}
-            text = (
-                f"candidate {event.number}, measured again, is {decision.get(event.verdict.kind, 'undecided')}"
-            )
+        case Remeasured(measured=candidate):
+            decision = {"accepted": "accepted", "rejected_measured": "rejected"}
+            decided = decision.get(candidate.verdict.kind, "undecided")
+            text = f"candidate {candidate.number}, measured again, is {decided}"
         case Begun(from_scratch=True):
             text = f"training individual {event.number} from scratch, to compare"
         case Begun():

@@ -99,10 +99,8 @@ class Tally:
                 self._opened_seconds = event.elapsed_seconds
                 self._busy_seconds = 0.0
                 self._training.clear()
-            case Judged(measured=Candidate() as candidate):
+            case Judged(measured=Candidate() as candidate) | Remeasured(measured=candidate):
                 self._measured(candidate.verdict)
-            case Remeasured():
-                self._measured(event.verdict)
             case Begun():
                 self._training.setdefault(event.number, event.elapsed_seconds)
             case RungPassed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from tvnsearch.search.events import Event, Failed, Judged, Paused, Trained
+from tvnsearch.search.events import Event, Failed, Judged, Paused, Remeasured, Trained
 from tvnsearch.search.records import Candidate, Individual, individual_of
 from tvnsearch.search.strategies.strategy import Proposal, Strategy
 
@@ -41,8 +41,9 @@ class AskTell:
     def apply(self, event: Event) -> tuple[str, ...]:
         """Take in what has happened."""
         match event:
-            case Judged(measured=Candidate() as candidate) if candidate.verdict.kind == "accepted":
-                self._accepted[candidate.number] = candidate
+            case Judged(measured=Candidate() as candidate) | Remeasured(measured=candidate):
+                if candidate.verdict.kind == "accepted":
+                    self._accepted[candidate.number] = candidate
             case Paused():
                 self.tell(individual_of(self._accepted[event.number], event.fitness))
             case Trained():

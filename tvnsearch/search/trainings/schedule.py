@@ -49,7 +49,6 @@ class TrainingSchedule:
         self._plan = plan
         self._run = run
         self._candidates: Queue = {}
-        self._undecided: Queue = {}
         self._genomes: dict[int, Genome] = {}
         """Of the individuals whose weights may be inherited."""
         self._ready: Queue = {}
@@ -176,10 +175,8 @@ class TrainingSchedule:
         match event:
             case Opened():
                 self._return_cut_off()
-            case Judged(measured=Candidate() as candidate):
+            case Judged(measured=Candidate() as candidate) | Remeasured(measured=candidate):
                 self._judged(candidate)
-            case Remeasured():
-                self._remeasured(event)
             case Begun():
                 self._begun(event)
             case RungPassed() | Paused() | Trained():
@@ -204,15 +201,7 @@ class TrainingSchedule:
         self._controls = self._in_control | self._controls
         self._in_control = {}
 
-    def _remeasured(self, event: Remeasured) -> None:
-        candidate = replace(self._undecided[event.number], verdict=event.verdict)
-        if event.verdict.kind != "undecided":
-            del self._undecided[event.number]
-            self._judged(candidate)
-
     def _judged(self, candidate: Candidate) -> None:
-        if candidate.verdict.kind == "undecided":
-            self._undecided[candidate.number] = candidate
         if candidate.verdict.kind == "accepted":
             self._candidates[candidate.number] = self._ready[candidate.number] = candidate
             if self.predictor:
