@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from tests.api.equipment import DATASET, Opened
 from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.finalists import finalists
-from tvnsearch.api.open_run import find_clips, was_begun
+from tvnsearch.api.open_run import find_clips
+from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.watching import SILENT
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError

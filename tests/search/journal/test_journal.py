@@ -31,6 +31,7 @@ from tvnsearch.search import (
     run_search,
 )
 from tvnsearch.search.events import (
+    Amended,
     Begun,
     Controlled,
     Event,
@@ -61,6 +62,8 @@ COUNTED = Verdict("rejected_params", 10, 20)
 ON_OTHERS = Verdict("rejected_on_others", 10, 20, on_others={"nvidia-h200": LatencyEstimate(9.0, 8.0, 11.0)})
 EVENTS: list[Event] = [
     Opened(workers=2, elapsed_seconds=0.5),
+    Amended(trainings=80, minutes=33.0, winner_minutes=18.0),
+    Amended(data="/clips", clips="folders:/clips", db="/latency.sqlite"),
     Judged(measured=accepted(0)),
     Judged(
         (Rejected(1, None, Verdict("rejected_params", 10, 20)), Rejected(2, None, ON_OTHERS)), accepted(2)
@@ -212,7 +215,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(journal_path(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UserError, match=r"expected a journal of version 7 in .*, but it is of version 99"):
+    with pytest.raises(UserError, match=r"expected a journal of version 8 in .*, but it is of version 99"):
         Journal.open(tmp_path)
 
 
