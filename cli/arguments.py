@@ -221,8 +221,8 @@ ResumeDbOption = Annotated[
     typer.Option(
         "--db",
         metavar="FILE",
-        help="Where the latency database is now, if it has moved; it is asked only where the run has not kept "
-        "its predictor.",
+        help="Where the latency database is now, if it has moved; a run asks it only for predictors that it "
+        "has not kept.",
         rich_help_panel=DEVICE,
     ),
 ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 INTERRUPTED_LINE = "interrupted; what was finished is kept, the same command goes on"
 
 
-class InterruptedCommand(Exception):
+class CommandInterruptedError(Exception):
     """A command was interrupted; its text is what is said of that."""
 
 
@@ -18,4 +18,4 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        raise InterruptedCommand(str(interrupt) or INTERRUPTED_LINE) from None
+        raise CommandInterruptedError(str(interrupt) or INTERRUPTED_LINE) from None

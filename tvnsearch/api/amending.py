@@ -1,4 +1,4 @@
-"""More of a run than it was begun with, or its clips from another place: the plan amended, and what is said."""
+"""More of a run than it was begun with, or its clips from another place: its plan amended."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def say_finished(journal: Journal, watch: Watch) -> None:
 
 
 def _trainings_in(minutes: float, plan: SearchPlan) -> int | None:
-    """How many trainings as long as those of the ``plan`` there are in so many minutes, as far as is known."""
+    """How many trainings, as long as those of the ``plan``, so many minutes have; None where nobody knows."""
     known = minutes_in_all(plan)
     if known is None or plan.seconds_per_training is None:
         return None

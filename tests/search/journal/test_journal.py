@@ -62,8 +62,6 @@ COUNTED = Verdict("rejected_params", 10, 20)
 ON_OTHERS = Verdict("rejected_on_others", 10, 20, on_others={"nvidia-h200": LatencyEstimate(9.0, 8.0, 11.0)})
 EVENTS: list[Event] = [
     Opened(workers=2, elapsed_seconds=0.5),
-    Amended(trainings=80, minutes=33.0, winner_minutes=18.0),
-    Amended(data="/clips", clips="folders:/clips", db="/latency.sqlite"),
     Judged(measured=accepted(0)),
     Judged(
         (Rejected(1, None, Verdict("rejected_params", 10, 20)), Rejected(2, None, ON_OTHERS)), accepted(2)
@@ -83,6 +81,9 @@ EVENTS: list[Event] = [
     FinalTrained(0, None),
     FinalTrained(0, Fitness(0.4, None, None, mean_average_precision=0.4, seconds=1.0, iterations=5)),
     Noted("nothing “special”"),
+    Amended(trainings=80, minutes=33.0, winner_minutes=18.0),
+    Amended(data="/clips", clips="folders:/clips", db="/latency.sqlite"),
+    Amended(trainings=90),
 ]
 
 
@@ -93,11 +94,25 @@ def test_what_is_recorded_is_read_again_in_its_order(tmp_path: Path) -> None:
         for seconds, event in enumerate(EVENTS):
             journal.append(event, float(seconds))
     with Journal.open(run) as journal:
-        assert journal.plan == make_plan()
         assert list(journal.events()) == EVENTS
         assert journal.elapsed_seconds == len(EVENTS) - 1
         journal.tick(99.0)
         assert journal.elapsed_seconds == 99.0
+
+
+def test_the_plan_is_what_a_run_began_with_and_its_amendments(tmp_path: Path) -> None:
+    run, begun = tmp_path / "run", make_plan(minutes=22.0)
+    with Journal.create(run, begun) as journal, Journal.read(run) as beside:
+        assert journal.plan == beside.plan == begun
+        for event in EVENTS:
+            journal.append(event, 0.0)
+        plan = journal.plan
+        assert plan == beside.plan
+    assert (plan.search.trainings, plan.search.minutes, plan.winner_minutes) == (90, 33.0, 18.0)
+    assert (plan.training.data, plan.clips, plan.device.db) == ("/clips", "folders:/clips", "/latency.sqlite")
+    assert (plan.asked, plan.search.population, plan.space) == (begun.asked, 12, begun.space)
+    with Journal.open(run) as again:
+        assert again.plan == plan
 
 
 def test_the_history_is_what_the_events_come_to(tmp_path: Path) -> None:
