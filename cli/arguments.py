@@ -206,6 +206,27 @@ ResumeAddressOption = Annotated[
     ),
 ]
 
+ResumeDataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="[FORMAT:]PATH",
+        help="Where the clips of the run are now, if they have moved.",
+        rich_help_panel=TRAINING,
+    ),
+]
+ResumeDbOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        metavar="FILE",
+        help="Where the latency database is now, if it has moved; a run asks it only for predictors that it "
+        "has not kept.",
+        rich_help_panel=DEVICE,
+    ),
+]
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 

@@ -31,6 +31,7 @@ from cli.commands import (
     train,
     zoo,
 )
+from cli.interrupting import INTERRUPTED_LINE, CommandInterruptedError
 from cli.mistakes import mistake_line
 from tvnsearch.errors import UserError
 from tvnsearch.workers import WorkerDiedError, WorkerFailedError
@@ -116,12 +117,14 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands alone, which has shown its help
             sys.exit()
         _end(mistake_line(error, _command_of(sys.argv[1:])), USER_MISTAKE)
+    except CommandInterruptedError as interrupted:
+        _end(f"{interrupted}", INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except (WorkerDiedError, WorkerFailedError) as error:
         _end(f"{error}", FAILURE)
     if code == INTERRUPTED:
-        _end("interrupted; what was finished is kept, the same command goes on", INTERRUPTED)
+        _end(INTERRUPTED_LINE, INTERRUPTED)
     sys.exit(code)
 
 

@@ -193,12 +193,13 @@ def evolve(
 def _search(
     config: Path | None, run: Path | None, options: SearchOptions, max_ms: float, as_json: bool
 ) -> None:
+    from cli.interrupting import interruptible
     from cli.output import print_json, watching
     from cli.reports import print_summary
     from cli.search_view import SearchView
     from tvnsearch.api.evolve import evolve as search
 
-    with watching() as watch, SearchView(max_ms) as view:
+    with interruptible(), watching() as watch, SearchView(max_ms) as view:
         report = search(config=config, run=run, watch=watch, on_progress=view.show, **options)
     if as_json:
         print_json(report)

@@ -9,6 +9,8 @@ import typer
 from cli.arguments import (
     JsonOption,
     ResumeAddressOption,
+    ResumeDataOption,
+    ResumeDbOption,
     ResumeExecutorOption,
     ResumeWorkersOption,
     RunArgument,
@@ -20,6 +22,8 @@ def finalists(
     count: Annotated[
         int, typer.Option("--count", "-n", metavar="N", min=1, help="How many of the best to train.")
     ] = 3,
+    data: ResumeDataOption = None,
+    db: ResumeDbOption = None,
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
@@ -29,14 +33,17 @@ def finalists(
 
     Then measure them again, and hand over the best.
     """
+    from cli.interrupting import interruptible
     from cli.output import count as counted
     from cli.output import print_json, print_table, watching
     from cli.reports import print_summary
     from tvnsearch.api.finalists import finalists as hold_finals
     from tvnsearch.devices.measurement import written_interval
 
-    with watching() as watch:
-        report = hold_finals(run, count, workers=workers, executor=executor, address=address, watch=watch)
+    with interruptible(), watching() as watch:
+        report = hold_finals(
+            run, count, data=data, db=db, workers=workers, executor=executor, address=address, watch=watch
+        )
     if as_json:
         print_json(report)
         return

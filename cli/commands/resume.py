@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from cli.arguments import (
+    SEARCH,
     JsonOption,
     ResumeAddressOption,
+    ResumeDataOption,
+    ResumeDbOption,
     ResumeExecutorOption,
     ResumeWorkersOption,
     RunArgument,
@@ -13,6 +20,27 @@ from cli.arguments import (
 
 def resume(
     run: RunArgument,
+    minutes: Annotated[
+        str | None,
+        typer.Option(
+            "--minutes",
+            "-t",
+            metavar="[+]MINUTES",
+            help="Minutes in all, or as +60 so many more: trainings as long as those before, as many as fit.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    trainings: Annotated[
+        str | None,
+        typer.Option(
+            "--trainings",
+            metavar="[+]N",
+            help="Networks to train in all, or as +500 so many more.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    data: ResumeDataOption = None,
+    db: ResumeDbOption = None,
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
@@ -20,17 +48,27 @@ def resume(
 ) -> None:
     """Go on with a run where it stopped.
 
-    Keeps to the plan that it began with.
+    Keeps to the plan that it began with, and may be given more of it, also when it has ended.
     """
+    from cli.interrupting import interruptible
     from cli.output import print_json, watching
     from cli.reports import print_summary
     from cli.search_view import SearchView
     from tvnsearch.api.evolve import resume as go_on
     from tvnsearch.api.status import status
 
-    with watching() as watch, SearchView(status(run).max_ms) as view:
+    with interruptible(), watching() as watch, SearchView(status(run).max_ms) as view:
         report = go_on(
-            run, workers=workers, executor=executor, address=address, watch=watch, on_progress=view.show
+            run,
+            minutes=minutes,
+            trainings=trainings,
+            data=data,
+            db=db,
+            workers=workers,
+            executor=executor,
+            address=address,
+            watch=watch,
+            on_progress=view.show,
         )
     if as_json:
         print_json(report)

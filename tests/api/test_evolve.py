@@ -22,7 +22,15 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
-from tvnsearch.search import Candidate, Fitness, Journal, MeasurementFailed, TrainingFailed, Verdict
+from tvnsearch.search import (
+    Candidate,
+    Fitness,
+    Journal,
+    MeasurementFailed,
+    SearchPlan,
+    TrainingFailed,
+    Verdict,
+)
 from tvnsearch.search.events import Judged
 from tvnsearch.search.executors import Executor, RemoteWorker
 from tvnsearch.search.progress.figures import SearchProgress
@@ -30,6 +38,10 @@ from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
 from tvnsearch.training.recipe import Recipe
 
 TWENTY_CLASSES = replace(DATASET, classes=tuple(map(str, range(CLASSES))))
+
+
+def plan_of_twenty(**changes: Any) -> SearchPlan:
+    return replace(make_plan(**changes), class_names=TWENTY_CLASSES.classes)
 
 
 class Diverging(FakeFitness):
@@ -69,6 +81,9 @@ class Pretending(NamedTuple):
     def decode_clips(self, watch: Watch) -> None:
         return None
 
+    def keep_predictors(self, run: Path) -> None:
+        return None
+
 
 def gone_on_with(
     run: Path, latency: FakeLatency, fitness: FakeFitness, monkeypatch: pytest.MonkeyPatch
@@ -88,7 +103,12 @@ def gone_on_with(
         (FakeLatency(), Diverging(), {}, "all 10 trainings .* failed, .*: the loss became nan in"),
         (Broken(), FakeFitness(), {}, r"none of 100 could be measured, .*: libopenvino.so is missing;"),
         (Slowing(), FakeFitness(), {}, r"of the \d+ that .* has trained none does when it is measured again"),
-        (FakeLatency(), FakeFitness(), {"minutes": 1e-9}, "found none in its time; give it more --minutes"),
+        (
+            FakeLatency(),
+            FakeFitness(),
+            {"minutes": 1e-9},
+            "found none in its time; give it more by .* --minutes",
+        ),
     ],
 )
 def test_a_search_without_a_winner_says_why(
@@ -99,7 +119,7 @@ def test_a_search_without_a_winner_says_why(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Journal.create(tmp_path / "run", make_plan(trainings=10, **changes)).close()
+    Journal.create(tmp_path / "run", plan_of_twenty(trainings=10, **changes)).close()
     with pytest.raises(UserError, match=sentence):
         gone_on_with(tmp_path / "run", latency, fitness, monkeypatch)
 
@@ -109,7 +129,7 @@ def test_time_that_went_into_failing_measurements_is_no_want_of_time(
 ) -> None:
     genome = sample_genome(load_space("digits"), random.Random(0))
     verdict = Verdict("rejected_measured", 1, 1, reason="libopenvino.so is missing")
-    with Journal.create(tmp_path / "run", make_plan(minutes=1.0)) as journal:
+    with Journal.create(tmp_path / "run", plan_of_twenty(minutes=1.0)) as journal:
         judged = Judged(measured=Candidate(0, None, genome, genome_id(genome), verdict))
         journal.append(judged, elapsed_seconds=60.0)
     with pytest.raises(UserError, match=r"none of the 1 that .* could be measured, .*: libopenvino.so"):

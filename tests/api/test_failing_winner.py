@@ -27,7 +27,6 @@ from tvnsearch.network.build import build_network
 from tvnsearch.search import Journal, Winner, weights_path
 from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.search.run_folder import journal_path, winner_folder
-from tvnsearch.search.settings import changed
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.weights import save_weights
 from tvnsearch.workers import Progress, WorkerDiedError, WorkerFailedError
@@ -73,7 +72,7 @@ def handed_over(
         return Failing(failures)
 
     plan = make_plan()
-    plan = msgspec.structs.replace(plan, asked=changed(plan.asked, minutes=1.0))
+    plan = msgspec.structs.replace(plan, winner_minutes=1.0)
     with Journal.open(run) if journal_path(run).exists() else Journal.create(run, plan) as journal:
         hand_over(opened_run(journal, SerialExecutor(start), dataset), winner, Watch(say=say))
     return winner

@@ -22,7 +22,6 @@ from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
 from tvnsearch.search.executors import SerialExecutor
 from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
-from tvnsearch.search.settings import changed
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
@@ -60,7 +59,7 @@ def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def searched(run: Path, minutes: float | None = None) -> None:
     plan = make_plan(trainings=15)
-    plan = msgspec.structs.replace(plan, asked=changed(plan.asked, minutes=minutes))
+    plan = msgspec.structs.replace(plan, winner_minutes=minutes)
     with Journal.create(run, plan) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
 

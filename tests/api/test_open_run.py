@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from tests.api.equipment import DATASET, Opened
 from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.finalists import finalists
-from tvnsearch.api.open_run import find_clips, was_begun
+from tvnsearch.api.open_run import find_clips
+from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.watching import SILENT
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
@@ -47,8 +48,92 @@ def test_a_run_is_known_by_its_settings_whoever_trains(settings: Settings, tmp_p
     begin(settings, run)
     assert was_begun(run, settings)
     assert was_begun(run, replace(settings, workforce=Workforce(8, "ray", "head:6379")))
-    with pytest.raises(UserError, match=r"settings that the run .* some are different; .*another --run"):
-        was_begun(run, changed(settings, trainings=999))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"trainings": 999, "minutes": 60.0},
+            "trainings was 1000 and is 999, minutes was none and is 60; change that by `tvnsearch resume "
+            "RUN --trainings 999 --minutes 60`, or give another --run",
+        ),
+        (
+            {"seed": 7, "trainings": 999},
+            "trainings was 1000 and is 999, seed was 0 and is 7; go on with it as it is by `tvnsearch resume "
+            "RUN`, or give another --run",
+        ),
+        ({"data": None}, "data was CLIPS and is none; go on with it as it is by"),
+        (
+            {"max_ms": 0.25, "inherit": True},
+            "max_ms was 0.5 and is 0.25, inherit was False and is True; go on",
+        ),
+    ],
+)
+def test_settings_that_are_not_those_of_the_run_are_named(
+    changes: dict[str, Any], sentence: str, settings: Settings, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    begin(settings, run)
+    with pytest.raises(UserError) as refused:
+        was_begun(run, changed(settings, **changes))
+    told = sentence.replace("RUN", str(run)).replace("CLIPS", str(tmp_path / "clips"))
+    assert f"expected the settings that the run {run} was begun with, but {told}" in str(refused.value)
+
+
+def test_a_run_is_gone_on_with_from_any_folder(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = opened.options(data="clips", db=opened.db.name, space="space.toml")
+    (tmp_path / "space.toml").write_text(RESOLUTION % 32)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    evolve(run="run", **options)
+    with Journal.read(tmp_path / "run") as journal:
+        asked = journal.plan.asked
+    assert (asked.training.data, asked.device.db, asked.search.space) == (
+        str(tmp_path / "clips"),
+        str(opened.db),
+        str(tmp_path / "space.toml"),
+    )
+    monkeypatch.chdir("elsewhere")
+    report = resume("../run")
+    assert report.winner is not None
+    assert all(Path(file).is_file() for file in report.winner.files)
+    finalists("../run", count=1)
+    monkeypatch.chdir(tmp_path)
+    assert evolve(run="run", **options).trained == report.trained
+
+
+def test_clips_that_have_moved_are_named_once(opened: Opened, tmp_path: Path) -> None:
+    run, options = tmp_path / "run", opened.options()
+    evolve(run=run, **options)
+    (tmp_path / "clips").rename(tmp_path / "moved")
+    with pytest.raises(
+        UserError, match=r"clips of the run .*/clips, but .*; say where they are now by --data"
+    ):
+        resume(run)
+    with pytest.raises(UserError, match="nowhere"):
+        resume(run, data=tmp_path / "nowhere")
+    finalists(run, count=1, data=tmp_path / "moved")
+    resume(run)
+    evolve(run=run, **options | {"data": str(tmp_path / "moved")})
+    with Journal.read(run) as journal:
+        assert journal.plan.training.data == str(tmp_path / "moved")
+        assert journal.plan.asked.training.data == str(tmp_path / "clips")
+
+
+def test_clips_that_turn_out_to_be_others_do_not_stay_with_the_run(opened: Opened, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evolve(run=run, **opened.options())
+    (tmp_path / "others").mkdir()
+    opened.dataset = replace(DATASET, classes=("left", "up"))
+    with pytest.raises(UserError, match=r"has 'up' where 'right' was; .* by --data"):
+        resume(run, data=tmp_path / "others")
+    opened.dataset = DATASET
+    resume(run)
+    with Journal.read(run) as journal:
+        assert journal.plan.training.data == str(tmp_path / "clips")
 
 
 def test_a_space_file_that_has_changed_is_not_that_of_the_run(settings: Settings, tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ def found(world: World, profiled: Any) -> Any:
     errors = interrupted.communicate()[1]
     assert interrupted.returncode == 130, errors
     assert "Traceback" not in errors
+    assert "of 5 networks are trained" in errors and "`tvnsearch resume run` goes on" in errors
     assert len(trained) >= 2
     report = world.json(*SEARCH, "--workers", 2)
     kept = world.rows(TRAININGS)

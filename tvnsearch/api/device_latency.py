@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
+from tvnsearch.api.kept_predictors import keep, kept_or, other_path, own_path
 from tvnsearch.api.latency_predictors import load_predictor
 from tvnsearch.api.other_devices import predictor_of_other
 from tvnsearch.api.watching import SILENT, Watch
@@ -66,21 +68,29 @@ class DeviceLatency:
         max_ms: float,
         on_others: Iterable[str] = (),
         level: float = DEFAULT_LEVEL,
+        kept: Path | None = None,
         *,
         watch: Watch = SILENT,
     ) -> DeviceLatency:
         """Start a meter on ``device`` and load its predictor, and those of devices ``on_others``.
 
-        Their bounds hold for a share of ``level`` of networks.
+        Those that the folder ``kept`` has are not asked of ``db``. Their bounds hold for a share of ``level``
+        of networks.
 
         Raises:
             UserError: there is no such predictor, or no such device.
         """
         meter = Meter(device, classes)
         try:
-            predictor = load_predictor(db, meter, level, watch=watch)
+            predictor = kept_or(
+                kept and own_path(kept), level, lambda: load_predictor(db, meter, level, watch=watch)
+            )
             others = {
-                name: predictor_of_other(db, name, meter.fingerprint, level, watch=watch)
+                name: kept_or(
+                    kept and other_path(kept, name),
+                    level,
+                    partial(predictor_of_other, db, name, meter.fingerprint, level, watch=watch),
+                )
                 for name in on_others
             }
             return cls(predictor, meter, others, max_ms, watch)
@@ -92,6 +102,14 @@ class DeviceLatency:
     def digest(self) -> str:
         """The device's name in latency databases."""
         return self._meter.digest
+
+    def keep_predictors(self, folder: Path) -> None:
+        """Write the predictors to ``folder``, as they were loaded; those that are there stay.
+
+        Raises:
+            UserError: one cannot be written.
+        """
+        keep(folder, self._predictor, self._others)
 
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies, in milliseconds."""

@@ -7,8 +7,9 @@ from typing import Unpack, get_args
 
 from msgspec import Struct
 
-from tvnsearch.api.open_run import Equipment, open_equipment, was_begun
+from tvnsearch.api.open_run import Equipment, open_equipment
 from tvnsearch.api.planning import TimedPlan, complete_plan, draft_plan, drawn_genomes, warn_of_long_plan
+from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.search_options import SearchOptions
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.search.budget import Budget, CountedRejection

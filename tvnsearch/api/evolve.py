@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from msgspec.structs import asdict
 
+from tvnsearch.api.amending import Changes, say_finished
 from tvnsearch.api.handover import hand_over
-from tvnsearch.api.open_run import OpenRun, open_equipment, open_run, was_begun
+from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
+from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
 from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
+from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.search_options import SearchOptions
 from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
@@ -54,7 +57,9 @@ def evolve(
         say_plan(timed, watch)
         watch.say(_what_fitness_is(equipment.dataset))
         warn_of_long_plan(timed, watch)
-        with Journal.create(folder, timed.plan) as journal:
+        with Journal.create(folder, timed.plan) as journal, told_if_interrupted(folder, "resume"):
+            watch.say(f"the run is in {folder}; if it is interrupted, {how_to_go_on(folder)} goes on with it")
+            equipment.keep_predictors(folder)
             _search(OpenRun(journal, equipment), watch, on_progress)
     return status(folder)
 
@@ -62,6 +67,10 @@ def evolve(
 def resume(
     run: str | Path,
     *,
+    minutes: str | float | None = None,
+    trainings: str | int | None = None,
+    data: str | Path | None = None,
+    db: str | Path | None = None,
     workers: int | None = None,
     executor: str | None = None,
     address: str | None = None,
@@ -70,14 +79,25 @@ def resume(
 ) -> RunReport:
     """Go on with a run from where it stands, by the plan that it began with, and hand over the winner.
 
+    The plan may be amended, also that of a run which is finished: ``minutes`` and ``trainings`` are in all,
+    or as "+60" so many more. More minutes are more trainings, as long as those before, up to those that were
+    asked for when it began; ``trainings`` that are given hold in any case. ``data`` and ``db`` say where its
+    clips and its latency database are now. All of that is kept for whoever resumes it next.
+
     It trains with as many ``workers``, on the ``executor`` and at the ``address``, as it began, unless others
     are given.
 
     Raises:
-        UserError: there is no such run, another process is writing it, its device or clips have changed, or
-            nothing trained keeps the budget.
+        UserError: there is no such run, another process is writing it, its device or clips have changed, an
+            amendment is no good, or nothing trained keeps the budget.
     """
-    with open_run(Path(run), workers, executor, address, watch) as opened:
+    folder = Path(run)
+    changes = Changes(minutes=minutes, trainings=trainings, data=data, db=db)
+    with (
+        told_if_interrupted(folder, "resume"),
+        open_run(folder, workers, executor, address, watch, changes) as opened,
+    ):
+        say_finished(opened.journal, watch)
         _search(opened, watch, on_progress)
     return status(run)
 
@@ -136,4 +156,7 @@ def _why_no_winner(journal: Journal) -> str:
             f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
             f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"
         )
-    return f"{wanted} the run {run} found none in its time; give it more --minutes, or raise --max-ms"
+    return (
+        f"{wanted} the run {run} found none in its time; give it more by `tvnsearch resume {run} "
+        "--minutes +60`, or raise --max-ms in a new run"
+    )

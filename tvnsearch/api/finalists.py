@@ -7,7 +7,9 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tvnsearch.api.amending import Changes
 from tvnsearch.api.handover import hand_over_finalist
+from tvnsearch.api.interruption import told_if_interrupted
 from tvnsearch.api.open_run import open_run
 from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
@@ -51,6 +53,8 @@ def finalists(
     run: str | Path,
     count: int = 3,
     *,
+    data: str | Path | None = None,
+    db: str | Path | None = None,
     workers: int | None = None,
     executor: str | None = None,
     address: str | None = None,
@@ -59,7 +63,7 @@ def finalists(
     """Train the best ``count`` networks of ``run`` at full length, measured freshly, and hand over the best.
 
     It trains with as many ``workers``, on the ``executor`` and at the ``address``, as the run began, unless
-    others are given.
+    others are given. ``data`` and ``db`` say where its clips and its latency database are now.
 
     Raises:
         UserError: nothing keeps the budget, there is no such run, another process is writing it, or its
@@ -67,7 +71,11 @@ def finalists(
     """
     require_positive("count", count)
     folder = Path(run)
-    with open_run(folder, workers, executor, address, watch) as opened:
+    changes = Changes(data=data, db=db)
+    with (
+        told_if_interrupted(folder, "finalists"),
+        open_run(folder, workers, executor, address, watch, changes) as opened,
+    ):
         plan, equipment = opened.plan, opened.equipment
         shares: dict[int, float] = {}
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.status import FinalScores, final_scores
-from tvnsearch.api.times import FINAL_SHARE, recipe_of_seconds
+from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
@@ -40,12 +40,12 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
         hand_over_finalist(opened, finalist, watch)
         return
     winner_folder(run).mkdir(exist_ok=True)
-    minutes = opened.plan.asked.search.minutes
+    minutes = opened.plan.winner_minutes
     if minutes is None:
         shutil.copyfile(weights_path(run, number), _weights(run))
         seconds = winner.individual.fitness.seconds
     else:
-        seconds = _train_longer(opened, winner, minutes * 60 * FINAL_SHARE, watch)
+        seconds = _train_longer(opened, winner, minutes * 60, watch)
     _write_files(opened, winner.individual, seconds, watch)
     drop_checkpoint(_checkpoints(run, number))
     _export(run, watch)

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import platformdirs
 from msgspec.structs import replace
 
+from tvnsearch.api.amending import NO_CHANGES, Changes, amendment, say_amended
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.same_run import check_unchanged, require_clips
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.device import Device, open_device
-from tvnsearch.errors import UserError
-from tvnsearch.genome.space import SearchSpace, load_space
+from tvnsearch.genome.space import SearchSpace
+from tvnsearch.search.events import Amended
 from tvnsearch.search.executors import Executor, open_executor
 from tvnsearch.search.journal.writer import Journal
-from tvnsearch.search.plan import SearchPlan
-from tvnsearch.search.run_folder import journal_path
+from tvnsearch.search.plan import SearchPlan, amended
+from tvnsearch.search.progress.recorder import Recorder
+from tvnsearch.search.run_folder import predictors_folder
 from tvnsearch.search.settings import DeviceSettings, Settings, Workforce
 
 if TYPE_CHECKING:
@@ -61,6 +64,14 @@ class Equipment(NamedTuple):
         """
         prepare_clips(self.clips, watch)
 
+    def keep_predictors(self, run: Path) -> None:
+        """Put the latency predictors in the run's folder that are not there, for whoever goes on with it.
+
+        Raises:
+            UserError: one cannot be written.
+        """
+        self.latency.keep_predictors(predictors_folder(run))
+
 
 class OpenRun(NamedTuple):
     """A run that this process alone writes, and what it goes on with."""
@@ -81,31 +92,51 @@ class OpenRun(NamedTuple):
 
 @contextmanager
 def open_run(
-    folder: Path, workers: int | None, executor: str | None, address: str | None, watch: Watch
+    folder: Path,
+    workers: int | None,
+    executor: str | None,
+    address: str | None,
+    watch: Watch,
+    changes: Changes = NO_CHANGES,
 ) -> Iterator[OpenRun]:
-    """Go on with the run in ``folder``, as it was begun; it trains with other workers if they are given.
+    """Go on with the run in ``folder``, by its plan and the ``changes`` of it, which are kept in its journal.
+
+    It trains with other workers if they are given.
 
     Raises:
         UserError: there is no run that this version can read, another process is writing it, its device has
-            changed since it began, or its clips have, or are not there.
+            changed since it began, its clips have, or are not there, or the changes are no good.
     """
     with Journal.open(folder) as journal:
-        plan = journal.plan
+        begun, amending = journal.plan, amendment(journal.plan, changes)
+        plan = amended(begun, amending)
+        require_clips(folder, plan.training.data)
         known = plan.asked.workforce
         workforce = Workforce(
             known.workers if workers is None else workers,
             known.executor if executor is None else executor,
             known.address if address is None else address,
         )
-        with open_equipment(replace(plan.asked, workforce=workforce), plan.space, watch) as equipment:
-            _check_unchanged(folder, plan, equipment)
+        settings = replace(plan.asked, workforce=workforce, device=plan.device, training=plan.training)
+        kept = predictors_folder(folder)
+        with open_equipment(settings, plan.space, watch, kept) as equipment:
+            check_unchanged(folder, plan, equipment.latency.digest, equipment.dataset)
+            equipment.keep_predictors(folder)
             equipment.decode_clips(watch)
+            if plan != begun:
+                moved = None if amending.data is None else equipment.dataset.address
+                _amend(journal, replace(amending, clips=moved))
+                say_amended(begun, journal.plan, watch)
             yield OpenRun(journal, equipment)
 
 
 @contextmanager
-def open_equipment(settings: Settings, space: SearchSpace, watch: Watch) -> Iterator[Equipment]:
+def open_equipment(
+    settings: Settings, space: SearchSpace, watch: Watch, kept: Path | None = None
+) -> Iterator[Equipment]:
     """What a search in ``space`` was asked to use; its clips are found, and not decoded yet.
+
+    Latencies are predicted by what is in the folder ``kept``, as far as it is there.
 
     Raises:
         UserError: the device is not here or was not profiled, there are no clips in a format that is known,
@@ -124,6 +155,7 @@ def open_equipment(settings: Settings, space: SearchSpace, watch: Watch) -> Iter
         settings.budget.max_ms,
         settings.budget.others_max_ms,
         settings.device.level,
+        kept,
         watch=watch,
     )
     gpus_each = int(device.name == "cuda")
@@ -155,44 +187,9 @@ def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[Clip
     return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)
 
 
-def was_begun(folder: Path, settings: Settings) -> bool:
-    """Whether there is a run in ``folder``, begun as ``settings`` ask; who trains may differ.
-
-    Raises:
-        UserError: it was begun with other settings, or its file of a search space has changed since.
-    """
-    if not journal_path(folder).is_file():
-        return False
-    with Journal.read(folder) as journal:
-        plan = journal.plan
-    what_to_do = f"go on with it by `tvnsearch resume {folder}`, or give another --run"
-    if replace(plan.asked, workforce=settings.workforce) != settings:
-        raise UserError(
-            f"expected the settings that the run {folder} was begun with, but some are different; "
-            f"{what_to_do}"
-        )
-    if load_space(settings.search.space) != plan.space:
-        raise UserError(
-            f"expected the search space that the run {folder} was begun with, but {settings.search.space} "
-            f"says another one by now; {what_to_do}"
-        )
-    return True
-
-
-def _check_unchanged(folder: Path, plan: SearchPlan, equipment: Equipment) -> None:
-    """Refuse a device on which other latencies hold, and clips with which scores mean something else."""
-    digest = equipment.latency.digest
-    if digest != plan.device_digest:
-        raise UserError(
-            f"expected the device {plan.device_digest} that the run {folder} was begun on, "
-            f"but this is {digest}; go on there, or begin a new run"
-        )
-    dataset = equipment.dataset
-    if len(dataset.classes) != plan.classes:
-        raise UserError(
-            f"expected the {plan.classes} classes that the run {folder} was begun with, but "
-            f"{dataset.address} has {len(dataset.classes)}; restore the clips, or begin a new run"
-        )
+def _amend(journal: Journal, by: Amended) -> None:
+    """Change the plan of a run; takes none of its time."""
+    Recorder(journal, clock=lambda: 0.0).record(by)
 
 
 def _moving_digits(watch: Watch) -> Path:

@@ -56,8 +56,7 @@ class TimedPlan(NamedTuple):
     @property
     def winner_minutes(self) -> float | None:
         """For how long the winner alone is trained after the search; None where it is not."""
-        minutes = self.plan.asked.search.minutes
-        return None if minutes is None else minutes * FINAL_SHARE
+        return self.plan.winner_minutes
 
     @property
     def hours(self) -> float:
@@ -85,7 +84,8 @@ def draft_plan(settings: Settings) -> SearchPlan:
     require_database(database_path(settings.device.db), device.name)
     if settings.training.data is not None:
         parse_address(settings.training.data)
-    return plan
+    minutes = settings.search.minutes
+    return plan if minutes is None else replace(plan, winner_minutes=minutes * FINAL_SHARE)
 
 
 def complete_plan(draft: SearchPlan, equipment: Equipment, watch: Watch) -> TimedPlan:
@@ -98,6 +98,7 @@ def complete_plan(draft: SearchPlan, equipment: Equipment, watch: Watch) -> Time
     plan = replace(
         draft,
         classes=len(dataset.classes),
+        class_names=dataset.classes,
         device_digest=equipment.latency.digest,
         clips=dataset.address,
     )

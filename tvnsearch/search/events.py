@@ -19,6 +19,22 @@ class Opened(Struct, frozen=True, tag="opened"):
     elapsed_seconds: float
 
 
+class Amended(Struct, frozen=True, tag="amended", omit_defaults=True):
+    """The plan is another from now on, in what is not None.
+
+    ``trainings`` are those of the search in all, ``minutes`` its time in all, and ``winner_minutes`` those
+    for which the winner is trained alone. The clips are at ``data`` now, which is the data set ``clips``, and
+    the latency database is at ``db``.
+    """
+
+    trainings: int | None = None
+    minutes: float | None = None
+    winner_minutes: float | None = None
+    data: str | None = None
+    clips: str | None = None
+    db: str | None = None
+
+
 class Judged(Struct, frozen=True, tag="judged", omit_defaults=True):
     """Candidates were judged: ``rejected`` ones first, and then one that was ``measured``, if any was."""
 
@@ -120,6 +136,7 @@ class Noted(Struct, frozen=True, tag="noted"):
 
 Event = (
     Opened
+    | Amended
     | Judged
     | Remeasured
     | Begun

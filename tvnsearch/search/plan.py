@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.budget import Budget
+from tvnsearch.search.events import Amended
 from tvnsearch.search.settings import (
     Accelerations,
     DeviceSettings,
@@ -28,9 +29,11 @@ SHORTEST_TRAINING_SECONDS = 1.0
 class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that decides how a search goes; written to the journal when a run begins.
 
-    ``asked`` is what the user gave; the groups of settings beside it are what that comes to in the time there
-    is. ``seconds_per_training`` bounds each training, whatever its iterations. ``device_digest`` names what
-    latencies are measured on, ``clips`` what fitness is measured on, which has so many ``classes``.
+    ``asked`` is what the user gave then; the groups of settings beside it are what that comes to in the time
+    there is, with what was amended since. ``seconds_per_training`` bounds each training, whatever its
+    iterations; the winner is trained alone for ``winner_minutes`` afterwards, if there are any.
+    ``device_digest`` names what latencies are measured on, ``clips`` what fitness is measured on, which has
+    so many ``classes``, of these names.
 
     Raises:
         UserError: trainings are to be stopped early that have no middle.
@@ -46,7 +49,9 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     classes: int
     device_digest: str
     clips: str
+    class_names: tuple[str, ...] = ()
     seconds_per_training: float | None = None
+    winner_minutes: float | None = None
 
     def __post_init__(self) -> None:
         require_positive("classes", self.classes)
@@ -109,3 +114,14 @@ def scale_to_minutes(
     )
     seconds_each = max(seconds / trainings - seconds_beside, SHORTEST_TRAINING_SECONDS)
     return replace(shorter, seconds_per_training=seconds_each)
+
+
+def amended(plan: SearchPlan, by: Amended) -> SearchPlan:
+    """The plan with what ``by`` says; what was asked for when the run began stays beside it.
+
+    Raises:
+        UserError: no search can go by what it says.
+    """
+    said = {name: getattr(by, name) for name in by.__struct_fields__ if getattr(by, name) is not None}
+    fields = {name: said.pop(name) for name in ("winner_minutes", "clips") if name in said}
+    return replace(changed(plan, **said), **fields)

@@ -13,6 +13,11 @@ def journal_path(run: Path) -> Path:
     return run / "journal.sqlite"
 
 
+def predictors_folder(run: Path) -> Path:
+    """Where the latency predictors are that the run began with."""
+    return run / "predictors"
+
+
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
 from tvnsearch.search.budget import Budget
+from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
 
 EXECUTORS = ("local", "ray")
 
@@ -194,7 +195,8 @@ def changed(record: Grouped, **options: Any) -> Grouped:
 def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Settings:
     """The settings in a TOML ``file``, whose tables are the groups, and what ``options`` give beside.
 
-    An option that is given wins. Networks weigh what they do in the device's dtype.
+    An option that is given wins. Networks weigh what they do in the device's dtype. Paths are seen from the
+    current folder, and are absolute in what is returned.
 
     Raises:
         UserError: the file is none, or a setting is unknown, missing or no good.
@@ -208,7 +210,19 @@ def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Setting
         settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise UserError(_told(str(error))) from None
-    return replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
+    return _with_absolute_paths(
+        replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
+    )
+
+
+def _with_absolute_paths(settings: Settings) -> Settings:
+    db, data = settings.device.db, settings.training.data
+    return changed(
+        settings,
+        db=None if db is None else absolute_path(db),
+        data=None if data is None else absolute_address(data),
+        space=absolute_space(settings.search.space),
+    )
 
 
 def _place(name: str) -> str:

@@ -32,6 +32,7 @@ from tvnsearch.search import (
     run_search,
 )
 from tvnsearch.search.events import (
+    Amended,
     Begun,
     Controlled,
     Event,
@@ -84,6 +85,9 @@ EVENTS: list[Event] = [
     Noted("nothing “special”"),
     Judged(measured=replace(accepted(5), verdict=Verdict("undecided", 10, 20, measurement=untrusted(1.0)))),
     Remeasured(accepted(5)),
+    Amended(trainings=80, minutes=33.0, winner_minutes=18.0),
+    Amended(data="/clips", clips="folders:/clips", db="/latency.sqlite"),
+    Amended(trainings=90),
 ]
 
 
@@ -94,11 +98,25 @@ def test_what_is_recorded_is_read_again_in_its_order(tmp_path: Path) -> None:
         for seconds, event in enumerate(EVENTS):
             journal.append(event, float(seconds))
     with Journal.open(run) as journal:
-        assert journal.plan == make_plan()
         assert list(journal.events()) == EVENTS
         assert journal.elapsed_seconds == len(EVENTS) - 1
         journal.tick(99.0)
         assert journal.elapsed_seconds == 99.0
+
+
+def test_the_plan_is_what_a_run_began_with_and_its_amendments(tmp_path: Path) -> None:
+    run, begun = tmp_path / "run", make_plan(minutes=22.0)
+    with Journal.create(run, begun) as journal, Journal.read(run) as beside:
+        assert journal.plan == beside.plan == begun
+        for event in EVENTS:
+            journal.append(event, 0.0)
+        plan = journal.plan
+        assert plan == beside.plan
+    assert (plan.search.trainings, plan.search.minutes, plan.winner_minutes) == (90, 33.0, 18.0)
+    assert (plan.training.data, plan.clips, plan.device.db) == ("/clips", "folders:/clips", "/latency.sqlite")
+    assert (plan.asked, plan.search.population, plan.space) == (begun.asked, 12, begun.space)
+    with Journal.open(run) as again:
+        assert again.plan == plan
 
 
 def test_the_history_is_what_the_events_come_to(tmp_path: Path) -> None:
@@ -216,7 +234,7 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(journal_path(tmp_path))
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UserError, match=r"expected a journal of version 7 in .*, but it is of version 99"):
+    with pytest.raises(UserError, match=r"expected a journal of version 8 in .*, but it is of version 99"):
         Journal.open(tmp_path)
 
 

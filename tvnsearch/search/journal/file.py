@@ -30,7 +30,7 @@ class JournalFile:
         self._lock = lock
         [text] = connection.execute("SELECT json FROM plan").fetchone()
         try:
-            self.plan = msgspec.json.decode(text, type=SearchPlan)
+            self._begun = msgspec.json.decode(text, type=SearchPlan)
         except msgspec.DecodeError as error:
             connection.close()
             raise UserError(

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import msgspec
 
 from tvnsearch.errors import UserError
-from tvnsearch.search.events import Event, TakesPart
+from tvnsearch.search.events import Amended, Event, TakesPart
 from tvnsearch.search.history import History
 from tvnsearch.search.journal.file import JournalFile
+from tvnsearch.search.plan import SearchPlan, amended
 
 _DECODER: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+ALL, AMENDMENTS = "", "WHERE kind = 'amended'"
 
 
 class JournalReader(JournalFile):
@@ -23,13 +25,30 @@ class JournalReader(JournalFile):
         [seconds] = self._connection.execute("SELECT seconds FROM clock").fetchone()
         return float(seconds)
 
+    @property
+    def plan(self) -> SearchPlan:
+        """What the run is going to do: the plan that it began with, and what was amended since.
+
+        Raises:
+            UserError: an amendment cannot be read.
+        """
+        plan = self._begun
+        for event in self._events(AMENDMENTS):
+            assert isinstance(event, Amended)
+            plan = amended(plan, event)
+        return plan
+
     def events(self) -> Iterator[Event]:
         """All events so far.
 
         Raises:
             UserError: one cannot be read.
         """
-        for sequence, text in self._connection.execute("SELECT sequence, json FROM events ORDER BY sequence"):
+        return self._events(ALL)
+
+    def _events(self, which: str) -> Iterator[Event]:
+        rows = self._connection.execute(f"SELECT sequence, json FROM events {which} ORDER BY sequence")
+        for sequence, text in rows:
             try:
                 yield _DECODER.decode(text)
             except msgspec.DecodeError as error:

@@ -9,7 +9,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.search.run_folder import journal_path
 
 APPLICATION_ID = 0x54564E53
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 SCHEMA = """
 CREATE TABLE plan (json TEXT NOT NULL);
