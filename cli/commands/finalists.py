@@ -7,11 +7,16 @@ from typing import Annotated
 import typer
 
 from cli.arguments import (
+    RECIPE_HELP,
+    TRAINING,
     JsonOption,
     ResumeAddressOption,
     ResumeExecutorOption,
+    ResumeGpusPerWorkerOption,
+    ResumeTrainOnOption,
     ResumeWorkersOption,
     RunArgument,
+    recipe_names,
 )
 
 
@@ -20,9 +25,31 @@ def finalists(
     count: Annotated[
         int, typer.Option("--count", "-n", metavar="N", min=1, help="How many of the best to train.")
     ] = 3,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help=f"{RECIPE_HELP}; by default as the run did.",
+            autocompletion=recipe_names,
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            "--iterations",
+            metavar="N",
+            min=1,
+            help="Steps of each training; by default those of the --recipe, or of the run.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
+    train_on: ResumeTrainOnOption = None,
+    gpus_per_worker: ResumeGpusPerWorkerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the best networks of a run at full length.
@@ -35,18 +62,30 @@ def finalists(
     from tvnsearch.api.finalists import finalists as hold_finals
 
     with watching() as watch:
-        report = hold_finals(run, count, workers=workers, executor=executor, address=address, watch=watch)
+        report = hold_finals(
+            run,
+            count,
+            recipe=recipe,
+            iterations=iterations,
+            watch=watch,
+            workers=workers,
+            executor=executor,
+            address=address,
+            train_on=train_on,
+            gpus_per_worker=gpus_per_worker,
+        )
     if as_json:
         print_json(report)
         return
     print_table(
         f"finalists of {run}, at full length and measured again; budget {report.max_ms:g} ms",
-        ["individual", "fitness", "in the search", "ms", "95 % interval", "parameters"],
+        ["individual", "fitness", "in the search", "iterations", "ms", "95 % interval", "parameters"],
         [
             [
                 one.number,
                 f"{one.fitness:.3f}",
                 f"{one.search_fitness:.3f}",
+                f"{one.iterations:,}",
                 f"{one.latency_ms:.2f}",
                 f"{one.ci_low_ms:.2f} to {one.ci_high_ms:.2f}",
                 counted(one.params),

@@ -6,6 +6,8 @@ from cli.arguments import (
     JsonOption,
     ResumeAddressOption,
     ResumeExecutorOption,
+    ResumeGpusPerWorkerOption,
+    ResumeTrainOnOption,
     ResumeWorkersOption,
     RunArgument,
 )
@@ -16,6 +18,8 @@ def resume(
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
+    train_on: ResumeTrainOnOption = None,
+    gpus_per_worker: ResumeGpusPerWorkerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run where it stopped.
@@ -30,7 +34,14 @@ def resume(
 
     with watching() as watch, SearchView(status(run).max_ms) as view:
         report = go_on(
-            run, workers=workers, executor=executor, address=address, watch=watch, on_progress=view.show
+            run,
+            watch=watch,
+            on_progress=view.show,
+            workers=workers,
+            executor=executor,
+            address=address,
+            train_on=train_on,
+            gpus_per_worker=gpus_per_worker,
         )
     if as_json:
         print_json(report)

@@ -125,7 +125,7 @@ class Opened:
         self.counts["decoded"] += 1
 
     @contextmanager
-    def _open_executor(self, workforce: Workforce, module: str, gpus_each: int) -> Iterator[Executor]:
+    def _open_executor(self, workforce: Workforce, module: str, *gpus: Any) -> Iterator[Executor]:
         self.counts["workers"] += 1
         self.workforces.append(workforce)
         yield SerialExecutor(lambda: self.trainer)

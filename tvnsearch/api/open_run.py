@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import platformdirs
 from msgspec.structs import replace
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace, load_space
-from tvnsearch.search.executors import Executor, open_executor
+from tvnsearch.search.executors import MEASURED_GPU, Executor, check_gpus, open_executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.run_folder import journal_path
-from tvnsearch.search.settings import DeviceSettings, Settings, Workforce
+from tvnsearch.search.settings import DeviceSettings, Settings
 
 if TYPE_CHECKING:
     from tvnsearch.api.device_latency import DeviceLatency
@@ -80,9 +81,7 @@ class OpenRun(NamedTuple):
 
 
 @contextmanager
-def open_run(
-    folder: Path, workers: int | None, executor: str | None, address: str | None, watch: Watch
-) -> Iterator[OpenRun]:
+def open_run(folder: Path, watch: Watch, **workforce: Unpack[WorkforceOptions]) -> Iterator[OpenRun]:
     """Go on with the run in ``folder``, as it was begun; it trains with other workers if they are given.
 
     Raises:
@@ -91,13 +90,9 @@ def open_run(
     """
     with Journal.open(folder) as journal:
         plan = journal.plan
-        known = plan.asked.workforce
-        workforce = Workforce(
-            known.workers if workers is None else workers,
-            known.executor if executor is None else executor,
-            known.address if address is None else address,
-        )
-        with open_equipment(replace(plan.asked, workforce=workforce), plan.space, watch) as equipment:
+        given = {name: value for name, value in workforce.items() if value is not None}
+        asked = replace(plan.asked, workforce=replace(plan.asked.workforce, **given))
+        with open_equipment(asked, plan.space, watch) as equipment:
             _check_unchanged(folder, plan, equipment)
             equipment.decode_clips(watch)
             yield OpenRun(journal, equipment)
@@ -108,14 +103,15 @@ def open_equipment(settings: Settings, space: SearchSpace, watch: Watch) -> Iter
     """What a search in ``space`` was asked to use; its clips are found, and not decoded yet.
 
     Raises:
-        UserError: the device is not here or was not profiled, there are no clips in a format that is known,
-            or there is no such cluster.
+        UserError: the device, or what is to be trained on, is not here, the device was not profiled, there
+            are no clips in a format that is known, or there is no such cluster.
     """
     from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.api.latency_predictors import database_path
     from tvnsearch.api.trained_fitness import TRAINING_MODULE
 
     device = open_settings_device(settings.device)
+    check_training_device(settings)
     clips, source = find_clips(settings.training.data, space, watch)
     opened_latency = DeviceLatency.open(
         device,
@@ -125,12 +121,13 @@ def open_equipment(settings: Settings, space: SearchSpace, watch: Watch) -> Iter
         settings.device.level,
         watch=watch,
     )
-    gpus_each = int(device.name == "cuda")
+    train_on = settings.train_on
     with (
         opened_latency as latency,
-        open_executor(settings.workforce, TRAINING_MODULE, gpus_each) as executor,
+        open_executor(settings.workforce, TRAINING_MODULE, train_on, _measured_gpu(settings)) as executor,
     ):
-        yield Equipment(latency, clips, source, executor, device.name)
+        kind, _, _ = train_on.partition(":")  # a worker sees its own GPU alone
+        yield Equipment(latency, clips, source, executor, kind)
 
 
 def open_settings_device(settings: DeviceSettings) -> Device:
@@ -140,6 +137,19 @@ def open_settings_device(settings: DeviceSettings) -> Device:
         UserError: there is no such device here.
     """
     return open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+
+
+def check_training_device(settings: Settings) -> None:
+    """Make sure that this machine has the GPUs that its workers are to train on.
+
+    Raises:
+        UserError: it has fewer, or none.
+    """
+    check_gpus(settings.workforce, settings.train_on, _measured_gpu(settings))
+
+
+def _measured_gpu(settings: Settings) -> int | None:
+    return MEASURED_GPU if settings.device.name == "cuda" else None
 
 
 def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:

@@ -46,8 +46,8 @@ def test_no_cluster_is_a_sentence() -> None:
 def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
     with cluster(nodes=1) as nodes:
         workforce = Workforce(1, "ray", nodes.address)
-        with pytest.raises(UserError, match=r"1 core\(s\) and 1 GPU\(s\) for a worker.* say --device cpu"):
-            open_executor(workforce, MODULE, gpus_each=1).__enter__()
+        with pytest.raises(UserError, match=r"1 core\(s\) and 1 GPU\(s\) for a worker.* say --train-on cpu"):
+            open_executor(workforce, MODULE, "cuda").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
     [
         ([{"CPU": 4.0}, {"CPU": 4.0, "GPU": 2.0}], 1, None),
         ([{"CPU": 4.0}], 0, None),
-        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --device cpu"),
+        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --train-on cpu"),
         ([{"memory": 1.0}], 0, "add machines with cores"),
         ([{"CPU": 4.0}, {"GPU": 2.0}], 1, "add machines with cores"),
     ],
