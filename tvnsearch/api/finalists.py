@@ -28,7 +28,7 @@ from tvnsearch.search.settings import require_positive
 
 
 class FinalistReport(Struct, frozen=True):
-    """A finalist: fitness in the search and after a whole training of ``iterations``, and a fresh measurement."""
+    """A finalist: fitness in the search and after a whole training, its length, and a fresh measurement."""
 
     number: int
     search_fitness: float

@@ -75,7 +75,7 @@ class WorkersOnGpus:
         self._running: dict[int, Worker] = {}
 
     def __call__(self) -> Worker:
-        """Another worker, on the GPU of one that has ended if all are dealt out; one thread at a time may ask."""
+        """Another worker, on a GPU that one which has ended had, if all are dealt out."""
         self._running = {place: worker for place, worker in self._running.items() if not worker.has_ended}
         place = next(place for place in range(len(self._gpus)) if place not in self._running)
         self._running[place] = self._start(self._gpus[place])
