@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.choices import SPACES, Backend, DeviceName, Dtype, ExecutorName
+from cli.choices import RECIPES, SPACES, Backend, DeviceName, Dtype, ExecutorName
 from tvnsearch.errors import UserError
 
 BUDGET, DEVICE, SEARCH, TRAINING = "Budget", "Device", "Search", "Training"
@@ -91,6 +91,14 @@ SPACE = typer.Option(
     autocompletion=_space_names,
 )
 SpaceOption = Annotated[str, SPACE]
+RECIPE_HELP = f"How to train: {', '.join(RECIPES)}, or a TOML file of your own"
+
+
+def recipe_names() -> list[str]:
+    """The recipes that a shell completes."""
+    return list(RECIPES)
+
+
 SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choice.")
 SeedOption = Annotated[int, SEED]
 CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
@@ -174,6 +182,43 @@ AddressOption = Annotated[
         "--address",
         metavar="ADDRESS",
         help="The address of the Ray cluster; auto is the one on this machine.",
+        rich_help_panel=WORKERS,
+    ),
+]
+TRAIN_ON_HELP = (
+    "What networks train on, beside the device: cpu, cuda (all GPUs, dealt out), or one such as cuda:1"
+)
+GPUS_PER_WORKER_HELP = "The share of a GPU that each has to train on"
+TrainOnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--train-on",
+        metavar="DEVICE",
+        help=f"{TRAIN_ON_HELP}; by default on the device.",
+        rich_help_panel=WORKERS,
+    ),
+]
+GpusPerWorkerOption = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-worker", metavar="SHARE", help=f"{GPUS_PER_WORKER_HELP}.", rich_help_panel=WORKERS
+    ),
+]
+ResumeTrainOnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--train-on",
+        metavar="DEVICE",
+        help=f"{TRAIN_ON_HELP}; by default as the run began.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeGpusPerWorkerOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-worker",
+        metavar="SHARE",
+        help=f"{GPUS_PER_WORKER_HELP}; by default as the run began.",
         rich_help_panel=WORKERS,
     ),
 ]

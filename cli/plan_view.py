@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict
 
 from cli.output import out
-from tvnsearch.api.times import written_time
+from tvnsearch.api.times import written_place, written_time
 
 if TYPE_CHECKING:
     from tvnsearch.api.dry_run import PlanReport
@@ -32,7 +32,7 @@ def plan_lines(report: PlanReport) -> list[str]:
     return [
         f"train   {report.trainings:,} networks for {length} each, {report.workers} at once",
         f"search  strategy {report.strategy}, a pool of {report.population}{tournament}{faster}",
-        f"time    about {written_time(3600 * report.hours)} here"
+        f"time    about {written_time(3600 * report.hours)} {written_place(report.device, report.train_on)}"
         + ("" if winner is None else f", {written_time(60 * winner)} of them for the winner alone"),
         f"budget  {100 * left.within_counts / left.genomes:.1f} % of {left.genomes:,} random genomes are "
         f"within the counted limits, and the predictor lets {100 * share:.1f} % of those through",

@@ -14,7 +14,12 @@ from tvnsearch.workers import serve
 def echo(*, value, progress):
     sys.stdout.write("a stray line on stdout\n")
     progress({"share": 0.5})
-    return {"value": value, "pid": os.getpid(), "threshold": os.environ["MALLOC_MMAP_THRESHOLD_"]}
+    return {
+        "value": value,
+        "pid": os.getpid(),
+        "threshold": os.environ["MALLOC_MMAP_THRESHOLD_"],
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+    }
 
 
 def refuse(*, progress):

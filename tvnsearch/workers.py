@@ -63,13 +63,16 @@ class WorkerFailedError(RuntimeError):
 class Worker:
     """A process that runs MODULE as ``python -m`` does and answers one request at a time; a context manager.
 
-    ``threads`` bounds the threads of every numerical library in it. Only who wants to know what the allocator
-    does without leaves it unpinned.
+    ``threads`` bounds the threads of every numerical library in it. It sees the GPU ``gpu`` alone if one is
+    given, a value of CUDA_VISIBLE_DEVICES. Only who wants to know what the allocator does without leaves it
+    unpinned.
     """
 
-    def __init__(self, module: str, threads: int, pin_allocator: bool = True) -> None:
+    def __init__(self, module: str, threads: int, pin_allocator: bool = True, gpu: str | None = None) -> None:
         count = str(threads)
         environment = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        if gpu is not None:
+            environment |= {"CUDA_VISIBLE_DEVICES": gpu}
         if pin_allocator:
             environment |= PINNED_ALLOCATOR
         self._errors: list[str] = []
@@ -111,6 +114,11 @@ class Worker:
             else:
                 raise WorkerFailedError(answer["error"])
         raise self._death()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
 
     def pause(self) -> None:
         """Make the process stand still, with all that it has started, until :meth:`resume`."""

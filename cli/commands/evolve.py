@@ -17,6 +17,7 @@ from cli.arguments import (
     MAX_MS,
     MAX_PARAMS,
     OUTPUT,
+    RECIPE_HELP,
     SEARCH,
     SEED,
     SPACE,
@@ -28,9 +29,12 @@ from cli.arguments import (
     DeviceOption,
     DtypeOption,
     ExecutorOption,
+    GpusPerWorkerOption,
     ThreadsOption,
+    TrainOnOption,
     WorkersOption,
     in_panel,
+    recipe_names,
 )
 from cli.choices import StrategyName
 
@@ -108,6 +112,16 @@ def evolve(
             "--iterations", metavar="N", min=1, help="Steps of each training.", rich_help_panel=TRAINING
         ),
     ] = 10_000,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help=f"{RECIPE_HELP}; its iterations hold unless --iterations are given.",
+            autocompletion=recipe_names,
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     inherit: Annotated[
         bool,
         typer.Option(
@@ -147,6 +161,8 @@ def evolve(
     workers: WorkersOption = 1,
     executor: ExecutorOption = "local",
     address: AddressOption = "auto",
+    train_on: TrainOnOption = None,
+    gpus_per_worker: GpusPerWorkerOption = 1.0,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -181,13 +197,13 @@ def evolve(
     Networks are predicted first, then measured, then trained. Needs what `tvnsearch profile` learns.
     """
     from cli.given import given_options
-    from tvnsearch.search.settings import settings_of
+    from tvnsearch.api.recipes import asked_settings
 
     options = given_options(context, config)
     if dry_run:
         _show_plan(config, run, options, as_json)
     else:
-        _search(config, run, options, settings_of(options, config).budget.max_ms, as_json)
+        _search(config, run, options, asked_settings(options, config).budget.max_ms, as_json)
 
 
 def _search(

@@ -13,6 +13,8 @@ from cli.arguments import (
     ResumeDataOption,
     ResumeDbOption,
     ResumeExecutorOption,
+    ResumeGpusPerWorkerOption,
+    ResumeTrainOnOption,
     ResumeWorkersOption,
     RunArgument,
 )
@@ -44,6 +46,8 @@ def resume(
     workers: ResumeWorkersOption = None,
     executor: ResumeExecutorOption = None,
     address: ResumeAddressOption = None,
+    train_on: ResumeTrainOnOption = None,
+    gpus_per_worker: ResumeGpusPerWorkerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run where it stopped.
@@ -64,11 +68,13 @@ def resume(
             trainings=trainings,
             data=data,
             db=db,
+            watch=watch,
+            on_progress=view.show,
             workers=workers,
             executor=executor,
             address=address,
-            watch=watch,
-            on_progress=view.show,
+            train_on=train_on,
+            gpus_per_worker=gpus_per_worker,
         )
     if as_json:
         print_json(report)

@@ -9,19 +9,17 @@ import typer
 
 import tvnsearch
 from cli.arguments import (
+    RECIPE_HELP,
     DeviceOption,
     GenomeArgument,
     JsonOption,
     TrainThreadsOption,
+    recipe_names,
 )
-from cli.choices import RECIPES, HeadName
+from cli.choices import HeadName
 
 if TYPE_CHECKING:
     from tvnsearch.api.train import Trained
-
-
-def _recipe_names() -> list[str]:
-    return list(RECIPES)
 
 
 def train(
@@ -40,8 +38,8 @@ def train(
         typer.Option(
             "--recipe",
             metavar="NAME|FILE",
-            help=f"How to train: {', '.join(RECIPES)}, or a TOML file of your own.",
-            autocompletion=_recipe_names,
+            help=f"{RECIPE_HELP}.",
+            autocompletion=recipe_names,
         ),
     ] = "paper",
     head: Annotated[

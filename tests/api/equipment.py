@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.search.fakes import FakeLatency, NoProcess
 from tvnsearch.api import handover, open_run
@@ -24,11 +25,15 @@ from tvnsearch.search import Journal
 from tvnsearch.search.executors import Executor, SerialExecutor
 from tvnsearch.search.settings import Workforce
 from tvnsearch.training.metrics import Scores
+from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
 
 DIGEST = "0123456789ab"
+SECONDS = 300.0
+"""What a training took."""
+
 DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
 
 SMALL: dict[str, Any] = {
@@ -68,13 +73,19 @@ class PretendingTrainer(NoProcess):
 
     def __init__(self, seconds_per_iteration: float = 0.5) -> None:
         self.trained: list[Genome] = []
+        self.recipes: list[Recipe] = []
+        """By which each was trained, seeds left out."""
+        self.devices: set[str] = set()
+        """On which it was asked to train and to score."""
         self._seconds_per_iteration = seconds_per_iteration
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        self.devices.add(params["device"])
         if method == "evaluate":
             return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
         genome = msgspec.convert(params["genome"], Genome)
         self.trained.append(genome)
+        self.recipes.append(replace(msgspec.convert(params["recipe"], Recipe), seed=0))
         Path(params["weights"]).parent.mkdir(parents=True, exist_ok=True)
         Path(params["weights"]).write_bytes(b"weights")
         kinds = len({(call.type, call.kernel) for call in trace(genome, 2).calls})
@@ -85,7 +96,7 @@ class PretendingTrainer(NoProcess):
             "mean_average_precision": None,
             "loss": 1.0,
         }
-        times = {"seconds": 300.0, "fitting_seconds": 4 * self._seconds_per_iteration, "iterations": 4}
+        times = {"seconds": SECONDS, "fitting_seconds": 4 * self._seconds_per_iteration, "iterations": 4}
         if on_progress is not None:
             on_progress({"share": 1.0, "loss": 1.0})
         return msgspec.to_builtins(msgspec.convert(scores | times, TrainingResult))
@@ -128,7 +139,7 @@ class Opened:
         self.counts["decoded"] += 1
 
     @contextmanager
-    def _open_executor(self, workforce: Workforce, module: str, gpus_each: int) -> Iterator[Executor]:
+    def _open_executor(self, workforce: Workforce, module: str, *gpus: Any) -> Iterator[Executor]:
         self.counts["workers"] += 1
         self.workforces.append(workforce)
         yield SerialExecutor(lambda: self.trainer)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack, get_args
+from typing import Any, Unpack, get_args
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from tvnsearch.api.open_run import Equipment, open_equipment
 from tvnsearch.api.planning import TimedPlan, complete_plan, draft_plan, drawn_genomes, warn_of_long_plan
+from tvnsearch.api.recipes import asked_settings, planned_recipe, said_of_recipe
 from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.search_options import SearchOptions
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.search.budget import Budget, CountedRejection
 from tvnsearch.search.candidates.budget_gate import BudgetGate
 from tvnsearch.search.plan import SearchPlan
-from tvnsearch.search.settings import Accelerations, settings_of
+from tvnsearch.search.settings import Accelerations
 
 
 class SpaceLeft(Struct, frozen=True):
@@ -34,8 +36,10 @@ class PlanReport(Struct, frozen=True, kw_only=True):
     """What a search would do here: ``trainings`` networks, ``workers`` at once, out of a pool.
 
     Each is trained for ``iterations``, or for ``seconds_per_training`` where the user's ``minutes`` bound
-    that; ``winner_minutes`` are for its winner alone then. ``hours`` are those of both, ``unscaled_hours``
-    those of all iterations of the trainings that were asked for.
+    that; ``winner_minutes`` are for its winner alone then. They are trained by the ``recipe``, or by the
+    paper's where none was given. ``hours`` are those of both, ``unscaled_hours`` those of all
+    iterations of the trainings that were asked for, on what networks ``train_on`` while they are measured on
+    the ``device``.
     """
 
     budget: Budget
@@ -48,7 +52,10 @@ class PlanReport(Struct, frozen=True, kw_only=True):
     minutes: float | None
     seconds_per_training: float | None
     winner_minutes: float | None
+    recipe: dict[str, Any] | None
     workers: int
+    device: str
+    train_on: str
     seconds_per_iteration: float
     hours: float
     unscaled_hours: float
@@ -69,13 +76,16 @@ def plan_search(
     Raises:
         UserError: a search could not be begun so.
     """
-    settings = settings_of(options, None if config is None else Path(config))
+    settings = asked_settings(options, config)
     if run is not None:
         was_begun(Path(run), settings)
     draft = draft_plan(settings)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         space_left = _space_left(timed.plan, equipment)
+    recipe = said_of_recipe(timed.plan.training)
+    if recipe is not None:
+        watch.say(f"networks would be trained {recipe}")
     warn_of_long_plan(timed, watch)
     return _report(timed, space_left)
 
@@ -104,7 +114,10 @@ def _report(timed: TimedPlan, space_left: SpaceLeft) -> PlanReport:
         minutes=plan.asked.search.minutes,
         seconds_per_training=plan.seconds_per_training,
         winner_minutes=timed.winner_minutes,
+        recipe=None if plan.training.recipe is None else asdict(planned_recipe(plan)),
         workers=plan.asked.workforce.workers,
+        device=plan.device.name,
+        train_on=plan.asked.train_on,
         seconds_per_iteration=timed.seconds_per_iteration,
         hours=timed.hours,
         unscaled_hours=timed.unscaled_hours,

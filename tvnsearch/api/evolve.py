@@ -6,23 +6,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from tvnsearch.api.amending import Changes, say_finished
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
 from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
+from tvnsearch.api.recipes import asked_settings, planned_recipe
 from tvnsearch.api.same_run import was_begun
-from tvnsearch.api.search_options import SearchOptions
+from tvnsearch.api.search_options import SearchOptions, WorkforceOptions
 from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.recorder import OnProgress, ignore
-from tvnsearch.search.settings import settings_of
-from tvnsearch.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from tvnsearch.data.dataset import Dataset
@@ -47,10 +46,11 @@ def evolve(
             there, the budget is impossible, the folder holds another run, or nothing trained keeps the
             budget.
     """
-    settings = settings_of(options, None if config is None else Path(config))
+    settings = asked_settings(options, config)
     folder = Path("runs") / time.strftime("evolve-%Y%m%d-%H%M%S") if run is None else Path(run)
     if was_begun(folder, settings):
-        return resume(folder, watch=watch, on_progress=on_progress, **asdict(settings.workforce))
+        workforce = replace(settings.workforce, train_on=settings.train_on)
+        return resume(folder, watch=watch, on_progress=on_progress, **asdict(workforce))
     draft = draft_plan(settings)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
@@ -71,11 +71,9 @@ def resume(
     trainings: str | int | None = None,
     data: str | Path | None = None,
     db: str | Path | None = None,
-    workers: int | None = None,
-    executor: str | None = None,
-    address: str | None = None,
     watch: Watch = SILENT,
     on_progress: OnProgress | None = None,
+    **workforce: Unpack[WorkforceOptions],
 ) -> RunReport:
     """Go on with a run from where it stands, by the plan that it began with, and hand over the winner.
 
@@ -84,8 +82,8 @@ def resume(
     asked for when it began; ``trainings`` that are given hold in any case. ``data`` and ``db`` say where its
     clips and its latency database are now. All of that is kept for whoever resumes it next.
 
-    It trains with as many ``workers``, on the ``executor`` and at the ``address``, as it began, unless others
-    are given.
+    It trains with as many ``workers``, on the ``executor`` and at the ``address``, as it began, and where
+    those began to ``train_on`` something, unless others are given.
 
     Raises:
         UserError: there is no such run, another process is writing it, its device or clips have changed, an
@@ -95,7 +93,7 @@ def resume(
     changes = Changes(minutes=minutes, trainings=trainings, data=data, db=db)
     with (
         told_if_interrupted(folder, "resume"),
-        open_run(folder, workers, executor, address, watch, changes) as opened,
+        open_run(folder, watch, changes, **workforce) as opened,
     ):
         say_finished(opened.journal, watch)
         _search(opened, watch, on_progress)
@@ -105,7 +103,7 @@ def resume(
 def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> None:
     """Search by the plan in the journal, from where it stands, and hand over the winner."""
     plan, equipment = opened.plan, opened.equipment
-    recipe = Recipe(iterations=plan.training.iterations, max_seconds=plan.seconds_per_training)
+    recipe = replace(planned_recipe(plan), max_seconds=plan.seconds_per_training)
     winner = run_search(
         opened.journal,
         equipment.latency,

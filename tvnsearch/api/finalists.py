@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -11,6 +12,14 @@ from tvnsearch.api.amending import Changes
 from tvnsearch.api.handover import hand_over_finalist
 from tvnsearch.api.interruption import told_if_interrupted
 from tvnsearch.api.open_run import open_run
+from tvnsearch.api.recipes import (
+    RecipeLike,
+    final_recipe,
+    other_than_planned,
+    read_recipe,
+    written_recipe,
+)
+from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
@@ -18,11 +27,10 @@ from tvnsearch.search.outcome.finalists import run_finalists
 from tvnsearch.search.records import Finalist
 from tvnsearch.search.run_folder import finalist_weights_path
 from tvnsearch.search.settings import require_positive
-from tvnsearch.training.recipe import Recipe
 
 
 class FinalistReport(Struct, frozen=True):
-    """A finalist: fitness in the search and after a whole training, and its fresh measurement.
+    """A finalist: fitness in the search and after a whole training, its length, and a fresh measurement.
 
     ``reason`` says why that is not ``trusted``, and is empty where it is.
     """
@@ -33,6 +41,7 @@ class FinalistReport(Struct, frozen=True):
     top1: float | None
     top5: float | None
     mean_average_precision: float | None
+    iterations: int
     latency_ms: float
     ci_low_ms: float | None
     ci_high_ms: float | None
@@ -53,30 +62,43 @@ def finalists(
     run: str | Path,
     count: int = 3,
     *,
+    recipe: RecipeLike | None = None,
+    iterations: int | None = None,
     data: str | Path | None = None,
     db: str | Path | None = None,
-    workers: int | None = None,
-    executor: str | None = None,
-    address: str | None = None,
     watch: Watch = SILENT,
+    **workforce: Unpack[WorkforceOptions],
 ) -> FinalsReport:
     """Train the best ``count`` networks of ``run`` at full length, measured freshly, and hand over the best.
 
-    It trains with as many ``workers``, on the ``executor`` and at the ``address``, as the run began, unless
-    others are given. ``data`` and ``db`` say where its clips and its latency database are now.
+    They are trained by the run's recipe and for its ``iterations``, or by another ``recipe``, which brings
+    its own iterations, unless those are given; only who was trained alike is compared. It trains with as many
+    ``workers``, on the ``executor`` and at the ``address``, as the run began, and on what it began to
+    ``train_on``, unless others are given. ``data`` and ``db`` say where its clips and its latency database
+    are now.
 
     Raises:
-        UserError: nothing keeps the budget, there is no such run, another process is writing it, or its
-            device or clips have changed.
+        UserError: nothing keeps the budget, there is no such run or recipe, another process is writing it, or
+            its device or clips have changed.
     """
     require_positive("count", count)
+    if iterations is not None:
+        require_positive("iterations", iterations)
     folder = Path(run)
     changes = Changes(data=data, db=db)
+    wanted = None if recipe is None else read_recipe(recipe)
     with (
         told_if_interrupted(folder, "finalists"),
-        open_run(folder, workers, executor, address, watch, changes) as opened,
+        open_run(folder, watch, changes, **workforce) as opened,
     ):
         plan, equipment = opened.plan, opened.equipment
+        whole = final_recipe(plan, wanted, iterations)
+        other = other_than_planned(whole, plan)
+        if other is not None:
+            watch.say(
+                f"finalists are trained for {whole.iterations:,} iterations, those of the plan are "
+                f"{plan.training.iterations:,}; recipe: {written_recipe(whole)}"
+            )
         shares: dict[int, float] = {}
 
         def show(number: int, share: float) -> None:
@@ -86,11 +108,12 @@ def finalists(
         ranked = run_finalists(
             opened.journal,
             equipment.latency,
-            equipment.fitness(Recipe(iterations=plan.training.iterations)),
+            equipment.fitness(whole),
             equipment.executor,
             count,
             watch.say,
             show,
+            other,
         )
         if not ranked:
             raise UserError(
@@ -112,6 +135,7 @@ def _report(run: Path, finalist: Finalist) -> FinalistReport:
         top1=fitness.top1,
         top5=fitness.top5,
         mean_average_precision=fitness.mean_average_precision,
+        iterations=fitness.iterations,
         latency_ms=measurement.latency_ms,
         ci_low_ms=measurement.ci_low_ms,
         ci_high_ms=measurement.ci_high_ms,

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tvnsearch.api.open_run import OpenRun
+from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
@@ -33,7 +34,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
     finals = opened.journal.history().finalists
     finalist = next((one for one in finals if one.individual.number == number), None)
     scores = final_scores(run)
-    if scores is not None and (scores.number, scores.at_full_length) == (number, finalist is not None):
+    if scores is not None and _is_of(scores, number, finalist):
         _export(run, watch)
         return
     if finalist is not None:
@@ -64,6 +65,14 @@ def hand_over_finalist(opened: OpenRun, finalist: Finalist, watch: Watch) -> Non
     _export(run, watch)
 
 
+def _is_of(scores: FinalScores, number: int, finalist: Finalist | None) -> bool:
+    """Whether an individual was handed over, as the finalist that it is if it is one, in the same length."""
+    if finalist is None:
+        return (scores.number, scores.at_full_length) == (number, False)
+    handed = (scores.number, scores.at_full_length, scores.training_seconds)
+    return handed == (number, True, finalist.fitness.seconds)
+
+
 def _weights(run: Path) -> Path:
     return winner_folder(run) / "weights.safetensors"
 
@@ -80,7 +89,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
     """Train the winner for so many seconds; those that it took."""
     run, individual = opened.folder, winner.individual
     weights, searched = _weights(run), weights_path(run, individual.number)
-    recipe = recipe_of_seconds(seconds, opened.plan.search.seed)
+    recipe = recipe_of_seconds(seconds, opened.plan.search.seed, planned_recipe(opened.plan))
 
     def show(state: dict[str, float]) -> None:
         watch.progress("train the winner", state["share"], f"loss {state['loss']:.2f}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import platformdirs
 from msgspec.structs import replace
@@ -13,16 +13,17 @@ from msgspec.structs import replace
 from tvnsearch.api.amending import NO_CHANGES, Changes, amendment, say_amended
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.same_run import check_unchanged, require_clips
+from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.events import Amended
-from tvnsearch.search.executors import Executor, open_executor
+from tvnsearch.search.executors import MEASURED_GPU, Executor, check_gpus, open_executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import predictors_folder
-from tvnsearch.search.settings import DeviceSettings, Settings, Workforce
+from tvnsearch.search.settings import DeviceSettings, Settings
 
 if TYPE_CHECKING:
     from tvnsearch.api.device_latency import DeviceLatency
@@ -92,12 +93,7 @@ class OpenRun(NamedTuple):
 
 @contextmanager
 def open_run(
-    folder: Path,
-    workers: int | None,
-    executor: str | None,
-    address: str | None,
-    watch: Watch,
-    changes: Changes = NO_CHANGES,
+    folder: Path, watch: Watch, changes: Changes = NO_CHANGES, **workforce: Unpack[WorkforceOptions]
 ) -> Iterator[OpenRun]:
     """Go on with the run in ``folder``, by its plan and the ``changes`` of it, which are kept in its journal.
 
@@ -111,13 +107,13 @@ def open_run(
         begun, amending = journal.plan, amendment(journal.plan, changes)
         plan = amended(begun, amending)
         require_clips(folder, plan.training.data)
-        known = plan.asked.workforce
-        workforce = Workforce(
-            known.workers if workers is None else workers,
-            known.executor if executor is None else executor,
-            known.address if address is None else address,
+        given = {name: value for name, value in workforce.items() if value is not None}
+        settings = replace(
+            plan.asked,
+            workforce=replace(plan.asked.workforce, **given),
+            device=plan.device,
+            training=plan.training,
         )
-        settings = replace(plan.asked, workforce=workforce, device=plan.device, training=plan.training)
         kept = predictors_folder(folder)
         with open_equipment(settings, plan.space, watch, kept) as equipment:
             check_unchanged(folder, plan, equipment.latency.digest, equipment.dataset)
@@ -139,14 +135,15 @@ def open_equipment(
     Latencies are predicted by what is in the folder ``kept``, as far as it is there.
 
     Raises:
-        UserError: the device is not here or was not profiled, there are no clips in a format that is known,
-            or there is no such cluster.
+        UserError: the device, or what is to be trained on, is not here, the device was not profiled, there
+            are no clips in a format that is known, or there is no such cluster.
     """
     from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.api.latency_predictors import database_path
     from tvnsearch.api.trained_fitness import TRAINING_MODULE
 
     device = open_settings_device(settings.device)
+    check_training_device(settings)
     clips, source = find_clips(settings.training.data, space, watch)
     opened_latency = DeviceLatency.open(
         device,
@@ -158,12 +155,13 @@ def open_equipment(
         kept,
         watch=watch,
     )
-    gpus_each = int(device.name == "cuda")
+    train_on = settings.train_on
     with (
         opened_latency as latency,
-        open_executor(settings.workforce, TRAINING_MODULE, gpus_each) as executor,
+        open_executor(settings.workforce, TRAINING_MODULE, train_on, _measured_gpu(settings)) as executor,
     ):
-        yield Equipment(latency, clips, source, executor, device.name)
+        kind, _, _ = train_on.partition(":")  # a worker sees its own GPU alone
+        yield Equipment(latency, clips, source, executor, kind)
 
 
 def open_settings_device(settings: DeviceSettings) -> Device:
@@ -173,6 +171,19 @@ def open_settings_device(settings: DeviceSettings) -> Device:
         UserError: there is no such device here.
     """
     return open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+
+
+def check_training_device(settings: Settings) -> None:
+    """Make sure that this machine has the GPUs that its workers are to train on.
+
+    Raises:
+        UserError: it has fewer, or none.
+    """
+    check_gpus(settings.workforce, settings.train_on, _measured_gpu(settings))
+
+
+def _measured_gpu(settings: Settings) -> int | None:
+    return MEASURED_GPU if settings.device.name == "cuda" else None
 
 
 def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from tvnsearch.api.open_run import Equipment, open_settings_device
-from tvnsearch.api.times import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds, written_time
+from tvnsearch.api.open_run import Equipment, check_training_device, open_settings_device
+from tvnsearch.api.recipes import planned_recipe, said_of_recipe
+from tvnsearch.api.times import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds, written_place, written_time
 from tvnsearch.api.watching import Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.genome.genome import Genome
@@ -73,10 +74,12 @@ def draft_plan(settings: Settings) -> SearchPlan:
     Loads nothing heavy.
 
     Raises:
-        UserError: there is no such strategy, device, space, latency database or data set.
+        UserError: there is no such strategy, device, space, latency database or data set, or nothing of
+            what is to be trained on.
     """
     check_strategy(settings.search.strategy)
     device = open_settings_device(settings.device)
+    check_training_device(settings)
     plan = plan_of(settings, load_space(settings.search.space), classes=1)
 
     from tvnsearch.api.latency_predictors import database_path, require_database
@@ -116,11 +119,15 @@ def complete_plan(draft: SearchPlan, equipment: Equipment, watch: Watch) -> Time
 def say_plan(timed: TimedPlan, watch: Watch) -> None:
     """What is going to be trained, and how long that takes, for people."""
     asked, scaled = timed.unscaled, timed.plan
+    where = written_place(asked.device.name, asked.asked.train_on)
     watch.say(
         f"plan: {asked.search.trainings} networks trained for {asked.training.iterations} iterations each, "
         f"{asked.asked.workforce.workers} at once, strategy {asked.search.strategy} with a pool of "
-        f"{asked.search.population}: about {written_time(3600 * timed.unscaled_hours)} here"
+        f"{asked.search.population}: about {written_time(3600 * timed.unscaled_hours)} {where}"
     )
+    recipe = said_of_recipe(asked.training)
+    if recipe is not None:
+        watch.say(f"networks are trained {recipe}")
     minutes, each = asked.search.minutes, scaled.seconds_per_training
     if minutes is not None:
         watch.say(
@@ -155,7 +162,7 @@ def seconds_per_iteration(plan: SearchPlan, equipment: Equipment, watch: Watch) 
     )
     trials = max(TRIALS, equipment.executor.workers)
     chosen = [genomes[index] for _, index in feasible[len(feasible) // 4 :: max(1, len(feasible) // trials)]]
-    recipe = recipe_of_seconds(TRIAL_SECONDS)
+    recipe = recipe_of_seconds(TRIAL_SECONDS, recipe=planned_recipe(plan))
     fitness = equipment.fitness(recipe)
     weights = [Path(equipment.source.cache_dir) / f"trial-{place}.safetensors" for place in range(trials)]
     trained = [

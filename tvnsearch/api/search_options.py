@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 
 class SearchOptions(TypedDict, total=False):
@@ -29,9 +29,22 @@ class SearchOptions(TypedDict, total=False):
     seed: int
     data: str | None
     iterations: int
+    recipe: str | dict[str, Any] | None
     inherit: bool
     early_stopping: bool
     fitness_predictor: bool
     workers: int
     executor: str
     address: str
+    train_on: str | None
+    gpus_per_worker: float
+
+
+class WorkforceOptions(TypedDict, total=False):
+    """Who trains when a run is gone on with; what is not given, or None, stays as the run began."""
+
+    workers: int | None
+    executor: str | None
+    address: str | None
+    train_on: str | None
+    gpus_per_worker: float | None

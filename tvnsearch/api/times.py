@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tvnsearch.training.recipe import Recipe
 
 SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
@@ -10,9 +12,9 @@ SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
 ITERATIONS_WITHOUT_END = 1_000_000
 
 
-def recipe_of_seconds(seconds: float, seed: int = 0) -> Recipe:
-    """A training that ends after so many seconds, however many iterations that makes."""
-    return Recipe(iterations=ITERATIONS_WITHOUT_END, max_seconds=seconds, seed=seed)
+def recipe_of_seconds(seconds: float, seed: int = 0, recipe: Recipe | None = None) -> Recipe:
+    """A training by ``recipe`` that ends after so many seconds, however many iterations that makes."""
+    return replace(recipe or Recipe(), iterations=ITERATIONS_WITHOUT_END, max_seconds=seconds, seed=seed)
 
 
 def written_time(seconds: float) -> str:
@@ -20,3 +22,8 @@ def written_time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+
+
+def written_place(device: str, train_on: str) -> str:
+    """Where a search takes its time, for people: here, and on what it trains unless it measures that."""
+    return "here" if device == train_on else f"here, trained on {train_on} and measured on {device}"

@@ -79,6 +79,11 @@ def devices_here() -> list[str]:
     return [name for name in DEVICE_NAMES if name != "cuda" or has_gpu]
 
 
+def gpus_here() -> int:
+    """How many GPUs torch sees on this machine, or of it."""
+    return int(importlib.import_module("torch").cuda.device_count())
+
+
 def usable_cores() -> list[int]:
     """The numbers of the processor cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -121,11 +121,15 @@ class FinalMeasured(Struct, frozen=True, tag="final_measured"):
     measurement: Measurement
 
 
-class FinalTrained(Struct, frozen=True, tag="final_trained"):
-    """A finalist was trained at full length; without a fitness where that failed."""
+class FinalTrained(Struct, frozen=True, tag="final_trained", omit_defaults=True):
+    """A finalist was trained at full length; without a fitness where that failed.
+
+    ``recipe`` is what it was trained by, as data, iterations included; None for that of the plan.
+    """
 
     number: int
     fitness: Fitness | None
+    recipe: dict[str, Any] | None = None
 
 
 class Noted(Struct, frozen=True, tag="noted"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import get_args
+from typing import Any, get_args
 
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.search.events import (
@@ -63,7 +63,11 @@ class History:
         self.final_measurements: dict[int, Measurement] = {}
         """Those of the finals, but the latest where one has won since."""
         self.final_trainings: dict[int, Fitness | None] = {}
-        """The fitness of finalists after a whole training; None where that failed."""
+        """The fitness of finalists after a whole training, the latest that went well; None where none did."""
+        self.final_recipes: dict[int, dict[str, Any] | None] = {}
+        """By which recipe each was trained that has a fitness; None for that of the plan."""
+        self.failed_finals: dict[int, list[dict[str, Any] | None]] = {}
+        """The recipes by which finalists could not be trained."""
         self.winner_is_final = False
         """Whether the winner was chosen after the last training, by a measurement that can be trusted."""
         self._winner: int | None = None
@@ -97,6 +101,11 @@ class History:
             for number, fitness in self.final_trainings.items()
             if fitness is not None
         ]
+
+    def final_has_ended(self, number: int, recipe: dict[str, Any] | None) -> bool:
+        """Whether a finalist has nothing to gain from being trained by a recipe: it was, or cannot be."""
+        was_last = number in self.final_recipes and self.final_recipes[number] == recipe
+        return was_last or recipe in self.failed_finals.get(number, ())
 
     def fitness_of(self, individual: Individual) -> Fitness:
         """The fitness of a whole training where an individual had one in the finals, else the search's."""
@@ -154,7 +163,12 @@ class History:
     def _finals(self, event: WinnerChosen | FinalMeasured | FinalTrained) -> None:
         number = event.number
         if isinstance(event, FinalTrained):
-            self.final_trainings[number] = event.fitness
+            if event.fitness is None:
+                self.final_trainings.setdefault(number, None)
+                self.failed_finals.setdefault(number, []).append(event.recipe)
+            else:
+                self.final_trainings[number] = event.fitness
+                self.final_recipes[number] = event.recipe
             return
         self.fresh_measurements[number] = event.measurement
         if isinstance(event, FinalMeasured) or number in self.final_measurements:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 
 def journal_path(run: Path) -> Path:
@@ -33,9 +37,15 @@ def finalist_weights_path(run: Path, number: int) -> Path:
     return run / "finalists" / f"{number}.safetensors"
 
 
-def finalist_checkpoints_path(run: Path, number: int) -> Path:
-    """The folder in which a whole training of an individual leaves where it stands."""
-    return run / "finalists" / "checkpoints" / str(number)
+def finalist_checkpoints_path(run: Path, number: int, recipe: Mapping[str, Any] | None = None) -> Path:
+    """The folder in which a whole training of an individual leaves where it stands.
+
+    One by another ``recipe`` than the plan's has a folder of its own: it goes on from no other's.
+    """
+    if recipe is None:
+        return run / "finalists" / "checkpoints" / str(number)
+    digest = blake2b(msgspec.json.encode(recipe, order="sorted"), digest_size=6).hexdigest()
+    return run / "finalists" / "checkpoints" / f"{number}-{digest}"
 
 
 def control_path(run: Path, number: int) -> Path:

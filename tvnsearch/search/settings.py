@@ -19,6 +19,9 @@ from tvnsearch.search.places import absolute_address, absolute_path, absolute_sp
 
 EXECUTORS = ("local", "ray")
 
+TRAIN_ON = r"cpu|cuda(:\d+)?"
+"""What networks can train on, as a regular expression."""
+
 WITH_TOURNAMENTS = ("tournament", "ageing")
 """The strategies in which the best of some individuals is a parent."""
 
@@ -91,7 +94,10 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True):
-    """What each network is trained on, and for how many ``iterations``; None are generated clips.
+    """What each network is trained on, for how many ``iterations``, and how; no data are generated clips.
+
+    ``recipe`` is a recipe's name, its TOML file, or the record itself, which is what a plan holds; without
+    one it is the paper's. How long trainings take is the search's own matter, whatever a recipe says of that.
 
     Raises:
         UserError: there are no iterations.
@@ -99,6 +105,7 @@ class TrainingSettings(Struct, frozen=True, kw_only=True):
 
     data: str | None = None
     iterations: int = 10_000
+    recipe: str | dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         require_positive("iterations", self.iterations)
@@ -120,13 +127,18 @@ class Accelerations(Struct, frozen=True, kw_only=True):
 class Workforce(Struct, frozen=True):
     """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
 
+    They ``train_on`` a ``cpu``, on GPUs (``cuda``) or on one of this machine's (``cuda:1``); without that, on
+    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one.
+
     Raises:
-        UserError: there is no such executor, or no worker in it.
+        UserError: there is no such executor, no worker in it, or nothing of the kind to train on.
     """
 
     workers: int = 1
     executor: str = "local"
     address: str = "auto"
+    train_on: str | None = None
+    gpus_per_worker: float = 1.0
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -136,6 +148,21 @@ class Workforce(Struct, frozen=True):
             )
         if self.workers < 1:
             raise UserError(f"expected 1 worker or more, but got {self.workers}; say --workers 1")
+        if self.train_on is not None and not re.fullmatch(TRAIN_ON, self.train_on):
+            raise UserError(
+                f"expected to train on cpu, cuda or one GPU such as cuda:1, but got {self.train_on!r}; say "
+                "--train-on cuda"
+            )
+        if self.executor == "ray" and ":" in (self.train_on or ""):
+            raise UserError(
+                f"expected a Ray cluster to choose the GPUs of its machines, but got {self.train_on}; say "
+                "--train-on cuda"
+            )
+        if not 0 < self.gpus_per_worker <= 1:
+            raise UserError(
+                f"expected more than 0 and up to 1 GPU per worker, but got {self.gpus_per_worker:g}; say "
+                "--gpus-per-worker 0.5, and two workers share a GPU"
+            )
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -147,6 +174,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     training: TrainingSettings = TrainingSettings()
     accelerations: Accelerations = Accelerations()
     workforce: Workforce = field(default_factory=Workforce)
+
+    @property
+    def train_on(self) -> str:
+        """What networks train on: what the user said, or the kind of the device that is searched for."""
+        return self.workforce.train_on or self.device.name
 
 
 GROUPS: dict[str, Any] = {
@@ -201,9 +233,27 @@ def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Setting
     Raises:
         UserError: the file is none, or a setting is unknown, missing or no good.
     """
+    return settings_in(given_tables(options, file))
+
+
+def given_tables(options: Mapping[str, Any], file: Path | None = None) -> dict[str, dict[str, Any]]:
+    """What a TOML ``file`` and ``options``, which win, give, by groups; what is left out is not there.
+
+    Raises:
+        UserError: the file is none, or a setting is unknown.
+    """
     tables = {} if file is None else _read_tables(file)
     for group, fields in grouped(options).items():
         tables[group] = {**tables.get(group, {}), **fields}
+    return tables
+
+
+def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings in groups of them, with defaults for what is left out.
+
+    Raises:
+        UserError: a setting is missing or no good.
+    """
     if "max_ms" not in tables.get("budget", {}):
         raise UserError("expected a budget, but no max_ms came; say --max-ms 50, or write it into [budget]")
     try:

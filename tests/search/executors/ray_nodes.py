@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 @contextmanager
-def cluster(nodes: int) -> Iterator[Any]:
-    """A head without cores, where the driver is, and ``nodes`` nodes with one core each."""
+def cluster(nodes: int, head_cores: int = 0, head_gpus: int = 0) -> Iterator[Any]:
+    """A head, where the driver is, and ``nodes`` nodes with one core each; GPUs are only said to be there."""
     pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
     import ray
     from ray.cluster_utils import Cluster
@@ -23,7 +23,9 @@ def cluster(nodes: int) -> Iterator[Any]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(REPOSITORY)  # as a cluster's machines have the package installed
     small = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+    started = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": head_cores, "num_gpus": head_gpus, **small}
+    )
     try:
         for _ in range(nodes):
             started.add_node(num_cpus=1, **small)

@@ -35,6 +35,31 @@ def test_a_node_killed_in_the_middle_loses_no_job(tmp_path: Path) -> None:
         assert len(moved) == 1
 
 
+def gpu_of(worker: RemoteWorker) -> Any:
+    answer = worker.call("echo", {"value": 0})
+    time.sleep(0.5)  # so that each has one
+    return answer["pid"], answer["gpus"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gpus", "train_on", "seen"),
+    [(3, "cuda", {"0", "2"}), (1, "cuda", {"0"}), (2, "cpu", {None, ""})],
+)
+def test_the_measured_gpu_is_no_workers_where_there_is_another(
+    gpus: int, train_on: str, seen: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with cluster(nodes=0, head_cores=2, head_gpus=gpus) as nodes:
+        workforce = Workforce(2, "ray", nodes.address, gpus_per_worker=0.5)
+        measured = 1 if gpus > 1 else 0
+        with open_executor(workforce, MODULE, train_on, measured) as executor:
+            futures = [executor.submit(gpu_of) for _ in range(6)]
+            found = dict(future.result(timeout=120) for future in futures)
+    assert len(found) == 2
+    assert set(found.values()) <= seen
+
+
 @pytest.mark.slow
 def test_no_cluster_is_a_sentence() -> None:
     pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
@@ -46,8 +71,8 @@ def test_no_cluster_is_a_sentence() -> None:
 def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
     with cluster(nodes=1) as nodes:
         workforce = Workforce(1, "ray", nodes.address)
-        with pytest.raises(UserError, match=r"1 core\(s\) and 1 GPU\(s\) for a worker.* say --device cpu"):
-            open_executor(workforce, MODULE, gpus_each=1).__enter__()
+        with pytest.raises(UserError, match=r"1 core\(s\) and 1 GPU\(s\) for a worker.* say --train-on cpu"):
+            open_executor(workforce, MODULE, "cuda").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +80,7 @@ def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
     [
         ([{"CPU": 4.0}, {"CPU": 4.0, "GPU": 2.0}], 1, None),
         ([{"CPU": 4.0}], 0, None),
-        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --device cpu"),
+        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --train-on cpu"),
         ([{"memory": 1.0}], 0, "add machines with cores"),
         ([{"CPU": 4.0}, {"GPU": 2.0}], 1, "add machines with cores"),
     ],

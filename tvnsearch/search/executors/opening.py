@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from tvnsearch.devices.device import usable_cores
+from tvnsearch.devices.device import gpus_here, usable_cores
 from tvnsearch.errors import UserError
+from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
 from tvnsearch.search.executors.executor import Executor, StartWorker
 from tvnsearch.search.executors.parallel import ParallelExecutor
 from tvnsearch.search.executors.serial import SerialExecutor
@@ -15,34 +17,55 @@ from tvnsearch.workers import Worker
 
 
 @contextmanager
-def open_executor(workforce: Workforce, module: str, gpus_each: int = 0) -> Iterator[Executor]:
-    """Workers that serve ``module``, until the context is left.
+def open_executor(
+    workforce: Workforce, module: str, train_on: str = "cpu", measured_gpu: int | None = None
+) -> Iterator[Executor]:
+    """Workers that serve ``module`` and ``train_on`` CPUs or GPUs, until the context is left.
 
     One local worker is waited for, several are not. Workers share the cores of this machine or of the
-    cluster evenly; one on a cluster has ``gpus_each`` GPUs.
+    cluster evenly. One that trains on GPUs sees its own alone, under the name ``cuda``, which is not the
+    ``measured_gpu`` of this machine as long as there is another.
 
     Raises:
-        UserError: Ray is not installed, there is no cluster at the address, or no machine in it for a worker.
+        UserError: there are no GPUs here for so many workers, Ray is not installed, there is no cluster at
+            the address, or no machine in it for a worker.
     """
-    executor = _executor(workforce, module, gpus_each)
-    try:
-        yield executor
-    finally:
-        executor.shutdown()
+    choose = (workforce, module, train_on, measured_gpu)
+    is_local, workers = workforce.executor == "local", workforce.workers
+    with nullcontext(_local_workers(*choose)) if is_local else _ray_workers(*choose) as start:
+        one_after_the_other = is_local and workers == 1
+        executor = SerialExecutor(start) if one_after_the_other else ParallelExecutor(start, workers)
+        try:
+            yield executor
+        finally:
+            executor.shutdown()
 
 
-def _executor(workforce: Workforce, module: str, gpus_each: int) -> Executor:
-    workers = workforce.workers
-    if workforce.executor == "ray":
-        start = _ray_workers(workforce, module, gpus_each)
-        return ParallelExecutor(start, workers)
-    threads = max(1, len(usable_cores()) // workers)
-    if workers == 1:
-        return SerialExecutor(lambda: Worker(module, threads))
-    return ParallelExecutor(lambda: Worker(module, threads), workers)
+def check_gpus(workforce: Workforce, train_on: str, measured_gpu: int | None) -> list[int]:
+    """The GPU of each local worker, none where they train on CPUs or on a cluster; loads torch if any do.
+
+    Raises:
+        UserError: there are no GPUs here for so many workers.
+    """
+    if train_on == "cpu" or workforce.executor != "local":
+        return []
+    gpus = chosen_gpus(train_on, gpus_here())
+    return deal(workforce.workers, gpus, workforce.gpus_per_worker, measured_gpu)
 
 
-def _ray_workers(workforce: Workforce, module: str, gpus_each: int) -> StartWorker:
+def _local_workers(workforce: Workforce, module: str, train_on: str, measured_gpu: int | None) -> StartWorker:
+    threads = max(1, len(usable_cores()) // workforce.workers)
+    gpus = check_gpus(workforce, train_on, measured_gpu)
+    if not gpus:
+        return lambda: Worker(module, threads)
+    names = [visible_name(gpu, os.environ.get("CUDA_VISIBLE_DEVICES")) for gpu in gpus]
+    return WorkersOnGpus(lambda gpu: Worker(module, threads, gpu=gpu), names)
+
+
+@contextmanager
+def _ray_workers(
+    workforce: Workforce, module: str, train_on: str, measured_gpu: int | None
+) -> Iterator[StartWorker]:
     try:
         from tvnsearch.search.executors import ray_cluster  # noqa: PLC0415 - an extra that may be missing
     except ModuleNotFoundError:
@@ -51,5 +74,9 @@ def _ray_workers(workforce: Workforce, module: str, gpus_each: int) -> StartWork
         ) from None
     ray_cluster.connect(workforce.address)
     threads = ray_cluster.cores_each(workforce.workers)
+    gpus_each = 0.0 if train_on == "cpu" else workforce.gpus_per_worker
     ray_cluster.check_room(threads, gpus_each)
-    return lambda: ray_cluster.RayWorker(module, threads, gpus_each)
+    measured = None if measured_gpu is None or train_on == "cpu" else measured_gpu
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    with ray_cluster.keeping_free(None if measured is None else visible_name(measured, visible)):
+        yield lambda: ray_cluster.RayWorker(module, threads, gpus_each)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.executor import NoRoomError, WorkerLostError
@@ -93,13 +94,20 @@ class _Host:
         self._progress = progress
 
 
+class _Holder:
+    """Has a GPU, and does nothing with it."""
+
+    def gpu(self) -> str:
+        return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+
 class RayWorker:
     """A worker process of ``module`` on a machine of the cluster with ``threads`` cores and ``gpus`` free.
 
     It starts with its first call, as soon as a machine has room for it.
     """
 
-    def __init__(self, module: str, threads: int, gpus: int = 0) -> None:
+    def __init__(self, module: str, threads: int, gpus: float = 0.0) -> None:
         actor = ray.remote(num_cpus=threads, num_gpus=gpus, max_concurrency=4)(_Host)
         self._host: Any = actor.remote()
         self._start = (module, threads, str(Path.cwd()))
@@ -182,7 +190,7 @@ def cores_each(workers: int) -> int:
     return max(1, min(sum(cores) // workers, min(filter(None, cores), default=1)))
 
 
-def check_room(threads: int, gpus: int) -> None:
+def check_room(threads: int, gpus: float) -> None:
     """Make sure that there is a machine for a worker, be it in use at the moment.
 
     Raises:
@@ -192,12 +200,48 @@ def check_room(threads: int, gpus: int) -> None:
     if any(one.get("CPU", 0) >= threads and one.get("GPU", 0) >= gpus for one in machines):
         return
     largest = max((int(one.get("GPU", 0)) for one in machines), default=0)
-    needed = f"{threads} core(s)" + (f" and {gpus} GPU(s)" if gpus else "")
+    needed = f"{threads} core(s)" + (f" and {gpus:g} GPU(s)" if gpus else "")
     raise UserError(
         f"expected a machine of the Ray cluster with {needed} for a worker, but of {len(machines)} none has "
         f"them (at most {largest} GPU(s)); "
-        + ("say --device cpu, or add machines with GPUs" if gpus > largest else "add machines with cores")
+        + ("say --train-on cpu, or add machines with GPUs" if gpus > largest else "add machines with cores")
     )
+
+
+@contextmanager
+def keeping_free(gpu: str | None) -> Iterator[None]:
+    """Until the context is left, the ``gpu`` of this machine, by its name for CUDA, is no worker's.
+
+    That takes another GPU somewhere in the cluster. Where there is none, or other work has this one, workers
+    may have it, and stand still while it is measured.
+    """
+    held = [] if gpu is None else _holding(gpu)
+    try:
+        yield
+    finally:
+        for holder in held:
+            ray.kill(holder)
+
+
+def _holding(gpu: str) -> list[Any]:
+    """The actor that has the GPU, if it is to be had: Ray chooses, so others are taken and given back."""
+    gpus_of = {node["NodeID"]: int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]}
+    here = ray.get_runtime_context().get_node_id()
+    if sum(gpus_of.values()) < 2:
+        return []
+    place = NodeAffinitySchedulingStrategy(node_id=here, soft=False)
+    asked: list[Any] = []
+    try:
+        for _ in range(gpus_of.get(here, 0)):
+            asked.append(ray.remote(num_cpus=0, num_gpus=1, scheduling_strategy=place)(_Holder).remote())
+            if ray.get(asked[-1].gpu.remote(), timeout=CONTROL_SECONDS) == gpu:
+                return [asked.pop()]
+    except (GetTimeoutError, RayActorError):
+        pass  # other work has the GPUs of this machine
+    finally:
+        for other in asked:
+            ray.kill(other)
+    return []
 
 
 def machine_name() -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
 from tvnsearch.search.executors import Executor, RemoteWorker
@@ -38,14 +40,17 @@ def run_finalists(
     count: int,
     say: Callable[[str], None],
     on_progress: OnFinalist,
+    recipe: dict[str, Any] | None = None,
 ) -> list[Finalist]:
     """Measure the fittest individuals until ``count`` keep the budget, and train those; the best comes first.
 
     The best is recorded as the run's winner; where files were handed over of one that is so no more, they are
     moved aside. Every measurement and training is in the journal when it has ended, and is not done again;
     ``say`` gets a sentence on each individual that drops out. None of it counts as time of the search.
+    ``recipe`` names the one that ``fitness`` trains by, unless it is the plan's: who was trained by another
+    one is trained again, and is not compared before that.
     """
-    finals = _Finals(journal, latency, fitness, executor, say, on_progress)
+    finals = _Finals(journal, latency, fitness, executor, say, on_progress, recipe)
     finals.train(finals.measure(count))
     return finals.finish()
 
@@ -59,6 +64,7 @@ class _Finals:
         executor: Executor,
         say: Callable[[str], None],
         on_progress: OnFinalist,
+        recipe: dict[str, Any] | None,
     ) -> None:
         self._run = journal.run
         self._plan = journal.plan
@@ -67,6 +73,7 @@ class _Finals:
         self._executor = executor
         self._tell = say
         self._on_progress = on_progress
+        self._recipe = recipe
         self._recorder = Recorder(journal, clock=lambda: 0.0)
         self._recorder.take_up()
         self._history = self._recorder.history
@@ -87,9 +94,13 @@ class _Finals:
 
     def train(self, individuals: list[Individual]) -> None:
         """Train those that are not trained yet, as many at once as there are workers."""
-        ended = set(self._history.final_trainings)
+        ended = {
+            number
+            for number in self._history.final_trainings
+            if self._history.final_has_ended(number, self._recipe)
+        }
         for number in ended:
-            drop_checkpoint(finalist_checkpoints_path(self._run, number))
+            drop_checkpoint(self._checkpoints(number))
         waiting = [individual for individual in individuals if individual.number not in ended]
         training: dict[Future[Fitness], Individual] = {}
         while waiting or training:
@@ -106,8 +117,10 @@ class _Finals:
 
         Those whose measurements are not to be trusted come after the others.
         """
+        by_recipe = self._history.final_recipes
+        alike = [one for one in self._history.finalists if by_recipe[one.individual.number] == self._recipe]
         finalists = sorted(
-            self._history.finalists,
+            alike,
             key=lambda one: (not one.measurement.trusted, -one.fitness.value, one.individual.number),
         )
         keeping = [one for one in finalists if one.measurement.keeps(self._plan.budget.max_ms)]
@@ -117,6 +130,9 @@ class _Finals:
                 self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
         self._withdraw_former()
         return keeping
+
+    def _checkpoints(self, number: int) -> Path:
+        return finalist_checkpoints_path(self._run, number, self._recipe)
 
     def _say(self, text: str) -> None:
         self._recorder.note(text)
@@ -166,7 +182,7 @@ class _Finals:
             genome=individual.genome,
             seed=random.Random(f"{self._plan.search.seed}/{number}/final").getrandbits(31),
             weights=finalist_weights_path(self._run, number),
-            checkpoints=finalist_checkpoints_path(self._run, number),
+            checkpoints=self._checkpoints(number),
         )
         request.weights.parent.mkdir(exist_ok=True)
         return finite_fitness(
@@ -180,13 +196,13 @@ class _Finals:
         try:
             fitness = future.result()
         except (TrainingFailed, WorkerDiedError) as error:
-            self._recorder.record(FinalTrained(number, None))
+            self._recorder.record(FinalTrained(number, None, self._recipe))
             self._say(f"individual {number} drops out: it could not be trained ({error})")
         else:
-            self._recorder.record(FinalTrained(number, fitness))
+            self._recorder.record(FinalTrained(number, fitness, self._recipe))
             self._on_progress(number, 1.0)
             self._say(
                 f"individual {number} has fitness {fitness.value:.4g} at full length, "
                 f"{individual.fitness.value:.4g} in the search"
             )
-        drop_checkpoint(finalist_checkpoints_path(self._run, number))
+        drop_checkpoint(self._checkpoints(number))
