@@ -103,6 +103,15 @@ SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choi
 SeedOption = Annotated[int, SEED]
 CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
 ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
+TrainedClassesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--classes",
+        metavar="N",
+        min=1,
+        help=f"{CLASSES_HELP}; by default those that a run's network was trained for, and 339 of any other.",
+    ),
+]
 OutFolderOption = Annotated[
     Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write to.")
 ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 
 from cli.output import out, print_table
+from tvnsearch.api.exported import exported_line
+from tvnsearch.api.status import HandedOver
 from tvnsearch.api.times import written_time
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def print_summary(summary: RunReport) -> None:
             f"{predicted_line(device, estimate)}; budget {report['others_max_ms'][device]:g} ms"
             for device, estimate in winner["predicted_on_others"].items()
         ]
+        lines += _exported_lines(summary)
         limit = report["max_params"]
         lines.append(
             f"size    {winner['params']:,} parameters"
@@ -79,6 +82,16 @@ def print_summary(summary: RunReport) -> None:
         lines += [f"file    {path}" for path in winner.get("files", [])]
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _exported_lines(summary: RunReport) -> list[str]:
+    """What the winner's file takes, beside what the network does; nothing where it was not timed."""
+    winner = summary.winner
+    exported = winner.exported if isinstance(winner, HandedOver) else None
+    if exported is None:
+        return []
+    elsewhere = "" if exported.max_ms is not None else "; the budget is for another device"
+    return [f"export  {exported_line('model.onnx', exported)}{elsewhere}"]
 
 
 def predicted_line(device: str, estimate: dict[str, float]) -> str:

@@ -20,11 +20,13 @@ def export(
 ) -> None:
     """Export a trained network for a deployment runtime.
 
-    Also a run's winner. What is written is checked against torch in the runtime that it is for.
+    Also a run's winner. What is written is checked against torch in the runtime that it is for, and timed.
     """
-    from cli.output import print_json, say
+    from cli.output import print_json, say, watching
+    from tvnsearch.api.exported import exported_line
 
-    exported = tvnsearch.export_model(model, out, file_format=file_format)
+    with watching() as watch:
+        exported = tvnsearch.export_model(model, out, file_format=file_format, watch=watch)
     if as_json:
         print_json(exported)
         return
@@ -32,3 +34,5 @@ def export(
         f"{exported.path} written; ONNX Runtime agrees with torch within {exported.max_relative_error:.1e} "
         "of the largest logit"
     )
+    if exported.exported is not None:
+        say(exported_line(out.name, exported.exported))

@@ -10,14 +10,13 @@ import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
-    ClassesOption,
     DeviceOption,
     DtypeOption,
     GenomeArguments,
     JsonOption,
     ThreadsOption,
+    TrainedClassesOption,
 )
-from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
     from tvnsearch.api.measure import MeasuredNetwork, StampedLayers
@@ -30,7 +29,7 @@ def measure(
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    classes: TrainedClassesOption = None,
     max_seconds: Annotated[
         float,
         typer.Option(

@@ -11,7 +11,6 @@ from cli.arguments import (
     MAX_MS_HELP,
     BackendOption,
     BatchOption,
-    ClassesOption,
     DbOption,
     DeviceOption,
     DtypeOption,
@@ -19,8 +18,8 @@ from cli.arguments import (
     JsonOption,
     LevelOption,
     ThreadsOption,
+    TrainedClassesOption,
 )
-from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
     from tvnsearch.api.predict import Prediction
@@ -35,7 +34,7 @@ def predict(
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    classes: TrainedClassesOption = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Show slowest layers first, and the changes that would save most."),

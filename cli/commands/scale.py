@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 import tvnsearch
-from cli.arguments import ClassesOption, GenomeArgument, JsonOption
-from cli.choices import MOMENTS_IN_TIME_CLASSES
+from cli.arguments import GenomeArgument, JsonOption, TrainedClassesOption
 
 
 def scale(
@@ -41,7 +40,7 @@ def scale(
             "--out", "-o", metavar="FILE", help="The genome file to write; by default it is printed."
         ),
     ] = None,
-    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    classes: TrainedClassesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a network larger or smaller.
@@ -49,7 +48,7 @@ def scale(
     Along one axis, several, or by a compound rule.
     """
     from cli.output import count, say
-    from tvnsearch.api.genomes import resolve_genome
+    from tvnsearch.api.genomes import classes_of, resolve_genome
     from tvnsearch.genome.genome import genome_to_json
     from tvnsearch.genome.trace import trace
 
@@ -65,8 +64,9 @@ def scale(
     )
     if as_json or out is None:
         sys.stdout.write(genome_to_json(grown))
+    outputs = classes_of(genome, classes)
     for label, network in ((genome, original), ("scaled", grown)):
-        counted = trace(network, classes)
+        counted = trace(network, outputs)
         spec = network.input
         say(
             f"{label}: {spec.frames} x {spec.width}x{spec.height}, "

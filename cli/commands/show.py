@@ -13,15 +13,14 @@ import tvnsearch
 from cli.arguments import (
     BackendOption,
     BatchOption,
-    ClassesOption,
     DbOption,
     DeviceOption,
     DtypeOption,
     GenomeArgument,
     JsonOption,
     ThreadsOption,
+    TrainedClassesOption,
 )
-from cli.choices import MOMENTS_IN_TIME_CLASSES
 
 if TYPE_CHECKING:
     from tvnsearch.api.describe import DescribedCall, Description
@@ -39,7 +38,7 @@ def show(
     backend: BackendOption = "eager",
     dtype: DtypeOption = "float32",
     batch: BatchOption = 1,
-    classes: ClassesOption = MOMENTS_IN_TIME_CLASSES,
+    classes: TrainedClassesOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,8 +75,8 @@ def show(
     predicted = "" if latency_ms is None else f"; predicted on {device}: {latency_ms:.2f} ms"
     out.print(
         f"{genome}: {described.params:,} parameters, {described.gmacs:.4g} GMACs, {described.gflops:.4g} "
-        f"GFLOPs (2 x GMACs); input: {spec.frames} x {spec.width}x{spec.height}, stride {spec.frame_stride}"
-        f"{predicted}",
+        f"GFLOPs (2 x GMACs), {described.classes} classes; input: {spec.frames} x "
+        f"{spec.width}x{spec.height}, stride {spec.frame_stride}{predicted}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -88,6 +87,7 @@ def _plain(described: Description) -> dict[str, Any]:
     total = {} if described.latency_ms is None else {"latency_ms": described.latency_ms}
     return {
         "input": described.genome.input,
+        "classes": described.classes,
         "layers": described.layers,
         "params": described.params,
         "macs": described.macs,

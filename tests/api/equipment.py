@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tests.search.fakes import FakeLatency, NoProcess
-from tvnsearch.api import handover, open_run
+from tests.search.fakes import FakeLatency, NoProcess, measurement
+from tvnsearch.api import exported, handover, open_run
 from tvnsearch.api.device_latency import DeviceLatency
 from tvnsearch.api.open_run import Equipment, OpenRun
 from tvnsearch.api.watching import Watch
@@ -119,6 +119,7 @@ class Opened:
         patch.setattr(open_run, "prepare_clips", self._prepare_clips)
         patch.setattr(open_run, "open_executor", self._open_executor)
         patch.setattr(handover, "export_winner", lambda model, path: 1e-6)
+        patch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
 
     def options(self, **changes: Any) -> dict[str, Any]:
         """Those of a small search on what is opened here."""

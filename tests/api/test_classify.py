@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from msgspec.structs import replace
 
 import tvnsearch
 from tests.api.conftest import CLASSES
 from tests.data.videos import picture, write_video
+from tvnsearch.api import classify as module
 from tvnsearch.api.classify import Moment, is_stream
+from tvnsearch.api.trained_model import load_deployed, load_model, load_network, write_model
 from tvnsearch.errors import UserError
 
 SECONDS, RATE = 6, 12
@@ -60,3 +65,28 @@ def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 def test_what_keeps_its_own_time_is_a_stream(video: Path) -> None:
     assert is_stream("-")
     assert not is_stream(str(video))
+
+
+def test_labels_are_those_of_the_network_as_it_was_trained(
+    net: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folded and packed one, which is measured, runs."""
+    [seen] = tvnsearch.classify(net, [video])
+    monkeypatch.setattr(module, "load_deployed", load_network)
+    [expected] = tvnsearch.classify(net, [video])
+    assert len(seen.windows) == len(expected.windows) > 1
+    for found, plain in zip(seen.windows, expected.windows, strict=True):
+        told = {label.label: label.probability for label in found.labels}
+        assert told == pytest.approx({label.label: label.probability for label in plain.labels}, abs=1e-5)
+
+
+def test_a_network_that_was_measured_in_bfloat16_runs_in_it(net: Path, video: Path, tmp_path: Path) -> None:
+    shutil.copytree(net, tmp_path / "net")
+    model = load_model(net)
+    write_model(tmp_path / "net", model.genome, replace(model.card, dtype="bfloat16"))
+    assert next(load_deployed(load_model(tmp_path / "net")).parameters()).dtype == torch.bfloat16
+    [rough], [fine] = tvnsearch.classify(tmp_path / "net", [video]), tvnsearch.classify(net, [video])
+    told = {label.label: label.probability for label in rough.labels}
+    expected = {label.label: label.probability for label in fine.labels}
+    assert told == pytest.approx(expected, abs=0.02)
+    assert told != pytest.approx(expected, abs=1e-7)

@@ -11,6 +11,7 @@ import pytest
 import tvnsearch
 from tests.api.watches import Heard
 from tests.genome.released import COUNTS
+from tvnsearch.api.trained_model import load_model, load_network
 
 
 def test_a_description_adds_up(tmp_path: Path) -> None:
@@ -35,3 +36,12 @@ def test_a_description_is_predicted_where_a_predictor_knows(profiled: Path) -> N
     assert [layer.latency_ms for layer in described.layers] == [
         layer.latency_ms for layer in predicted.layers
     ]
+
+
+def test_a_trained_network_is_described_with_its_own_classes(net: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none.sqlite"
+    own = tvnsearch.describe(net, db=nowhere)
+    assert (own.classes, own.layers[-1].out_shape.channels) == (3, 3)
+    assert own.params == tvnsearch.describe(net, classes=3, db=nowhere).params
+    assert own.params == sum(value.numel() for value in load_network(load_model(net)).parameters())
+    assert tvnsearch.describe(net, classes=10, db=nowhere).classes == 10

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from msgspec.structs import replace
 
 import tvnsearch
 from tests.api.conftest import CLASSES
+from tests.search.fakes import make_plan, measurement
+from tvnsearch.api import exported as timed
 from tvnsearch.api.trained_model import ModelCard, load_model, load_network, write_model
+from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.zoo import load_zoo
+from tvnsearch.search import Journal
+from tvnsearch.search.settings import DeviceSettings
 
 
 def test_the_exported_network_answers_as_the_trained_one(net: Path, tmp_path: Path) -> None:
@@ -29,6 +36,29 @@ def test_the_exported_network_answers_as_the_trained_one(net: Path, tmp_path: Pa
     assert logits == pytest.approx(expected, abs=1e-4)
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["classes"]) == list(CLASSES)
+
+
+def test_the_exported_network_is_timed_as_a_run_measured(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran_on: list[Device] = []
+
+    def run(path: Path, device: Device) -> object:
+        assert path == tmp_path / "net.onnx"
+        ran_on.append(device)
+        return measurement(2.1)
+
+    monkeypatch.setattr(timed, "time_export", run)
+    exported = tvnsearch.export_model(net, tmp_path / "net.onnx").exported
+    assert exported is not None
+    assert (exported.latency_ms, exported.max_ms, exported.keeps_budget) == (2.1, None, None)
+    plan = replace(make_plan(), device=DeviceSettings(batch=2))
+    Journal.create(tmp_path / "run", plan).close()
+    shutil.copytree(net, tmp_path / "run" / "winner")
+    exported = tvnsearch.export_model(tmp_path / "run", tmp_path / "net.onnx").exported
+    assert exported is not None
+    assert (exported.clips, exported.max_ms, exported.keeps_budget) == (2, plan.budget.max_ms, False)
+    assert ran_on == [Device("cpu"), Device("cpu", batch=2)]
 
 
 def test_another_format_is_a_sentence(net: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from tests.api.equipment import opened_run
 from tests.search.fakes import NoProcess, make_individual, make_plan, measurement
+from tvnsearch.api import exported as timed
 from tvnsearch.api import handover
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
@@ -61,6 +62,7 @@ def handed_over(
 ) -> Winner:
     """A winner of a new run of a minute, or of the one that is there."""
     monkeypatch.setattr(handover, "export_winner", export)
+    monkeypatch.setattr(timed, "time_export", lambda path, device: measurement(1.5))
     winner = Winner(
         make_individual(7, 1.2, sample_genome(load_space("digits"), random.Random(0))), measurement(1.0)
     )

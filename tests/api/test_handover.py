@@ -10,8 +10,18 @@ import msgspec
 import pytest
 
 from tests.api.equipment import opened_run
-from tests.search.fakes import STEPS, FakeFitness, FakeLatency, Moved, NoProcess, in_process, make_plan
-from tvnsearch.api import handover
+from tests.api.watches import Heard
+from tests.search.fakes import (
+    STEPS,
+    FakeFitness,
+    FakeLatency,
+    Moved,
+    NoProcess,
+    in_process,
+    make_plan,
+    measurement,
+)
+from tvnsearch.api import exported, handover
 from tvnsearch.api.genomes import resolve_genome
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
@@ -22,6 +32,7 @@ from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
 from tvnsearch.search.executors import SerialExecutor
 from tvnsearch.search.run_folder import finalist_weights_path, winner_folder
+from tvnsearch.search.settings import DeviceSettings
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.trainer import TrainingResult
 from tvnsearch.workers import Progress
@@ -32,10 +43,12 @@ class PretendingWorker(NoProcess):
 
     def __init__(self, hook: Callable[[int], None] = lambda step: None) -> None:
         self.steps: list[int] = []
+        self.scored_in: list[str] = []
         self._hook = hook
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
         if method == "evaluate":
+            self.scored_in.append(params["dtype"])
             return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
         checkpoint = Path(params["checkpoints"]) / "steps"
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -57,9 +70,9 @@ def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "export_winner", export)
 
 
-def searched(run: Path, minutes: float | None = None) -> None:
+def searched(run: Path, minutes: float | None = None, device: DeviceSettings | None = None) -> None:
     plan = make_plan(trainings=15)
-    plan = msgspec.structs.replace(plan, winner_minutes=minutes)
+    plan = msgspec.structs.replace(plan, winner_minutes=minutes, device=device or plan.device)
     with Journal.create(run, plan) as journal:
         run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
 
@@ -162,3 +175,50 @@ def test_a_winner_that_is_over_the_budget_now_is_called_so_no_more(tmp_path: Pat
     assert load_model(run).genome == said.genome
     assert former.genome == handed_over
     assert former.weights.read_bytes() == b"trained longer"
+
+
+@pytest.mark.parametrize(("latency_ms", "keeps"), [(1.9, True), (2.1, False)])
+def test_the_file_that_is_handed_over_has_a_latency_of_its_own_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, latency_ms: float, keeps: bool
+) -> None:
+    """Also where the run was handed over before that was timed."""
+    run, heard = tmp_path / "run", Heard()
+    timed: list[Path] = []
+
+    def time_export(path: Path, device: object) -> object:
+        timed.append(path)
+        if len(timed) == 1:
+            raise UserError("ONNX Runtime is busy")
+        return measurement(latency_ms)
+
+    monkeypatch.setattr(handover, "export_winner", lambda model, path: 1e-6)
+    monkeypatch.setattr(exported, "time_export", time_export)
+    searched(run)
+    for _ in range(3):
+        hand(run, watch=heard.watch)
+    assert timed == [winner_folder(run) / "model.onnx"] * 2
+    scores = final_scores(run)
+    assert scores is not None and scores.exported is not None
+    assert (scores.exported.latency_ms, scores.exported.max_ms) == (latency_ms, 2.0)
+    assert scores.exported.keeps_budget is keeps
+    assert "model.onnx is not timed: ONNX Runtime is busy" in heard.said
+    assert f"model.onnx takes {latency_ms:.2f} ms" in heard.said[-1]
+    assert ("does not keep the budget of 2 ms" in heard.said[-1]) is not keeps
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [
+        (DeviceSettings(), "float32"),
+        (DeviceSettings(dtype="bfloat16"), "bfloat16"),
+        (DeviceSettings(name="cuda", dtype="bfloat16"), "float32"),
+    ],
+)
+def test_a_winner_is_scored_and_runs_on_the_processor_in_what_was_measured_there(
+    tmp_path: Path, device: DeviceSettings, dtype: str
+) -> None:
+    worker = PretendingWorker()
+    searched(tmp_path / "run", device=device)
+    hand(tmp_path / "run", worker)
+    assert worker.scored_in == [dtype]
+    assert load_model(tmp_path / "run").card.dtype == dtype

@@ -9,6 +9,7 @@ import tvnsearch
 from latency_db import LatencyStore
 from predictors.fit import fit_from_store
 from tests.api.watches import Heard
+from tvnsearch.api.trained_model import load_model
 from tvnsearch.errors import UserError
 from tvnsearch.genome import genome_id, trace
 from tvnsearch.genome.zoo import load_zoo
@@ -60,3 +61,15 @@ def test_a_device_that_was_not_profiled_is_a_sentence(profiled, tmp_path):
         tvnsearch.predict(["tvn-1"], tvnsearch.open_device("cpu", dtype="bfloat16"), db=profiled)
     with pytest.raises(UserError, match="there is none"):
         tvnsearch.predict(["tvn-1"], db=tmp_path / "none.sqlite")
+
+
+def test_each_network_is_predicted_with_the_classes_that_it_was_trained_for(profiled, net):
+    asked = ["tvn-m-2", net, "tvn-1"]
+    own = tvnsearch.predict(asked, db=profiled)
+    assert [prediction.classes for prediction in own] == [339, 3, 339]
+    assert own[0] == tvnsearch.predict("tvn-m-2", classes=339, db=profiled)[0]
+    assert own[1] == tvnsearch.predict(net, classes=3, db=profiled)[0]
+    assert own[2] == tvnsearch.predict("tvn-1", classes=339, db=profiled)[0]
+    wide = tvnsearch.predict(asked, classes=1000, db=profiled)
+    assert [prediction.classes for prediction in wide] == [1000] * 3
+    assert wide[1].params > own[1].params == trace(load_model(net).genome, 3).params

@@ -17,7 +17,8 @@ from tvnsearch.search.progress.status import NetworkSummary, RunSummary
 
 BUDGET = ["max_ms", "others_max_ms", "max_params", "max_gflops", "max_mb"]
 HANDED_OVER = [
-    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "drawing", "files",
+    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "drawing",
+    "files",
 ]  # fmt: skip
 
 
@@ -45,6 +46,8 @@ def test_a_winner_that_was_handed_over_has_scores_on_unseen_clips(
     assert list(told["winner"]) == [*NetworkSummary.__struct_fields__, *HANDED_OVER]
     assert isinstance(report.winner, HandedOver)
     assert (report.winner.top1, report.winner.max_relative_error) == (0.5, 1e-6)
+    assert report.winner.exported is not None
+    assert (report.winner.exported.latency_ms, report.winner.exported.keeps_budget) == (1.5, True)
     assert report.winner.drawing
     names = {Path(path).name for path in report.winner.files}
     assert names == {"genome.json", "model.json", "scores.json", "weights.safetensors"}

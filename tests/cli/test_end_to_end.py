@@ -168,6 +168,10 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
     assert winner["chance"] == 1 / 8
     assert 0 <= winner["top1"] <= winner["top5"] <= 1
     assert winner["max_relative_error"] < 1e-3
+    file = winner["exported"]
+    assert 0 < file["ci_low_ms"] <= file["latency_ms"] <= file["ci_high_ms"]
+    assert (file["threads"], file["clips"], file["max_ms"]) == (1, 1, 30)
+    assert file["keeps_budget"] == (file["ci_high_ms"] <= 30)
     names = {Path(path).name for path in winner["files"]}
     assert names == {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"}
 
@@ -193,6 +197,7 @@ def test_nothing_is_trained_twice_and_status_agrees(world: World, found: Any) ->
     assert (plan["asked"]["device"]["level"], plan["asked"]["workforce"]["workers"]) == (0.95, 1)
     shown = world.run("status", "run")
     assert "budget 30 ms" in shown
+    assert f"model.onnx takes {found['winner']['exported']['latency_ms']:.2f} ms" in shown
     assert "chance is 12.5 %" in shown
 
 
@@ -203,7 +208,8 @@ def test_two_workers_went_on_where_one_was_interrupted(found: Any) -> None:
 
 
 def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> None:
-    assert world.json("show", "run")["params"] > 0
+    own = world.json("show", "run")
+    assert (own["params"], own["classes"]) == (found["winner"]["params"], 8)
     clip = next((world.folder / "clips" / "test" / "1-up").iterdir())
     [labelled] = world.json("classify", "run", clip)
     assert len(labelled["labels"]) == 5
@@ -213,6 +219,7 @@ def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> No
     assert sum(label["probability"] for label in labelled["labels"]) <= 1.0001
     exported = world.json("export", "run", "--out", "again.onnx")
     assert exported["max_relative_error"] < 1e-3
+    assert exported["exported"]["latency_ms"] > 0
 
 
 def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.cli.running import refused, run, run_json
+from tests.search.fakes import measurement
+from tvnsearch.api import exported
 from tvnsearch.api.trained_model import ModelCard, write_model
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.genome.sampling import sample_genome
@@ -90,6 +92,7 @@ def test_a_place_where_no_file_can_be_is_one_line(net: Path, tmp_path: Path) -> 
 def test_an_exporter_that_fails_is_one_line_and_leaves_the_former_file(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
     out = tmp_path / "deep" / "model.onnx"
     assert run_json("export", net, "--out", out)["max_relative_error"] < 1e-3
     former = out.read_bytes()
@@ -101,3 +104,18 @@ def test_an_exporter_that_fails_is_one_line_and_leaves_the_former_file(
     assert "AssertionError: no legs)" in refused("export", net, "--out", out)
     assert out.read_bytes() == former
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_the_counts_of_a_trained_network_are_those_of_its_own_classes(net: Path) -> None:
+    own, wide = run("scale", net, "--width", 1), run("scale", net, "--width", 1, "--classes", 339)
+    expected = run("scale", net, "--width", 1, "--classes", len(CLASSES))
+    assert own.stderr == expected.stderr != wide.stderr
+
+
+def test_an_export_says_what_the_file_takes(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
+    said = run("export", net, "--out", tmp_path / "some.onnx").stderr
+    assert "some.onnx takes 1.50 ms (95 % interval 1.47 to 1.53 ms) in ONNX Runtime on the CPU" in said
+    assert run_json("export", net, "--out", tmp_path / "some.onnx")["exported"]["latency_ms"] == 1.5

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import asdict
 
 from tests.cli.running import refused, run_json
 from tests.cli.running import run as command
-from tests.search.fakes import FakeFitness, FakeLatency, all_trained, in_process, make_plan
+from tests.search.fakes import FakeFitness, FakeLatency, all_trained, in_process, make_plan, measurement
+from tvnsearch.api.exported import ExportedLatency
+from tvnsearch.api.status import FinalScores
 from tvnsearch.search import Budget, Journal, pick, run_search
 
 
@@ -81,3 +86,28 @@ def test_the_fitness_of_a_paused_network_is_shown_as_foretold(tmp_path: Path) ->
     assert run_json("pick", run, "--max-ms", max_ms)["picked"]["stopped"]
     assert "foretold" not in command("pick", run, "--max-ms", 2).stdout
     assert "foretold" in command("status", run).stdout
+
+
+@pytest.mark.parametrize(
+    ("max_ms", "keeps", "told"),
+    [
+        (2.0, True, ", and keeps the budget of 2 ms"),
+        (2.0, False, "does not keep the budget of 2 ms: what was promised holds for torch"),
+        (None, None, "; the budget is for another device"),
+    ],
+)
+def test_the_summary_says_what_the_file_takes(
+    run: Path, tmp_path: Path, max_ms: float | None, keeps: bool | None, told: str
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    number = run_json("status", run)["winner"]["number"]
+    file = ExportedLatency(
+        **asdict(measurement(1.234)), threads=2, clips=1, max_ms=max_ms, keeps_budget=keeps
+    )
+    scores = FinalScores(number, 8, 0.5, 0.7, 1.0, None, 60.0, 1e-6, exported=file)
+    (tmp_path / "run" / "winner").mkdir()
+    (tmp_path / "run" / "winner" / "scores.json").write_bytes(msgspec.json.encode(scores))
+    [line] = [line for line in command("status", tmp_path / "run").stdout.splitlines() if "onnx" in line]
+    assert "model.onnx takes 1.23 ms (95 % interval 1.21 to 1.26 ms) in ONNX Runtime on the CPU" in line
+    assert told in line
+    assert run_json("status", tmp_path / "run")["winner"]["exported"]["keeps_budget"] is keeps

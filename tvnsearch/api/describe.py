@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.api.files import write_text
-from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
+from tvnsearch.api.genomes import GenomeLike, classes_of, name_of, resolve_genome
 from tvnsearch.api.latency_predictors import database_path, layer_latencies
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
@@ -17,7 +17,7 @@ from tvnsearch.drawing.labels import sizes
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import Shape
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, Trace, trace
+from tvnsearch.genome.trace import Trace, trace
 
 
 class DescribedCall(Struct, frozen=True, omit_defaults=True):
@@ -65,30 +65,34 @@ def describe(
     genome: GenomeLike,
     device: str | Device = "cpu",
     *,
-    classes: int = MOMENTS_IN_TIME_CLASSES,
+    classes: int | None = None,
     svg: str | Path | None = None,
     db: str | Path | None = None,
     watch: Watch = SILENT,
 ) -> Description:
     """Tell what ``genome`` executes, with latencies if ``device`` is profiled in ``db``; draw it as ``svg``.
 
+    Its head has ``classes`` outputs; by default as many as a run's or a training's network was trained for,
+    and 339 where it never was.
+
     Raises:
         UserError: there is no such genome or device, or ``svg`` cannot be written.
     """
     found = resolve_genome(genome)
-    network = trace(found, classes)
+    outputs = classes_of(genome, classes)
+    network = trace(found, outputs)
     opened = as_device(device)
     if svg is not None:
-        write_text(svg, network_svg(found, name_of(genome), classes))
+        write_text(svg, network_svg(found, name_of(genome), outputs))
         watch.say(f"picture: {svg}")
     latencies_ms = None
     try:
-        latencies_ms = layer_latencies(found, classes, opened, database_path(db), watch=watch)
+        latencies_ms = layer_latencies(found, outputs, opened, database_path(db), watch=watch)
     except UserError as error:
         watch.say(f"no predicted latencies: {error}")
     return Description(
         genome=found,
-        classes=classes,
+        classes=outputs,
         layers=_described(network, latencies_ms),
         params=network.params,
         macs=network.macs,

@@ -96,6 +96,7 @@ def _report(
         **worker_params(model.genome, source, model.weights.resolve(), device),
         "split": split,
         "views": views,
+        "dtype": model.card.dtype,
     }
     with Worker(TRAINING_MODULE, threads) as worker:
         answer = worker.call(

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
+from tvnsearch.api.exported import ExportedLatency, time_exported
 from tvnsearch.api.trained_model import export_winner, load_model
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
+from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.run_folder import journal_path
+from tvnsearch.search.settings import DeviceSettings
 
 
 class ExportedModel(Struct, frozen=True):
-    """The file, and how far its outputs are from torch's at most, relative to the largest of them."""
+    """The file, and how far its outputs are from torch's at most, relative to the largest of them.
+
+    ``exported`` is what it takes in the format's runtime, None where that could not be timed.
+    """
 
     path: str
     max_relative_error: float
+    exported: ExportedLatency | None
 
 
-def export_model(model: str | Path, out: str | Path, *, file_format: str = "onnx") -> ExportedModel:
+def export_model(
+    model: str | Path, out: str | Path, *, file_format: str = "onnx", watch: Watch = SILENT
+) -> ExportedModel:
     """Export the network trained in the folder ``model``, or a run's winner, checked in the format's runtime.
+
+    It is timed there with the threads and the clips that the run measured with, a training's with one.
 
     Raises:
         UserError: there is no such model or format, or it cannot be exported.
     """
     if file_format != "onnx":
         raise UserError(f"expected --format onnx, got '{file_format}'")
-    return ExportedModel(str(out), export_winner(load_model(model), Path(out)))
+    relative_error = export_winner(load_model(model), Path(out))
+    device, max_ms = _searched_for(Path(model))
+    return ExportedModel(str(out), relative_error, time_exported(Path(out), device, max_ms, watch))
+
+
+def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:
+    """The device and the budget of a run; for any other model, one thread and none."""
+    if journal_path(model).is_file():
+        with suppress(UserError), Journal.read(model) as journal:
+            return journal.plan.device, journal.plan.budget.max_ms
+    return DeviceSettings(), None

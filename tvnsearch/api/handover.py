@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from tvnsearch.api.exported import exported_line, time_exported
 from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
@@ -14,6 +15,7 @@ from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
+from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.records import Finalist, Individual, Winner
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path, winner_folder
@@ -127,14 +129,16 @@ def _write_files(
         of_other_weights.unlink(missing_ok=True)
     watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
+    dtype = opened.plan.device.dtype if opened.plan.device.name == "cpu" else "float32"
     try:
-        test = equipment.executor.submit(evaluate, genome, _weights(run), "test").result()
+        test = equipment.executor.submit(evaluate, genome, _weights(run), "test", dtype).result()
     except (TrainingFailed, WorkerDiedError) as error:
         raise UserError(
             f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "
             "searched is kept, and the same command tries again"
         ) from None
-    write_model(folder, genome, ModelCard(dataset.classes, dataset.multi_label, data=dataset.address))
+    card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address, dtype=dtype)
+    write_model(folder, genome, card)
     scores = FinalScores(
         number=individual.number,
         clips=test.clips,
@@ -159,13 +163,26 @@ def _write_scores(run: Path, scores: FinalScores) -> None:
 
 
 def _export(run: Path, watch: Watch) -> None:
-    """Export the winner unless that is done; what fails is said, and the run has its scores all the same."""
+    """Export and time the winner unless that is done; what fails is said, and the scores stay."""
     scores = final_scores(run)
-    if scores is None or scores.max_relative_error is not None:
+    if scores is None or scores.exported is not None:
         return
-    watch.say("exporting the winner to ONNX, and comparing that with torch")
     try:
-        relative_error = export_winner(load_model(run), _onnx(run))
-        _write_scores(run, msgspec.structs.replace(scores, max_relative_error=relative_error))
+        if scores.max_relative_error is None:
+            watch.say("exporting the winner to ONNX, and comparing that with torch")
+            relative_error = export_winner(load_model(run), _onnx(run))
+            scores = msgspec.structs.replace(scores, max_relative_error=relative_error)
+            _write_scores(run, scores)
+        _time_export(run, scores, watch)
     except (UserError, OSError) as error:
         watch.say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
+
+
+def _time_export(run: Path, scores: FinalScores, watch: Watch) -> None:
+    """The file is what is deployed, so its own latency is told beside the promised one."""
+    with Journal.read(run) as journal:
+        plan = journal.plan
+    exported = time_exported(_onnx(run), plan.device, plan.budget.max_ms, watch)
+    if exported is not None:
+        watch.say(exported_line(_onnx(run).name, exported))
+        _write_scores(run, msgspec.structs.replace(scores, exported=exported))

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from tvnsearch.api.genomes import GenomeLike, listed, name_of, resolve_genome
+from tvnsearch.api.genomes import (
+    GenomeLike,
+    classes_of,
+    grouped_by_classes,
+    listed,
+    name_of,
+    resolve_genome,
+)
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.devices.meter import Meter
 from tvnsearch.devices.processes import measure_in_processes
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, trace
+from tvnsearch.genome.trace import trace
 
 
 class StampedCall(Struct, frozen=True):
@@ -39,9 +46,10 @@ class StampedLayers(Struct, frozen=True):
 
 
 class MeasuredNetwork(Measurement, frozen=True, kw_only=True):
-    """A network's measurement; its layers, where they were asked for."""
+    """A network's measurement, with ``classes`` outputs; its layers, where they were asked for."""
 
     name: str
+    classes: int
     layers: StampedLayers | None = None
 
 
@@ -49,12 +57,15 @@ def measure(
     genomes: GenomeLike | Sequence[GenomeLike],
     device: str | Device = "cpu",
     *,
-    classes: int = MOMENTS_IN_TIME_CLASSES,
+    classes: int | None = None,
     max_seconds: float = 10.0,
     layers: bool = False,
     watch: Watch = SILENT,
 ) -> list[MeasuredNetwork]:
     """Run ``genomes`` on ``device`` in turns, each for ``max_seconds`` at most, and time ``layers`` too.
+
+    Their heads have ``classes`` outputs; by default as many as a run's or a training's network was trained
+    for, and 339 where it never was. Networks with other numbers of them run in turns of their own.
 
     Raises:
         UserError: there is no such genome or device, or a network cannot be run there.
@@ -62,26 +73,45 @@ def measure(
     asked: Sequence[GenomeLike] = listed(genomes)
     found, opened = [resolve_genome(genome) for genome in asked], as_device(device)
     watch.progress("measure", 0.0, "")
-    measured = measure_in_processes(
-        opened, found, classes, max_seconds, lambda share: watch.progress("measure", share, "")
-    )
-    stamped: Sequence[StampedLayers | None] = [None] * len(found)
+    outputs = [classes_of(genome, classes) for genome in asked]
+    measured = _measured(opened, found, outputs, max_seconds, watch)
+    stamped: Mapping[int, StampedLayers] = {}
     if layers:
-        stamped = _stamped(opened, found, classes, max_seconds, watch)
+        stamped = _stamped(opened, found, outputs, max_seconds, watch)
     return [
-        MeasuredNetwork(**asdict(measurement), name=name_of(genome), layers=of_layers)
-        for genome, measurement, of_layers in zip(asked, measured, stamped, strict=True)
+        MeasuredNetwork(
+            **asdict(measured[place]), name=name_of(genome), classes=outputs[place], layers=stamped.get(place)
+        )
+        for place, genome in enumerate(asked)
     ]
 
 
+def _measured(
+    device: Device, genomes: Sequence[Genome], classes: Sequence[int], max_seconds: float, watch: Watch
+) -> Mapping[int, Measurement]:
+    """Each network's measurement by its place; a process times heads of one size."""
+    measured: dict[int, Measurement] = {}
+    for count, places in grouped_by_classes(classes):
+
+        def show(share: float, before: int = len(measured), together: int = len(places)) -> None:
+            watch.progress("measure", (before + share * together) / len(genomes), "")
+
+        group = [genomes[place] for place in places]
+        found = measure_in_processes(device, group, count, max_seconds, show)
+        measured |= zip(places, found, strict=True)
+    return measured
+
+
 def _stamped(
-    device: Device, genomes: Sequence[Genome], classes: int, max_seconds: float, watch: Watch
-) -> list[StampedLayers]:
-    stamped = []
-    with Meter(device, classes) as meter:
-        for done, genome in enumerate(genomes, 1):
-            stamped.append(_named(genome, classes, meter.time_layers(genome, max_seconds)))
-            watch.progress("layers", done / len(genomes), "")
+    device: Device, genomes: Sequence[Genome], classes: Sequence[int], max_seconds: float, watch: Watch
+) -> Mapping[int, StampedLayers]:
+    stamped: dict[int, StampedLayers] = {}
+    for count, places in grouped_by_classes(classes):
+        with Meter(device, count) as meter:
+            for place in places:
+                genome = genomes[place]
+                stamped[place] = _named(genome, count, meter.time_layers(genome, max_seconds))
+                watch.progress("layers", len(stamped) / len(genomes), "")
     return stamped
 
 

@@ -10,25 +10,34 @@ from msgspec import Struct
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.explain import Hint, hints, over_budget
 from predictors.predictor import LatencyPredictor, LayerLatency
-from tvnsearch.api.genomes import GenomeLike, listed, name_of, resolve_genome
+from tvnsearch.api.genomes import (
+    GenomeLike,
+    classes_of,
+    grouped_by_classes,
+    listed,
+    name_of,
+    resolve_genome,
+)
 from tvnsearch.api.latency_predictors import database_path, load_predictor
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.genome.genome import Genome
-from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, trace
+from tvnsearch.genome.trace import trace
 from tvnsearch.search.protocols import LatencyEstimate
 
 
 class Prediction(Struct, frozen=True, omit_defaults=True):
     """A network's predicted latency, between ``lower_ms`` and ``upper_ms``, and that of each layer call.
 
+    Its head has ``classes`` outputs.
     Of layer types that were ``never_profiled`` on the device the milliseconds are a mere guess.
     ``over_budget`` are the slowest layer calls, as few as the others keep the budget without; None where none
     was given. ``hints`` are the changes that save time, the best first; None where none were asked for.
     """
 
     name: str
+    classes: int
     latency_ms: float
     lower_ms: float
     upper_ms: float
@@ -44,7 +53,7 @@ def predict(
     genomes: GenomeLike | Sequence[GenomeLike],
     device: str | Device = "cpu",
     *,
-    classes: int = MOMENTS_IN_TIME_CLASSES,
+    classes: int | None = None,
     explain: bool = False,
     max_ms: float | None = None,
     level: float = DEFAULT_LEVEL,
@@ -53,8 +62,9 @@ def predict(
 ) -> list[Prediction]:
     """Predict the latencies of ``genomes`` on a ``device`` that was profiled in ``db``, in their order.
 
-    Bounds hold for a share of ``level`` of networks. With ``explain`` come hints, with a budget of ``max_ms``
-    the layer calls that break it.
+    Their heads have ``classes`` outputs; by default as many as a run's or a training's network was trained
+    for, and 339 where it never was. Bounds hold for a share of ``level`` of networks. With ``explain`` come
+    hints, with a budget of ``max_ms`` the layer calls that break it.
 
     Raises:
         UserError: there is no such genome or device, or it was not profiled.
@@ -63,10 +73,16 @@ def predict(
     found = [resolve_genome(genome) for genome in asked]
     with Meter(as_device(device)) as meter:
         predictor = load_predictor(database_path(db), meter, level, watch=watch)
-    estimates = predictor.estimate(found, classes)
+    outputs = [classes_of(named, classes) for named in asked]
+    estimates: dict[int, LatencyEstimate] = {}
+    for count, places in grouped_by_classes(outputs):
+        group = [found[place] for place in places]
+        estimates |= zip(places, predictor.estimate(group, count), strict=True)
     return [
-        _prediction(predictor, name_of(named), genome, estimate, classes, explain, max_ms, watch)
-        for named, genome, estimate in zip(asked, found, estimates, strict=True)
+        _prediction(
+            predictor, name_of(named), genome, estimates[place], outputs[place], explain, max_ms, watch
+        )
+        for place, (named, genome) in enumerate(zip(asked, found, strict=True))
     ]
 
 
@@ -90,6 +106,7 @@ def _prediction(
     layers = predictor.layers(genome, classes)
     return Prediction(
         name=name,
+        classes=classes,
         latency_ms=estimate.latency_ms,
         lower_ms=estimate.lower_ms,
         upper_ms=estimate.upper_ms,

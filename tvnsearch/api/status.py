@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tvnsearch.api.exported import ExportedLatency
 from tvnsearch.drawing import block_lines
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.status import NetworkSummary, RunSummary, summarise
@@ -18,6 +19,7 @@ class FinalScores(Struct, frozen=True):
     """The winner on the clips that neither the search nor any training saw.
 
     ``at_full_length`` says that it is handed over as a finalist, with the weights of its whole training.
+    ``exported`` is what its file takes in ONNX Runtime, None where that could not be timed.
     """
 
     number: int
@@ -29,6 +31,7 @@ class FinalScores(Struct, frozen=True):
     training_seconds: float
     max_relative_error: float | None
     at_full_length: bool = False
+    exported: ExportedLatency | None = None
 
 
 class HandedOver(NetworkSummary, frozen=True):
@@ -39,6 +42,7 @@ class HandedOver(NetworkSummary, frozen=True):
     training_seconds: float
     max_relative_error: float | None
     at_full_length: bool
+    exported: ExportedLatency | None
     drawing: list[str]
     files: list[str]
 

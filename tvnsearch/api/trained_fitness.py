@@ -87,14 +87,15 @@ class TrainedFitness:
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 
-    def evaluate(self, worker: RemoteWorker, genome: Genome, weights: Path, split: str) -> Scores:
-        """Score trained weights on a split: ``train``, ``validation`` or ``test``.
+    def evaluate(self, worker: RemoteWorker, genome: Genome, weights: Path, split: str, dtype: str) -> Scores:
+        """Score trained weights on a split (``train``, ``validation`` or ``test``), on the CPU in ``dtype``.
 
         Raises:
             TrainingFailed: it could not be scored.
             WorkerDiedError: the worker died.
         """
-        return msgspec.convert(self._call(worker, "evaluate", genome, weights, {"split": split}), Scores)
+        params = {"split": split, "dtype": dtype}
+        return msgspec.convert(self._call(worker, "evaluate", genome, weights, params), Scores)
 
     def _call(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +22,8 @@ CARD, WEIGHTS = "model.json", "weights.safetensors"
 class ModelCard(Struct, frozen=True):
     """What a user needs beside genome and weights: the meaning of inputs and outputs.
 
-    `data` is the address of the clips that it was trained on.
+    `data` is the address of the clips that it was trained on, `dtype` that of weights and features where the
+    network runs on the processor: what a search measured there.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +31,7 @@ class ModelCard(Struct, frozen=True):
     pixel_mean: float = PIXEL_MEAN
     pixel_std: float = PIXEL_STD
     data: str = ""
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 class TrainedModel(Struct, frozen=True):
@@ -60,14 +62,23 @@ def load_model(path: str | Path) -> TrainedModel:
             f"expected a trained network or a run with a winner in {path}, but there is no {card}; see how a "
             f"run stands with `tvnsearch status {path}`, or go on with `tvnsearch train {path} --resume`"
         )
+    meaning = load_card(card)
+    return TrainedModel(load_genome(folder / "genome.json"), meaning, folder / WEIGHTS)
+
+
+def load_card(path: Path) -> ModelCard:
+    """The card that was written beside a network's weights.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
-        meaning = msgspec.json.decode(card.read_bytes(), type=ModelCard)
+        return msgspec.json.decode(path.read_bytes(), type=ModelCard)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"expected the classes and the normalisation of a network in {card}, but it cannot be read "
+            f"expected the classes and the normalisation of a network in {path}, but it cannot be read "
             f"({error}); train the network again"
         ) from None
-    return TrainedModel(load_genome(folder / "genome.json"), meaning, folder / WEIGHTS)
 
 
 def export_winner(model: TrainedModel, path: Path) -> float:
@@ -86,8 +97,17 @@ def export_winner(model: TrainedModel, path: Path) -> float:
     return export_onnx(load_network(model), path, metadata)
 
 
+def load_deployed(model: TrainedModel) -> TinyVideoNetwork:
+    """The model's network as it runs, and is timed, on the processor; it takes clips of the card's dtype."""
+    import torch
+
+    from tvnsearch.network.deploy import deployed_on_processor
+
+    return deployed_on_processor(load_network(model), getattr(torch, model.card.dtype))
+
+
 def load_network(model: TrainedModel) -> TinyVideoNetwork:
-    """The model's network, ready to run."""
+    """The model's network as it was trained, in evaluation mode."""
     from tvnsearch.network.build import build_network
     from tvnsearch.training.weights import load_weights
 

@@ -6,14 +6,14 @@ import gc
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
 import torch
 
 from tvnsearch.devices.backends import PreparedNetwork, load_backend
-from tvnsearch.devices.clocks import Clock, HostClock, StampedPass
+from tvnsearch.devices.clocks import Action, Clock, HostClock, StampedPass
 from tvnsearch.devices.cuda_clock import CudaClock
 from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
 from tvnsearch.devices.fingerprint import fingerprint
@@ -89,9 +89,16 @@ class NetworkTimer:
             UserError: they do not fit in memory.
         """
         require_memory(genomes, classes, self.device)
+        return self._measured((self._warm_timer(genome, classes) for genome in genomes), plan)
+
+    def measure_run(self, run: Action, plan: Plan) -> Timing:
+        """Time whatever else runs on the device, by the same protocol."""
+        return self._measured(map(self._warmed, [run]), plan)
+
+    def _measured(self, warm_timers: Iterable[Callable[[], Interval]], plan: Plan) -> Timing:
         gauge = MemoryGauge(self._time_copy) if self.device.name == "cpu" else None
         with _no_garbage_collection():
-            timers = [self._warm_timer(genome, classes) for genome in genomes]
+            timers = list(warm_timers)
             read_gauge = gauge.read_if_due if gauge else lambda: False
             measured = measure_in_rounds(timers, self._yardstick, plan, read_gauge=read_gauge)
         keep_best_ns(self._digest, self._yardstick.usual_best_ns)
@@ -194,10 +201,11 @@ class NetworkTimer:
         return not is_disturbed(Sample(interval, yardstick_ns), self._profiling_yardstick)
 
     def _warm_timer(self, genome: Genome, classes: int) -> Callable[[], Interval]:
-        network = self._prepare(genome, classes, self.device)
+        return self._warmed(self._prepare(genome, classes, self.device).run)
 
+    def _warmed(self, run: Action) -> Callable[[], Interval]:
         def time_once() -> Interval:
-            return self._clock.time(network.run)
+            return self._clock.time(run)
 
         warm_up(time_once, WARM_UP_SECONDS)
         return time_once

@@ -5,11 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tvnsearch.network.build import TinyVideoNetwork
 from tvnsearch.network.modules import ChannelTimeLearning, ConvUnit
+from tvnsearch.network.packing import pack
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -25,6 +27,15 @@ orders, on any device and backend (here, in :mod:`tvnsearch.network.packing`, in
 def deployed(network: TinyVideoNetwork) -> TinyVideoNetwork:
     """A copy that computes the same logits in evaluation mode without any BatchNorm."""
     return fold_norms(deepcopy(network).eval())
+
+
+def deployed_on_processor(network: TinyVideoNetwork, dtype: torch.dtype = torch.float32) -> TinyVideoNetwork:
+    """A copy for inference that runs what is timed: folded, its weights of ``dtype``, packed.
+
+    It takes clips of that ``dtype`` and of one shape, in batches of any size, and computes the same logits in
+    evaluation mode to rounding.
+    """
+    return pack(deployed(network).to("cpu", dtype))
 
 
 def fold_norms(module: Module) -> Module:

@@ -15,6 +15,7 @@ from tvnsearch.data.dataset import Clip
 from tvnsearch.data.loader import evaluation_batches
 from tvnsearch.data.views import ONE_VIEW, Views
 from tvnsearch.genome.genome import InputSpec
+from tvnsearch.network import TinyVideoNetwork, deployed_on_processor
 from tvnsearch.training.metrics import Labels, Logits, Scores, score
 
 EVALUATION_BATCH_SIZE = 32
@@ -30,12 +31,13 @@ def evaluate(
     spec: InputSpec,
     device: str = "cpu",
     views: Views = ONE_VIEW,
+    dtype: torch.dtype = torch.float32,
 ) -> Scores:
     """Score a network on clips of the cache's data set, by that data set's protocol.
 
     By default in one view a clip: its middle, in whole frames.
     """
-    return score(*predict(network, cache, clips, spec, device, views), cache.dataset.protocol)
+    return score(*predict(network, cache, clips, spec, device, views, dtype=dtype), cache.dataset.protocol)
 
 
 def predict(
@@ -46,12 +48,17 @@ def predict(
     device: str = "cpu",
     views: Views = ONE_VIEW,
     on_progress: Progress | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[Logits, Labels]:
     """Logits (clips, classes) and labels, as `metrics.score` takes them, of the clips that are not broken.
 
-    The views of a clip are pooled as `pool_views` says. Progress is (clips done, clips in all).
+    The views of a clip are pooled as `pool_views` says. Progress is (clips done, clips in all). On the
+    processor a network of ours runs as it is deployed and timed, in `dtype`; elsewhere in float32.
     """
     network.to(device).eval()
+    takes = torch.float32
+    if device == "cpu" and isinstance(network, TinyVideoNetwork):
+        network, takes = deployed_on_processor(network, dtype), dtype
     logits, labels, done = [], [], 0
     batch_size = max(1, EVALUATION_BATCH_SIZE // views.count)
     with (
@@ -59,7 +66,7 @@ def predict(
         closing(evaluation_batches(cache, clips, spec, batch_size, views)) as batches,
     ):
         for batch in batches:
-            seen = network(batch.clips.to(device)).float().unflatten(0, (-1, views.count))
+            seen = network(batch.clips.to(device, takes)).float().unflatten(0, (-1, views.count))
             logits.append(pool_views(seen, cache.dataset.multi_label).cpu().numpy())
             labels.append(batch.labels.numpy())
             done += len(batch.labels)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import torch
 
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
@@ -108,13 +109,21 @@ def evaluate_task(
     split: Literal["train", "validation", "test"],
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
+    dtype: Literal["float32", "bfloat16"] = "float32",
 ) -> Scores:
     """`evaluation.evaluate` of trained weights on one split; `data` is a DataSource."""
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     network = build_network(decoded, len(clips.dataset.classes))
     load_weights(network, Path(weights))
-    return evaluate(network, clips, getattr(clips.dataset, split), decoded.input, device)
+    return evaluate(
+        network,
+        clips,
+        getattr(clips.dataset, split),
+        decoded.input,
+        device,
+        dtype=getattr(torch, dtype),
+    )
 
 
 def report_task(
@@ -126,6 +135,7 @@ def report_task(
     views: str,
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
+    dtype: Literal["float32", "bfloat16"] = "float32",
 ) -> Report:
     """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`."""
     decoded = msgspec.convert(genome, Genome)
@@ -141,6 +151,7 @@ def report_task(
         device,
         parse_views(views),
         lambda done, total: progress({"done": done, "total": total}),
+        getattr(torch, dtype),
     )
     return report(logits, labels, dataset.classes, dataset.protocol)
 

@@ -1,0 +1,71 @@
+"""What an exported file takes in its runtime, and whether that keeps the budget of the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import asdict
+
+from tvnsearch.api.watching import Watch
+from tvnsearch.devices.device import Device, usable_cores
+from tvnsearch.devices.measurement import Measurement
+from tvnsearch.errors import UserError
+from tvnsearch.export.timing import time_export
+from tvnsearch.search.settings import DeviceSettings
+
+
+class ExportedLatency(Measurement, frozen=True, kw_only=True):
+    """An ONNX file's latency in ONNX Runtime on the CPU, in float32, with ``threads``.
+
+    It is that of ``clips`` one after the other, as many as the search measured together. The budget is
+    ``max_ms``, and the file keeps it if its whole interval does; both are None where there is no budget, or
+    that of another device.
+    """
+
+    threads: int
+    clips: int
+    max_ms: float | None
+    keeps_budget: bool | None
+
+
+def time_exported(
+    path: Path, device: DeviceSettings, max_ms: float | None, watch: Watch
+) -> ExportedLatency | None:
+    """Time the file at ``path`` with the threads and the batch of ``device``; None where it cannot be run.
+
+    Only on a CPU: where networks were measured on another device their budget of ``max_ms`` says nothing.
+    ``watch`` is told that it is timed, and why that failed.
+    """
+    watch.say(f"timing {path.name} in ONNX Runtime, in three processes")
+    threads = min(device.threads, len(usable_cores()))
+    try:
+        measured = time_export(path, Device("cpu", threads=threads, batch=device.batch))
+    except UserError as error:
+        watch.say(f"{path.name} is not timed: {error}")
+        return None
+    budget_ms = max_ms if device.name == "cpu" else None
+    return ExportedLatency(
+        **asdict(measured),
+        threads=threads,
+        clips=device.batch,
+        max_ms=budget_ms,
+        keeps_budget=None if budget_ms is None else measured.ci_high_ms <= budget_ms,
+    )
+
+
+def exported_line(name: str, exported: ExportedLatency) -> str:
+    """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
+    clips = f", {exported.clips} clips one after the other" if exported.clips > 1 else ""
+    line = (
+        f"{name} takes {exported.latency_ms:.2f} ms (95 % interval {exported.ci_low_ms:.2f} to "
+        f"{exported.ci_high_ms:.2f} ms) in ONNX Runtime on the CPU, in float32 with {exported.threads} "
+        f"thread(s){clips}"
+    )
+    if exported.keeps_budget:
+        line += f", and keeps the budget of {exported.max_ms:g} ms"
+    elif exported.keeps_budget is False:
+        line += (
+            f", and does not keep the budget of {exported.max_ms:g} ms: what was promised holds for torch, "
+            "which `tvnsearch classify` runs, and not for this file"
+        )
+    return line if exported.trusted else f"{line}; not trusted: {exported.reason}"

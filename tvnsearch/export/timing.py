@@ -1,0 +1,48 @@
+"""How long an exported file takes in ONNX Runtime, by the protocol that times networks. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from tvnsearch.devices.device import Device
+from tvnsearch.devices.measurement import Measurement, Timing
+from tvnsearch.devices.meter import SPREAD_SECONDS
+from tvnsearch.devices.processes import HALF_WIDTH_PERCENT, PROCESSES, combined
+from tvnsearch.devices.timing import Plan
+from tvnsearch.errors import UserError
+from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
+
+TASK = "tvnsearch.export.task"
+
+
+def time_export(path: Path, processor: Device, max_seconds: float = 10.0) -> Measurement:
+    """Time the ONNX file at ``path`` on ``processor``, a CPU with so many threads, in three fresh processes.
+
+    A file takes one clip, so a pass is ``processor.batch`` of them one after the other. ``max_seconds``
+    bounds the passes of all processes.
+
+    Raises:
+        UserError: it cannot be run.
+    """
+    plan = Plan(max_seconds / PROCESSES, min(SPREAD_SECONDS, max_seconds / PROCESSES), HALF_WIDTH_PERCENT)
+    params = {
+        "path": str(path),
+        "device": msgspec.to_builtins(processor),
+        "plan": msgspec.to_builtins(plan),
+    }
+    timings: list[Timing] = []
+    for _ in range(PROCESSES):
+        try:
+            with Worker(TASK, processor.threads) as worker:
+                timings.append(msgspec.convert(worker.call("measure", params), Timing))
+        except (WorkerDiedError, WorkerFailedError) as error:
+            raise UserError(
+                f"expected to time {path} in ONNX Runtime, but that failed ({error}); free some memory, or "
+                "install other versions of the packages, `pip install --upgrade 'tvnsearch[onnx]'`"
+            ) from None
+    copies_ns = [timing.copy_ns for timing in timings if timing.copy_ns is not None]
+    best_ns = [timing.best_copy_ns for timing in timings if timing.best_copy_ns is not None]
+    slowness = max(copies_ns) / min(best_ns) if copies_ns and best_ns else 1.0
+    return combined([timing.measurements[0] for timing in timings], slowness)
