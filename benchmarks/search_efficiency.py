@@ -177,7 +177,7 @@ def _searched(plan: SearchPlan, table: Mapping[str, Row], target: float) -> tupl
     trainer = _Replayed(table, target)
     with tempfile.TemporaryDirectory() as folder, Journal.create(Path(folder) / "run", plan) as journal:
         with contextlib.suppress(_ReachedError):
-            run_search(journal, EqualLatency(), trainer, SerialExecutor(_NoProcess), lambda event: None)
+            run_search(journal, EqualLatency(), trainer, SerialExecutor(NoProcess), lambda event: None)
         return trainer.history, sum("is switched off" in line for line in journal.history().lines)
 
 
@@ -208,7 +208,7 @@ class _Replayed:
         return Fitness(value, None, None, None, seconds=0.0, iterations=iterations)
 
 
-class _NoProcess:
+class NoProcess:
     """A worker for a fitness function that needs none."""
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:

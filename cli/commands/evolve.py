@@ -138,7 +138,7 @@ def evolve(
             "--early-stopping/--no-early-stopping",
             metavar="",
             show_default=False,
-            help="Pause trainings that cannot become the best.",
+            help="Pause trainings that cannot become the best (with pareto: reach the front).",
             rich_help_panel=ACCELERATIONS,
         ),
     ] = False,

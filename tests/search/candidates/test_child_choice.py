@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.settings import changed
 from tvnsearch.search.trainings.fitness_predictor import FEWEST_KNOWN
+
+Point = tuple[float, float, float]
 
 PLAN = make_plan(trainings=50, strategy="ageing", population=10, fitness_predictor=True)
 
@@ -50,6 +53,51 @@ def test_the_children_that_are_trained_are_fitter(tmp_path: Path) -> None:
     with_it = mean_child(tmp_path / "with", PLAN, seed=1)
     without = mean_child(tmp_path / "without", changed(PLAN, fitness_predictor=False), seed=1)
     assert with_it > without
+
+
+class DepthFitness(SizeFitness):
+    """Grows with the kinds of layers and with size, by less and less."""
+
+    def value(self, request: TrainingRequest) -> float:
+        traced = trace(request.genome, CLASSES)
+        return math.sqrt(len({(call.type, call.kernel) for call in traced.calls}) + math.log(traced.params))
+
+
+def found_by(run: Path, **changes: Any) -> list[Point]:
+    """Fitness, latency and parameters of all that a search by fronts has trained, each to be low."""
+    plan = make_plan(strategy="pareto", trainings=28, population=10, **changes)
+    with Journal.create(run, plan) as journal:
+        trainer = DepthFitness(fails=False)
+        run_search(journal, FakeLatency(), trainer, in_process(), lambda event: None)
+        return [
+            (-one.fitness.value, math.log(one.measurement.latency_ms), math.log(one.params))
+            for one in all_trained(journal)
+        ]
+
+
+def dominated_share(points: list[Point], box: list[Point]) -> float:
+    """The share of places drawn in the volume that ``box`` extends over which one of ``points`` dominates."""
+    rng, drawn = random.Random(0), 4000
+    sides = [(min(axis), max(axis)) for axis in zip(*box, strict=True)]
+    places = [tuple(rng.uniform(low, high) for low, high in sides) for _ in range(drawn)]
+    dominated = [
+        any(all(mine <= its for mine, its in zip(point, place, strict=True)) for point in points)
+        for place in places
+    ]
+    return sum(dominated) / drawn
+
+
+def test_with_pareto_the_children_that_are_trained_make_a_better_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Better than without choosing, and than choosing by fitness alone."""
+    without = found_by(tmp_path / "without")
+    with_it = found_by(tmp_path / "with", fitness_predictor=True)
+    monkeypatch.setattr("tvnsearch.search.candidates.child_choice.WITH_COSTS", ())
+    by_fitness = found_by(tmp_path / "by-fitness", fitness_predictor=True)
+    box = without + with_it + by_fitness
+    assert dominated_share(with_it, box) > dominated_share(without, box)
+    assert dominated_share(with_it, box) > dominated_share(by_fitness, box)
 
 
 def test_all_but_the_first_are_held_against_what_was_predicted(tmp_path: Path) -> None:

@@ -78,6 +78,61 @@ def test_what_is_paused_goes_on_once_it_may_be_the_best() -> None:
     assert stopping.paused == {4}
 
 
+def _known_whole(stopping: EarlyStopping) -> None:
+    """Trainings that end as they begin: a fast one of 0.5, a slow and larger one of 1, and one between."""
+    for number, (value, costs) in enumerate([(0.5, (1.0, 10.0)), (0.8, (5.0, 50.0)), (1.0, (9.0, 90.0))]):
+        for iterations in (54, ITERATIONS):
+            stopping.report(RungResult(number, iterations, value, costs))
+
+
+@pytest.mark.parametrize(
+    ("costs", "is_hopeless"),
+    [
+        ((9.0, 90.0), True),
+        ((1.0, 10.0), True),
+        ((0.9, 200.0), False),
+        ((20.0, 9.0), False),
+        ((0.5, 5.0), False),
+    ],
+)
+def test_on_a_front_only_what_costs_as_much_stands_in_the_way(
+    costs: tuple[float, float], is_hopeless: bool
+) -> None:
+    """A fitness far under all that is known; what is faster or smaller than all is on the front even so."""
+    stopping = EarlyStopping((54,), ITERATIONS)
+    _known_whole(stopping)
+    assert stopping.is_hopeless(RungResult(3, 54, -1.0, costs)) == is_hopeless
+
+
+def test_a_fast_network_need_not_be_as_fit_as_slow_ones() -> None:
+    stopping = EarlyStopping((54,), ITERATIONS)
+    for number in range(12):
+        cost = 1.0 + number
+        for iterations in (54, ITERATIONS):
+            stopping.report(RungResult(number, iterations, 0.1 * number, (cost, cost)))
+    assert not stopping.is_hopeless(RungResult(12, 54, 0.3, (2.0, 2.0)))
+    assert stopping.is_hopeless(RungResult(12, 54, 0.3, (12.0, 12.0)))
+
+
+def test_of_paused_ones_that_goes_on_which_is_nearest_to_the_front() -> None:
+    """Not the fittest, which what costs as much is ahead of by more; the unlucky one is given up last."""
+    stopping = EarlyStopping((54,), ITERATIONS)
+    for number in range(12):
+        cost = 1.0 + number
+        for iterations in (54, ITERATIONS):
+            stopping.report(RungResult(number, iterations, 1.0 + 0.2 * number, (cost, cost)))
+    for number, value, cost in [(12, 1.9, 11.5), (13, 0.4, 1.5)]:
+        result = RungResult(number, 54, value, (cost, cost))
+        assert stopping.is_hopeless(result)
+        stopping.report(result)
+        stopping.pause(number)
+    for number in range(14, 30):
+        cost = 20.0 + number
+        stopping.report(RungResult(number, 54, 1.0, (cost, cost)))
+        stopping.report(RungResult(number, ITERATIONS, 1.0 + 1.2 * (-1) ** number, (cost, cost)))
+    assert stopping.next_promotion() == 13
+
+
 def test_only_the_most_hopeful_stay_paused() -> None:
     stopping = EarlyStopping(RUNGS, ITERATIONS)
     trained = [_train(stopping, number, lambda number, iterations: -float(number)) for number in range(60)]

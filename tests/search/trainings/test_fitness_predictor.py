@@ -81,6 +81,18 @@ def test_it_tries_what_is_unlike_all_that_it_knows() -> None:
     assert places.count(2) > 15
 
 
+def test_of_what_is_as_promising_it_takes_what_costs_less() -> None:
+    predictor, rng = FitnessPredictor(CLASSES), random.Random(1)
+    known = _drawn(20)
+    for number, genome in enumerate(known):
+        costs = (1.0 + 0.1 * number, 1000.0 + number)
+        predictor.observe(Observation(number, genome, 1.0, _fitness(genome), costs))
+    [offered] = _drawn(1, seed=7)
+    costly, cheap = (2.5, 1500.0), (0.5, 500.0)
+    places = [predictor.choose([offered] * 2, rng, [costly, cheap]).place for _ in range(20)]
+    assert places.count(1) > 15
+
+
 def test_predictions_rank_unseen_networks() -> None:
     predictor = FitnessPredictor(CLASSES)
     _told(predictor, _drawn(60))

@@ -45,6 +45,7 @@ from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.settings import changed
 from tvnsearch.search.strategies import make_strategy
+from tvnsearch.search.strategies.fronts import Fronts
 from tvnsearch.search.trainings.early_stopping import MOST_PAUSED
 from tvnsearch.workers import WorkerDiedError
 
@@ -201,6 +202,7 @@ class LateFitness(HeirFitness):
 
 
 EARLY = make_plan(early_stopping=True, iterations=90)
+FRONT = changed(EARLY, strategy="pareto", trainings=90)
 
 
 def points_of(run: Path) -> dict[int, list[str]]:
@@ -236,6 +238,22 @@ def test_trainings_without_prospects_are_paused_and_have_the_fitness_that_is_for
     summary = summarise(tmp_path / "run")
     assert summary.trained == 60
     assert 5 < summary.stopped == sum(one.fitness.stopped for one in individuals)
+
+
+def test_with_a_front_nothing_is_paused_that_would_have_been_on_it(tmp_path: Path) -> None:
+    """Curves rise alike, so what a paused one would have come to is known."""
+    search(tmp_path / "run", FRONT, CurveFitness(fails=False))
+    with Journal.read(tmp_path / "run") as journal:
+        individuals = {one.number: one for one in all_trained(journal)}
+    fronts = Fronts()
+    for one in individuals.values():
+        reached = one.fitness.reached
+        whole = one.fitness.value if reached is None else reached / 0.6
+        fronts.add(replace(one, fitness=replace(one.fitness, value=whole)))
+    front = [individuals[number] for number in fronts.fronts[0]]
+    assert len(front) > 5
+    assert not any(one.fitness.stopped for one in front)
+    assert sum(one.fitness.stopped for one in individuals.values()) > 5
 
 
 def test_what_is_paused_goes_on_when_it_may_be_the_best_after_all(tmp_path: Path) -> None:
@@ -374,6 +392,8 @@ def test_a_search_without_trainings_to_stop_is_refused() -> None:
         (changed(EARLY, trainings=80), LateFitness),
         (make_plan(fitness_predictor=True, trainings=40), HeirFitness),
         (changed(EARLY, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
+        (FRONT, LateFitness),
+        (changed(FRONT, inherit=True, fitness_predictor=True, trainings=40), CurveFitness),
     ],
 )
 def test_a_search_goes_on_as_if_it_had_not_been_stopped(

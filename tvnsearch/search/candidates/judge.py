@@ -113,7 +113,7 @@ class Judge:
         self._executor = executor
         self._gate = BudgetGate(plan.budget, plan.classes, latency)
         self._chooser = (
-            None if predictor is None else ChildChooser(predictor, strategy, self._gate, plan.space)
+            None if predictor is None else ChildChooser(predictor, strategy, self._gate, plan, latency)
         )
         self._measured_ids: set[str] = set()
         self._waiting: dict[int, _Waiting] = {}

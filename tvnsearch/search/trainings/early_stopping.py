@@ -3,6 +3,9 @@
 Asynchronous like ASHA (Li et al. 2020): nothing waits for others, and what is paused goes on from its
 checkpoint once it looks better than it did. Instead of by quantiles of a rung it is judged by what its curve
 foretells: learning rates fall along a cosine, and before the middle of a training networks rank poorly.
+
+What has no prospects depends on what the strategy looks for: the best network, or a front. On a front only
+what costs at most as much stands in a network's way: a fast network need not be fitter than a slow one.
 """
 
 from __future__ import annotations
@@ -12,18 +15,19 @@ import math
 from tvnsearch.search.trainings.foretelling import Foretelling, Foretold
 from tvnsearch.search.trainings.rank_watch import RankWatch
 from tvnsearch.search.trainings.results import RungResult
+from tvnsearch.search.trainings.whole_front import WholeFront
 
 RUNG_SHARES = (0.6,)
 """Where trainings are looked at, as shares of their iterations."""
 
 CAUTION = 3.0
-"""Paused is what would have to come out so many standard deviations better than foretold to be the best."""
+"""Paused is what would be dominated even if it came out so many standard deviations better than foretold."""
 
 CONTROL_EVERY = 16
 """One in so many is never paused: without them only survivors would say how well the rungs foretell."""
 
 MOST_PAUSED = 16
-"""So many paused trainings keep their checkpoints, those of which most is foretold."""
+"""So many paused trainings keep their checkpoints, those that are foretold to miss their rivals by least."""
 
 
 def rungs_of(iterations: int) -> tuple[int, ...]:
@@ -49,6 +53,7 @@ class EarlyStopping:
         self.rungs = rungs
         self._iterations = iterations
         self._foretelling = Foretelling()
+        self._front = WholeFront()
         self._latest: dict[int, RungResult] = {}
         self._first: dict[int, float] = {}
         self._controls: set[int] = set()
@@ -91,6 +96,8 @@ class EarlyStopping:
         self._latest[number] = result
         self._foretelling.observe(number, iterations / self._iterations, result.fitness)
         is_whole = iterations == self._iterations
+        if is_whole:
+            self._front.add(result.fitness, result.costs)
         return self._watch.add(self._first[number], result.fitness) if is_whole and before else None
 
     def prospect(self, result: RungResult) -> Foretold | None:
@@ -101,18 +108,18 @@ class EarlyStopping:
 
     def is_hopeless(self, result: RungResult) -> bool:
         """Whether a training with that result at a rung, not reported yet, is to be paused."""
-        return self.active and not self._is_control(result.number) and not self._may_be_best(result)
+        return self.active and not self._is_control(result.number) and not self._has_prospects(result)
 
     def pause(self, number: int) -> None:
-        """Take in that a training is paused; the one of which least is foretold may be given up for it."""
+        """Take in that a training is paused; the one with the least prospects may be given up for it."""
         self._paused.add(number)
         if len(self._paused) > MOST_PAUSED:
-            self._paused.remove(min(self._paused, key=lambda one: (self._mean(one), one)))
+            self._paused.remove(min(self._paused, key=lambda one: (self._lead(one), one)))
 
     def next_promotion(self) -> int | None:
-        """The paused training that is to go on, of those that might become the best by now."""
-        hopeful = [number for number in self._paused if self._may_be_best(self._latest[number])]
-        return max(hopeful, key=lambda one: (self._mean(one), -one), default=None)
+        """The paused training that is to go on, of those that might come out undominated by now."""
+        hopeful = [number for number in self._paused if self._has_prospects(self._latest[number])]
+        return max(hopeful, key=lambda one: (self._lead(one), -one), default=None)
 
     def promote(self, number: int) -> None:
         """Take in that a paused training goes on."""
@@ -123,10 +130,13 @@ class EarlyStopping:
             return number in self._controls
         return len(self._latest) % CONTROL_EVERY == 0
 
-    def _may_be_best(self, result: RungResult) -> bool:
+    def _has_prospects(self, result: RungResult) -> bool:
+        """Whether a training may come out undominated; with fitness alone, as the best."""
         prospect = self.prospect(result)
-        return prospect is None or prospect.mean + CAUTION * prospect.sd >= self._foretelling.best
+        return prospect is None or prospect.mean + CAUTION * prospect.sd >= self._front.to_beat(result.costs)
 
-    def _mean(self, number: int) -> float:
-        prospect = self.prospect(self._latest[number])
-        return -math.inf if prospect is None else prospect.mean
+    def _lead(self, number: int) -> float:
+        """How far a paused training is foretold to come out over what it has to beat."""
+        result = self._latest[number]
+        prospect = self.prospect(result)
+        return -math.inf if prospect is None else prospect.mean - self._front.to_beat(result.costs)

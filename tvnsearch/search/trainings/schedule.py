@@ -27,6 +27,7 @@ from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness, ParentWeights, TrainingRequest
 from tvnsearch.search.records import Candidate
 from tvnsearch.search.run_folder import checkpoints_path, control_path, weights_path
+from tvnsearch.search.strategies.objectives import Costs, costs_of
 from tvnsearch.search.trainings.results import Observation, RungResult
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class TrainingSchedule:
         iterations = self._next_end(number)
         if self._early_stopping is None or iterations == self._plan.training.iterations:
             return Trained(number, fitness, seconds)
-        result = RungResult(number, iterations, fitness.value)
+        result = RungResult(number, iterations, fitness.value, self._costs(self._candidates[number]))
         if not self._early_stopping.is_hopeless(result):
             return RungPassed(number, fitness, seconds)
         prospect = self._early_stopping.prospect(result)
@@ -238,11 +239,12 @@ class TrainingSchedule:
         """Let the accelerations see the fitness that a candidate has come to."""
         said: list[str | None] = []
         number, iterations = candidate.number, self._next_end(candidate.number)
+        costs = self._costs(candidate)
         if self._early_stopping:
-            said.append(self._early_stopping.report(RungResult(number, iterations, value)))
+            said.append(self._early_stopping.report(RungResult(number, iterations, value, costs)))
         if self.predictor:
             share = iterations / self._plan.training.iterations
-            said.append(self.predictor.observe(Observation(number, candidate.genome, share, value)))
+            said.append(self.predictor.observe(Observation(number, candidate.genome, share, value, costs)))
         return [line for line in said if line is not None]
 
     def _trained(self, candidate: Candidate, fitness: Fitness) -> None:
@@ -270,6 +272,11 @@ class TrainingSchedule:
         self._in_control.pop(event.number, None)
         said = self._inheritance.compare(event)
         return [] if said is None else [said]
+
+    def _costs(self, candidate: Candidate) -> Costs:
+        verdict = candidate.verdict
+        assert verdict.measurement is not None
+        return costs_of(self._plan.search.strategy, verdict.measurement.latency_ms, verdict.params)
 
     def _last_look(self, number: int) -> type[RungPassed | Paused] | None:
         looks = self._looks.get(number)
