@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.watching import Watch
+from tvnsearch.devices.container import require_quota
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace, load_space
@@ -137,9 +138,11 @@ def open_settings_device(settings: DeviceSettings) -> Device:
     """The device that is searched for.
 
     Raises:
-        UserError: there is no such device here.
+        UserError: there is no such device here, or this container may use too little of it.
     """
-    return open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+    device = open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+    require_quota(device)
+    return device
 
 
 def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:

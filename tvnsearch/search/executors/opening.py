@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tvnsearch.devices.device import usable_cores
+from tvnsearch.devices.container import usable_threads
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.executor import Executor, StartWorker
 from tvnsearch.search.executors.parallel import ParallelExecutor
@@ -36,7 +36,7 @@ def _executor(workforce: Workforce, module: str, gpus_each: int) -> Executor:
     if workforce.executor == "ray":
         start = _ray_workers(workforce, module, gpus_each)
         return ParallelExecutor(start, workers)
-    threads = max(1, len(usable_cores()) // workers)
+    threads = max(1, usable_threads() // workers)
     if workers == 1:
         return SerialExecutor(lambda: Worker(module, threads))
     return ParallelExecutor(lambda: Worker(module, threads), workers)
