@@ -91,7 +91,7 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
 
 
 def _cores(limit: float | None) -> str:
-    return "no limit" if limit is None else f"{limit:.3g} of the processor's cores"
+    return "no limit" if limit is None else f"{limit:.3g} cores"
 
 
 def _gigabytes(limit_bytes: int | None) -> str:
