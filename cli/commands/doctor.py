@@ -102,4 +102,4 @@ def _holder(lock: LockState) -> str:
     """Who else times there."""
     if not lock.held:
         return "free to be timed on"
-    return "another process times on it" + (f", {lock.pid}" if lock.pid else "")
+    return f"process {lock.pid} times on it" if lock.pid else "another process times on it"
