@@ -19,6 +19,7 @@ from cli.arguments import (
 
 if TYPE_CHECKING:
     from tvnsearch.api.diagnose import Diagnosis
+    from tvnsearch.devices.core_lock import LockState
 
 
 def doctor(
@@ -53,7 +54,7 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
     from cli.output import out, print_table
     from tvnsearch.api.diagnose import TRIAL_NETWORK
 
-    noise = diagnosis.noise
+    noise, container = diagnosis.noise, diagnosis.container
     print_table(f"Device {diagnosis.device}", ["what", "here"], list(diagnosis.fingerprint.items()))
     print_table(
         f"Noise, right now: {TRIAL_NETWORK} at half its resolution, {noise.measurements} times",
@@ -67,6 +68,17 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
         ],
     )
     print_table(
+        "Shared with others",
+        ["what", "here"],
+        [
+            ["CPU quota of this container", _cores(container.cpu_cores)],
+            ["stopped for its quota so far", f"{container.throttled} times"],
+            ["memory limit of this container", _gigabytes(container.memory_limit_bytes)],
+            ["left of it", _gigabytes(container.memory_left_bytes)],
+            *([lock.name, _holder(lock)] for lock in diagnosis.locks),
+        ],
+    )
+    print_table(
         "Installed",
         ["what", "here"],
         [
@@ -76,3 +88,18 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
     )
     for sentence in diagnosis.advice or ["nothing to change"]:
         out.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _cores(limit: float | None) -> str:
+    return "no limit" if limit is None else f"{limit:.3g} cores"
+
+
+def _gigabytes(limit_bytes: int | None) -> str:
+    return "no limit" if limit_bytes is None else f"{limit_bytes / 1e9:.1f} GB"
+
+
+def _holder(lock: LockState) -> str:
+    """Who else times there."""
+    if not lock.held:
+        return "free to be timed on"
+    return f"process {lock.pid} times on it" if lock.pid else "another process times on it"

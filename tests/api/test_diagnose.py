@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ from latency_db import LatencyStore
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.api import diagnose as module
 from tvnsearch.devices import Device, Meter, open_device
+from tvnsearch.devices.container import Container
+from tvnsearch.devices.core_lock import LockState, held, lock_names
 from tvnsearch.devices.diagnosis import Noise
 from tvnsearch.genome import Genome
 
@@ -46,6 +50,22 @@ def test_noise_and_a_missing_profile_are_told(said: list[tuple[str, float]], tmp
     assert disturbed.startswith("25 % of the passes were disturbed")
     assert differs.startswith("one network measured again differs by 3.5 % here")
     assert missing.startswith(f"latencies cannot be predicted yet: expected a latency database at {db}")
+
+
+def test_a_small_container_is_told_and_who_times_on_the_core(
+    said: list[tuple[str, float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Container(0.4, 7, 4_000_000_000, 1_000_000_000)
+    monkeypatch.setattr(module, "read_container", lambda: small)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = lock_names(Device("cpu"))
+    with held(names):
+        diagnosis = tvnsearch.diagnose(seconds=7.0, db=tmp_path / "none.sqlite")
+    assert diagnosis.container == small
+    assert diagnosis.locks == [LockState(names[0], True, os.getpid())]
+    quota, *rest = diagnosis.advice
+    assert quota.startswith("this container may use 0.4 of a core (CPU quota), and 1 thread was timed")
+    assert not [sentence for sentence in rest if "other work runs on these cores" in sentence]
 
 
 def test_a_device_that_was_profiled_lacks_nothing(said: list[tuple[str, float]], tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from tvnsearch.api.open_run import find_clips
 from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.watching import SILENT
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
+from tvnsearch.devices import container
+from tvnsearch.devices.container import Container
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Journal
@@ -199,3 +201,18 @@ def test_who_resumes_may_name_other_workers_and_the_run_keeps_its_own(opened: Op
         resume(run, workers=0)
     with pytest.raises(UserError, match="expected an executor of local, ray, but got 'slurm'"):
         finalists(run, executor="slurm")
+
+
+def test_a_container_too_small_for_the_threads_opens_nothing(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evolve(run=tmp_path / "run", **opened.options())
+    opened.counts.clear()
+    monkeypatch.setattr(container, "read_container", lambda process: Container(cpu_cores=0.4))
+    with pytest.raises(UserError, match=r"CPU quota is 0\.4 of a core"):
+        evolve(run=tmp_path / "other", **opened.options())
+    assert not (tmp_path / "other").exists()
+    for go_on in (resume, finalists):
+        with pytest.raises(UserError, match=r"CPU quota is 0\.4 of a core"):
+            go_on(tmp_path / "run")
+    assert not opened.counts

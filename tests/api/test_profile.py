@@ -13,7 +13,8 @@ from tests.api.watches import Heard
 from tests.latency_db.fakes import FINGERPRINT, FakeMeter
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.api import profile as module
-from tvnsearch.devices import Device, fingerprint_digest
+from tvnsearch.devices import Device, container, fingerprint_digest
+from tvnsearch.devices.container import Container
 from tvnsearch.errors import UserError
 
 MINUTES = 0.02
@@ -74,6 +75,13 @@ def test_a_fit_is_of_what_the_tables_hold(tmp_path):
     assert adapted.adapted_from in (None, other)
     assert adapted.heldout.mape_percent <= expected.heldout.mape_percent
     assert heard.said == [f"training the latency predictor of the device {other}: there is none yet"]
+
+
+def test_a_container_too_small_for_the_threads_profiles_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(container, "read_container", lambda process: Container(cpu_cores=0.4))
+    with pytest.raises(UserError, match=r"CPU quota is 0\.4 of a core"):
+        tvnsearch.profile(minutes=MINUTES, space="digits", db=tmp_path / "new.sqlite")
+    assert not list(tmp_path.iterdir())
 
 
 def test_mistakes_are_sentences(tmp_path):

@@ -19,15 +19,20 @@ HEALTHY = {"governor": "performance", "allocator": "pinned"}
 
 
 def test_a_calm_machine_needs_no_advice():
-    assert advice(HEALTHY, CALM) == []
-    assert advice({**HEALTHY, "governor": "unknown"}, CALM) == []
+    assert advice(HEALTHY, CALM, "") == []
+    assert advice({**HEALTHY, "governor": "unknown"}, CALM, "") == []
 
 
 def test_each_fault_has_a_sentence_that_says_what_to_do():
-    assert "end it" in advice(HEALTHY, replace(CALM, disturbed_share=0.5))[0]
-    assert "8.0 %" in advice(HEALTHY, replace(CALM, noise_floor_percent=8.0))[0]
-    assert "cpupower" in advice({**HEALTHY, "governor": "powersave"}, CALM)[0]
-    assert "LD_PRELOAD" in advice({**HEALTHY, "allocator": "preloaded x"}, CALM)[0]
+    assert "end it" in advice(HEALTHY, replace(CALM, disturbed_share=0.5), "")[0]
+    assert "8.0 %" in advice(HEALTHY, replace(CALM, noise_floor_percent=8.0), "")[0]
+    assert "cpupower" in advice({**HEALTHY, "governor": "powersave"}, CALM, "")[0]
+    assert "LD_PRELOAD" in advice({**HEALTHY, "allocator": "preloaded x"}, CALM, "")[0]
+
+
+def test_a_container_that_stops_what_is_timed_is_the_reason_to_tell():
+    [told] = advice(HEALTHY, replace(CALM, disturbed_share=1.0), "this container is small; give it more")
+    assert told == "this container is small; give it more"
 
 
 def test_noise_is_measured_in_turns_with_and_without_the_pinned_allocator():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tvnsearch.devices import Device, memory
+from tvnsearch.devices.container import read_container
 from tvnsearch.devices.memory import require_memory
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, square_input
@@ -20,8 +21,10 @@ NETWORK = Genome(square_input(256, 16), (Block((SpatialConv(128, 3, 1, "relu"),)
 
 @pytest.fixture
 def container(tmp_path, monkeypatch):
-    """A container of 4 GB in which 3.8 GB are used, 3.5 GB of them by files that were read."""
-    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
+    """The group of a container of 4 GB in which 3.8 GB are used, 3.5 GB of them by files that were read."""
+    (tmp_path / "cgroup").write_text("0::/\n")
+    (tmp_path / "mountinfo").write_text(f"31 23 0:28 / {tmp_path} rw - cgroup2 cgroup2 rw\n")
+    monkeypatch.setattr(memory, "read_container", lambda: read_container(tmp_path))
     monkeypatch.setattr(memory, "_available_bytes", lambda: 2**40)
     monkeypatch.setattr(memory, "_freed_heap_bytes", lambda: 0)
     (tmp_path / "memory.max").write_text("4000000000\n")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tvnsearch.devices import Device, fingerprint_digest, network_timer, reference
+from tvnsearch.devices.container import Container
 from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.devices.timing import Interval, Plan
 
@@ -17,7 +18,8 @@ def gpu_timer(tmp_path, monkeypatch):
     monkeypatch.setattr(network_timer.os, "sched_setaffinity", lambda process, cores: None)
     made = network_timer.NetworkTimer(Device("cpu"))
     made.device = Device("cuda")
-    monkeypatch.setattr(made, "_warm_timer", lambda genome, classes: lambda: Interval(1_000_000, 0, 0))
+    monkeypatch.setattr(made, "_prepare", lambda genome, classes, device: None)
+    monkeypatch.setattr(made, "_warm_timer", lambda network: lambda: Interval(1_000_000, 0, 0))
     return made
 
 
@@ -31,6 +33,16 @@ def test_the_best_of_a_gpu_is_kept_for_later_processes(gpu_timer):
     reference.keep_best_ns(digest, best_ns // 2)  # a process that saw the GPU before it was throttled
     throttled = network_timer.NetworkTimer(Device("cpu"))
     throttled.device, throttled._warm_timer = gpu_timer.device, gpu_timer._warm_timer
+    throttled._prepare = gpu_timer._prepare
     (measured,) = throttled.measure([None], 10, Plan(max_seconds=0.05)).measurements
     assert not measured.trusted
     assert "of its best speed" in measured.reason
+
+
+def test_what_a_container_stopped_meanwhile_is_not_trusted(gpu_timer, monkeypatch):
+    """Passes of a GPU do not show it one by one."""
+    counts = iter((3, 5))
+    monkeypatch.setattr(network_timer, "read_container", lambda: Container(4.0, next(counts)))
+    (measured,) = gpu_timer.measure([None], 10, Plan(max_seconds=0.05)).measurements
+    assert (measured.trusted, measured.samples) == (False, 0)
+    assert "used up its CPU quota of 4 cores, and was stopped 2 times meanwhile" in measured.reason

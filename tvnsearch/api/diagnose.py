@@ -11,6 +11,8 @@ from latency_db.store import LatencyStore
 from tvnsearch.api.latency_predictors import database_path, require_database
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.backends import backends_of
+from tvnsearch.devices.container import Container, read_container, why_doubtful
+from tvnsearch.devices.core_lock import LockState, lock_names, lock_state
 from tvnsearch.devices.device import Device, as_device, devices_here
 from tvnsearch.devices.diagnosis import Noise, advice, measure_noise
 from tvnsearch.devices.meter import Meter
@@ -34,13 +36,16 @@ class Diagnosis(Struct, frozen=True):
     """A device's digest and fingerprint, its noise, what runs here, and a sentence for all that is to mend.
 
     ``noise_floor_percent`` is how far one network differs when it is measured again (median); ``extras`` says
-    of each extra of the installation whether it is there.
+    of each extra of the installation whether it is there. ``locks`` are those of the cores, or the GPU, that
+    are timed, as they stood at the beginning; ``container`` is as it stood at the end.
     """
 
     device: str
     fingerprint: dict[str, str]
     noise_floor_percent: float
     noise: Noise
+    container: Container
+    locks: list[LockState]
     backends: list[str]
     extras: dict[str, bool]
     advice: list[str]
@@ -59,7 +64,10 @@ def diagnose(
         UserError: there is no such device.
     """
     opened = as_device(device)
+    locks = [lock_state(name) for name in lock_names(opened)]
+    before = read_container()
     noise = _noise(opened, seconds, watch)
+    container = read_container()
     with Meter(opened) as meter:
         fingerprint, digest = meter.fingerprint, meter.digest
     return Diagnosis(
@@ -67,9 +75,14 @@ def diagnose(
         fingerprint=fingerprint,
         noise_floor_percent=noise.noise_floor_percent,
         noise=noise,
+        container=container,
+        locks=locks,
         backends=backends_of(devices_here()),
         extras={name: all(map(find_spec, modules)) for name, modules in EXTRAS.items()},
-        advice=advice(fingerprint, noise) + _missing_latencies(database_path(db), opened.name, digest),
+        advice=[
+            *advice(fingerprint, noise, why_doubtful(before, container, opened)),
+            *_missing_latencies(database_path(db), opened.name, digest),
+        ],
     )
 
 

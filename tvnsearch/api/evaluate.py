@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from tvnsearch.api.files import write_text
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.devices.container import usable_threads
 from tvnsearch.errors import UserError
 from tvnsearch.workers import Worker
 
@@ -54,7 +54,7 @@ def evaluate(
     """Score trained networks or runs' winners on a ``split`` of ``data``, or of what each was trained on.
 
     ``views`` are the starts x crops of each clip that are scored together. Of a single model the confusion
-    matrix is drawn into the file ``confusion``. Without ``threads`` all cores work.
+    matrix is drawn into the file ``confusion``. Without ``threads`` all cores that it may use work.
 
     Raises:
         UserError: there is no such model, split, or data, or the data have other classes.
@@ -71,7 +71,7 @@ def evaluate(
     reports = []
     for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
-        scored = _report(model, address, split, views, device, threads or os.cpu_count() or 1, watch)
+        scored = _report(model, address, split, views, device, threads or usable_threads(), watch)
         reports.append(ModelReport(str(path), address, scored))
     if confusion is not None:
         write_text(confusion, _picture(reports[0].report, f"{reports[0].model}, {split} clips"))

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.device import Device, usable_cores
-from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.measurement import Measurement, written_interval
 from tvnsearch.errors import UserError
 from tvnsearch.export.timing import time_export
 from tvnsearch.search.settings import DeviceSettings
@@ -49,7 +49,7 @@ def time_exported(
         threads=threads,
         clips=device.batch,
         max_ms=budget_ms,
-        keeps_budget=None if budget_ms is None else measured.ci_high_ms <= budget_ms,
+        keeps_budget=None if budget_ms is None else measured.decides(budget_ms),
     )
 
 
@@ -57,9 +57,9 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
     clips = f", {exported.clips} clips one after the other" if exported.clips > 1 else ""
     line = (
-        f"{name} takes {exported.latency_ms:.2f} ms (95 % interval {exported.ci_low_ms:.2f} to "
-        f"{exported.ci_high_ms:.2f} ms) in ONNX Runtime on the CPU, in float32 with {exported.threads} "
-        f"thread(s){clips}"
+        f"{name} takes {exported.latency_ms:.2f} ms (95 % interval "
+        f"{written_interval(exported.ci_low_ms, exported.ci_high_ms)} ms) in ONNX Runtime on the CPU, in "
+        f"float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"

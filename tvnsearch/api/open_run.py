@@ -15,6 +15,7 @@ from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.same_run import check_unchanged, require_clips
 from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.watching import Watch
+from tvnsearch.devices.container import require_quota
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.events import Amended
@@ -168,9 +169,11 @@ def open_settings_device(settings: DeviceSettings) -> Device:
     """The device that is searched for.
 
     Raises:
-        UserError: there is no such device here.
+        UserError: there is no such device here, or this container may use too little of it.
     """
-    return open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+    device = open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+    require_quota(device)
+    return device
 
 
 def check_training_device(settings: Settings) -> None:

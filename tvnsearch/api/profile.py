@@ -20,6 +20,7 @@ from predictors.stored import stored_predictor
 from predictors.transfer import SourceDevice
 from tvnsearch.api.latency_predictors import database_path, open_origin
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.devices.container import require_quota
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
@@ -65,14 +66,15 @@ def profile(
     what is known of it is adapted, so that little profiling is enough.
 
     Raises:
-        UserError: a number has no end, there is no such device, space or ``origin``, or too few networks
-            could be measured.
+        UserError: a number has no end, there is no such device, space or ``origin``, this container may use
+            too little of the processor, or too few networks could be measured.
         WorkerFailedError, WorkerDiedError: one network after the other fails.
     """
     for what, given in (("--minutes", minutes), ("--max-ms", max_ms)):
         if not 0 < given < math.inf:
             raise UserError(f"expected {what} over 0 that have an end, but got {given}; give another number")
     opened, search_space, path = as_device(device), load_space(str(space)), database_path(db)
+    require_quota(opened)
     with LatencyStore(path) as store, Meter(opened) as meter:
         digest = meter.digest
         lent = open_origin(store, origin, digest, watch=watch)

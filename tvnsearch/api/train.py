@@ -17,6 +17,7 @@ from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
+from tvnsearch.devices.container import usable_threads
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
@@ -67,7 +68,7 @@ def train(
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
     ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
-    all cores. None comes in all processes but the first where torchrun started several.
+    all cores that it may use. None comes in all processes but the first where torchrun started several.
 
     Raises:
         UserError: there is no such genome, recipe or data, ``out`` holds something else, or the training
@@ -111,7 +112,7 @@ def resume_training(
         if _is_in_a_team():
             result = _train_together(order, folder, cache, watch)
         else:
-            result = _train_alone(order, folder, cache, source, threads or os.cpu_count() or 1, watch)
+            result = _train_alone(order, folder, cache, source, threads or usable_threads(), watch)
         if result is None:
             return None
         watch.progress("train", 1.0, f"{result.iterations:,} iterations")

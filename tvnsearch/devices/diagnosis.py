@@ -63,10 +63,13 @@ def measure_noise(
     )
 
 
-def advice(fingerprint: Mapping[str, str], noise: Noise) -> list[str]:
-    """What to change about the machine, one sentence each; nothing where all is well."""
-    sentences = []
-    if noise.disturbed_share > DISTURBED_SHARE:
+def advice(fingerprint: Mapping[str, str], noise: Noise, doubt: str) -> list[str]:
+    """What to change about the machine, one sentence each; nothing where all is well.
+
+    ``doubt`` is why the container made the timing of the noise doubtful, and empty where it did not.
+    """
+    sentences = [doubt] if doubt else []
+    if noise.disturbed_share > DISTURBED_SHARE and not doubt:
         sentences.append(
             f"{100 * noise.disturbed_share:.0f} % of the passes were disturbed: other work runs on these "
             "cores; end it, or measure when it is over"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from tvnsearch.devices.container import read_container
 from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall
@@ -17,8 +18,6 @@ from tvnsearch.genome.trace import trace
 
 USABLE_SHARE = 0.8
 """Of the free memory; the rest is for scratch space and for other processes."""
-
-CONTAINER = Path("/sys/fs/cgroup")
 
 _LIBC = ctypes.CDLL(None)
 
@@ -57,7 +56,9 @@ def _free_bytes(device: Device) -> int:
     if device.name == "cuda":
         kept_bytes = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         return int(torch.cuda.mem_get_info()[0]) + kept_bytes
-    return min(_available_bytes(), _left_in_container_bytes()) + _freed_heap_bytes()
+    left_bytes = read_container().memory_left_bytes
+    free_bytes = _available_bytes()
+    return (free_bytes if left_bytes is None else min(free_bytes, left_bytes)) + _freed_heap_bytes()
 
 
 def _available_bytes() -> int:
@@ -65,17 +66,6 @@ def _available_bytes() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError("/proc/meminfo does not tell the available memory")
-
-
-def _left_in_container_bytes() -> int:
-    """Up to the container's limit; files that it has read and could drop do not count as used."""
-    try:
-        limit = (CONTAINER / "memory.max").read_text().strip()
-        used_bytes = int((CONTAINER / "memory.current").read_text())
-        counts = dict(line.split() for line in (CONTAINER / "memory.stat").read_text().splitlines())
-    except OSError:
-        return 2**63
-    return 2**63 if limit == "max" else int(limit) - used_bytes + int(counts.get("inactive_file", 0))
 
 
 class _HeapCounts(ctypes.Structure):

@@ -6,7 +6,7 @@ import gc
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
@@ -14,8 +14,10 @@ import torch
 
 from tvnsearch.devices.backends import PreparedNetwork, load_backend
 from tvnsearch.devices.clocks import Action, Clock, HostClock, StampedPass
+from tvnsearch.devices.container import doubted, read_container, why_doubtful
+from tvnsearch.devices.core_lock import held, lock_names, timed_cores
 from tvnsearch.devices.cuda_clock import CudaClock
-from tvnsearch.devices.device import Device, fingerprint_digest, usable_cores
+from tvnsearch.devices.device import Device, fingerprint_digest
 from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.devices.measurement import LayerProfile, Measurement, Timing
 from tvnsearch.devices.memory import require_memory
@@ -69,9 +71,9 @@ class NetworkTimer:
         self.device = device
         torch.set_flush_denormal(True)  # before the thread pool starts: its threads inherit the setting
         torch.set_num_threads(device.threads)
+        self._locks = lock_names(device)  # before pinning, after which these cores are all there are
         if device.name == "cpu" and hasattr(os, "sched_setaffinity"):
-            # the first core serves most interrupts
-            os.sched_setaffinity(0, usable_cores()[-device.threads :])
+            os.sched_setaffinity(0, timed_cores(device))
         self._clock: Clock = CudaClock() if device.name == "cuda" else HostClock(device.threads)
         self._prepare = load_backend(device.backend)
         timer = self._yardstick_timer()
@@ -79,8 +81,9 @@ class NetworkTimer:
         self._digest = fingerprint_digest(fingerprint(device))
         self._process = uuid.uuid4().hex
         self._copies_ns: list[int] = []
-        self._yardstick = Yardstick(timer, known_best_ns(self._digest))
-        self._profiling_yardstick = Yardstick(timer)
+        with held(self._locks):
+            self._yardstick = Yardstick(timer, known_best_ns(self._digest))
+            self._profiling_yardstick = Yardstick(timer)
 
     def measure(self, genomes: Sequence[Genome], classes: int, plan: Plan) -> Timing:
         """Time whole networks, interleaved, in their order.
@@ -89,18 +92,21 @@ class NetworkTimer:
             UserError: they do not fit in memory.
         """
         require_memory(genomes, classes, self.device)
-        return self._measured((self._warm_timer(genome, classes) for genome in genomes), plan)
+        return self._measured([self._prepare(genome, classes, self.device).run for genome in genomes], plan)
 
     def measure_run(self, run: Action, plan: Plan) -> Timing:
         """Time whatever else runs on the device, by the same protocol."""
-        return self._measured(map(self._warmed, [run]), plan)
+        return self._measured([run], plan)
 
-    def _measured(self, warm_timers: Iterable[Callable[[], Interval]], plan: Plan) -> Timing:
+    def _measured(self, runs: Sequence[Action], plan: Plan) -> Timing:
         gauge = MemoryGauge(self._time_copy) if self.device.name == "cpu" else None
-        with _no_garbage_collection():
-            timers = list(warm_timers)
+        with _no_garbage_collection(), held(self._locks):
+            before = read_container()
+            timers = [self._warmed(run) for run in runs]
             read_gauge = gauge.read_if_due if gauge else lambda: False
             measured = measure_in_rounds(timers, self._yardstick, plan, read_gauge=read_gauge)
+            doubt = why_doubtful(before, read_container(), self.device)
+        measured = [doubted(measurement, doubt) for measurement in measured]
         keep_best_ns(self._digest, self._yardstick.usual_best_ns)
         if gauge is None:
             return Timing(measured)
@@ -123,11 +129,15 @@ class NetworkTimer:
         require_memory([genome], classes, self.device)
         with _no_garbage_collection():
             network = self._prepare(genome, classes, self.device)
-            network.run()
-            stamped = self._stamped_passes(network, max_seconds)
+            with held(self._locks):
+                before = read_container()
+                network.run()
+                stamped = self._stamped_passes(network, max_seconds)
+                doubt = why_doubtful(before, read_container(), self.device)
         plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
         samples = [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
-        return self._layer_profile(stamped, summarise(samples, self._profiling_yardstick, plan))
+        measured = summarise(samples, self._profiling_yardstick, plan)
+        return self._layer_profile(stamped, doubted(measured, doubt))
 
     def time_layers(self, genome: Genome, classes: int, max_seconds: float) -> LayerProfile:
         """Time each layer call of a network as surely as the whole of it, in turns with whole passes.
@@ -140,27 +150,16 @@ class NetworkTimer:
             UserError: it does not fit in memory.
         """
         require_memory([genome], classes, self.device)
-        stamped: list[tuple[StampedPass, int]] = []
-        whole: list[Sample] = []
-        yardstick = self._profiling_yardstick
         with _no_garbage_collection():
             network = self._prepare(genome, classes, self.device)
-            warm_up(lambda: self._clock.time_calls(network.run_stamped).interval, WARM_UP_SECONDS)
-            start = time.monotonic()
-            yardstick.forget()
-            kept_stamped = kept_whole = 0
-            while True:
-                taken, reading_ns = yardstick.around(lambda: self._clock.time_calls(network.run_stamped))
-                stamped.append((taken, reading_ns))
-                kept_stamped += self._is_kept(taken.interval, reading_ns)
-                whole.append(Sample(*yardstick.around(lambda: self._clock.time(network.run))))
-                kept_whole += not is_disturbed(whole[-1], yardstick)
-                elapsed_s = time.monotonic() - start
-                is_enough = elapsed_s >= LAYERS_SECONDS and min(kept_stamped, kept_whole) >= LAYERS_PASSES
-                if is_enough or elapsed_s >= max_seconds:
-                    break
+            with held(self._locks):
+                before = read_container()
+                warm_up(lambda: self._clock.time_calls(network.run_stamped).interval, WARM_UP_SECONDS)
+                stamped, whole = self._passes_in_turns(network, max_seconds)
+                doubt = why_doubtful(before, read_container(), self.device)
         plan = Plan(max_seconds, half_width_percent=PROFILE_HALF_WIDTH_PERCENT)
-        return self._layer_profile(stamped, summarise(whole, yardstick, plan))
+        measured = summarise(whole, self._profiling_yardstick, plan)
+        return self._layer_profile(stamped, doubted(measured, doubt))
 
     def _layer_profile(
         self, stamped: Sequence[tuple[StampedPass, int]], network: Measurement
@@ -197,11 +196,29 @@ class NetworkTimer:
                 break
         return stamped
 
+    def _passes_in_turns(
+        self, network: PreparedNetwork, max_seconds: float
+    ) -> tuple[list[tuple[StampedPass, int]], list[Sample]]:
+        """Passes with stamps, and passes without, until enough of both were undisturbed."""
+        stamped: list[tuple[StampedPass, int]] = []
+        whole: list[Sample] = []
+        yardstick = self._profiling_yardstick
+        start = time.monotonic()
+        yardstick.forget()
+        kept_stamped = kept_whole = 0
+        while True:
+            taken, reading_ns = yardstick.around(lambda: self._clock.time_calls(network.run_stamped))
+            stamped.append((taken, reading_ns))
+            kept_stamped += self._is_kept(taken.interval, reading_ns)
+            whole.append(Sample(*yardstick.around(lambda: self._clock.time(network.run))))
+            kept_whole += not is_disturbed(whole[-1], yardstick)
+            elapsed_s = time.monotonic() - start
+            is_enough = elapsed_s >= LAYERS_SECONDS and min(kept_stamped, kept_whole) >= LAYERS_PASSES
+            if is_enough or elapsed_s >= max_seconds:
+                return stamped, whole
+
     def _is_kept(self, interval: Interval, yardstick_ns: int) -> bool:
         return not is_disturbed(Sample(interval, yardstick_ns), self._profiling_yardstick)
-
-    def _warm_timer(self, genome: Genome, classes: int) -> Callable[[], Interval]:
-        return self._warmed(self._prepare(genome, classes, self.device).run)
 
     def _warmed(self, run: Action) -> Callable[[], Interval]:
         def time_once() -> Interval:

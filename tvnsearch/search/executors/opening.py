@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from tvnsearch.devices.device import gpus_here, usable_cores
+from tvnsearch.devices.container import usable_threads
+from tvnsearch.devices.device import gpus_here
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
 from tvnsearch.search.executors.executor import Executor, StartWorker
@@ -54,7 +55,7 @@ def check_gpus(workforce: Workforce, train_on: str, measured_gpu: int | None) ->
 
 
 def _local_workers(workforce: Workforce, module: str, train_on: str, measured_gpu: int | None) -> StartWorker:
-    threads = max(1, len(usable_cores()) // workforce.workers)
+    threads = max(1, usable_threads() // workforce.workers)
     gpus = check_gpus(workforce, train_on, measured_gpu)
     if not gpus:
         return lambda: Worker(module, threads)
