@@ -5,13 +5,13 @@
     python benchmarks/promise.py busy [--processes 2] [--work runs/promise]
 
 ``promises`` runs short searches under budgets that bind: 1, 2 and 5 ms, and a batch of 32 clips in 50 ms.
-They are the product's own, with its predictor and its measurements on this CPU, but for training: a network is
-as fit as it has operations, so that every search leans on its budget as hard as it can. Ten minutes later each
-winner is measured once more, in a fresh process, which had no part in the choice.
+They are the product's own, with its predictor and its measurements on this CPU, but for training: a network
+is as fit as it has operations, so that every search leans on its budget as hard as it can. Ten minutes later
+each winner is measured once more, in a fresh process, which had no part in the choice.
 
 ``demo`` evolves with real trainings for some minutes, under a budget that does not bind. It prints the share
-of the time that measuring took, and how many verdicts rest on measurements that are not to be trusted. It runs
-with the code of earlier versions as well, to compare.
+of the time that measuring took, and how many verdicts rest on measurements that are not to be trusted. It
+runs with the code of earlier versions as well, to compare.
 
 ``busy`` searches beside processes that compute all the time, and says what was promised; when these have
 ended, a stopwatch tells what the winner takes.
