@@ -107,9 +107,9 @@ class Accelerations(Struct, frozen=True, kw_only=True):
     """What makes the same search of fewer iterations.
 
     With ``inherit`` a child begins with its parent's weights, until that misleads, and with
-    ``early_stopping`` trainings are paused that are foretold not to become the best, or not to be on the front
-    where the strategy looks for one. With ``fitness_predictor`` that network is judged, of many, which
-    promises most by the same.
+    ``early_stopping`` trainings are paused that are foretold not to become the best, or not to be on the
+    front where the strategy looks for one. With ``fitness_predictor`` that network is judged, of many, which
+    promises most of the same.
     """
 
     inherit: bool = False
