@@ -34,7 +34,7 @@ def db(profiled: Path, tmp_path: Path) -> Path:
 def predicted(db: Path, kept: Path, keeps: bool = False) -> list[LatencyEstimate]:
     """What a search would predict for some genomes, here and on the other device."""
     genomes = random_genomes(5, seed=99)
-    with DeviceLatency.open(open_device("cpu"), db, CLASSES, ["far / away"], kept=kept) as latency:
+    with DeviceLatency.open(open_device("cpu"), db, CLASSES, 50.0, ["far / away"], kept=kept) as latency:
         if keeps:
             latency.keep_predictors(kept)
         return latency.estimate(genomes) + latency.estimate_on_other("far / away", genomes)
@@ -69,10 +69,10 @@ def test_a_predictor_that_was_damaged_is_not_replaced_unasked(db: Path, tmp_path
 def test_measurements_take_no_part_in_what_is_kept(db: Path, tmp_path: Path) -> None:
     kept = tmp_path / "predictors"
     genome = random_genomes(1, seed=5)[0]
-    with DeviceLatency.open(open_device("cpu"), db, CLASSES, kept=kept) as latency:
+    with DeviceLatency.open(open_device("cpu"), db, CLASSES, 50.0, kept=kept) as latency:
         before = latency.estimate([genome])
         [found] = [latency.measure(genome)]
         latency.learn([device_latency.MeasuredGenome(genome, found)], [found.latency_ms])
         latency.keep_predictors(kept)
-    with DeviceLatency.open(open_device("cpu"), db, CLASSES, kept=kept) as again:
+    with DeviceLatency.open(open_device("cpu"), db, CLASSES, 50.0, kept=kept) as again:
         assert again.estimate([genome]) == before
