@@ -183,7 +183,7 @@ def test_predict_says_what_breaks_a_budget(profiled: Path) -> None:
 def test_a_search_keeps_to_the_level_that_was_asked_for(profiled: Path) -> None:
     bounds = []
     for level in (0.99, 0.8):
-        with DeviceLatency.open(open_device("cpu"), profiled, 10, level=level) as latency:
+        with DeviceLatency.open(open_device("cpu"), profiled, 10, 50.0, level=level) as latency:
             bounds += latency.estimate([load_zoo("tvn-1")])
     assert bounds[0].lower_ms < bounds[1].lower_ms < bounds[1].upper_ms < bounds[0].upper_ms
 
