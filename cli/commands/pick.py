@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
 from msgspec import to_builtins
 
 from cli.arguments import (
@@ -22,27 +26,39 @@ def pick(
     max_params: MaxParamsOption = None,
     max_gflops: MaxGflopsOption = None,
     max_mb: MaxMbOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Measure it once more, and write it here for export, eval and classify.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pick the fittest network of a run for another budget.
 
     Of those that were trained and keep the budget, as they were really measured.
     """
-    from cli.output import count, out, print_json, print_table
+    from cli.output import count, print_json, print_table, watching
+    from cli.output import out as console
     from cli.reports import predicted_line
     from tvnsearch.api.pick import pick as pick_from
     from tvnsearch.api.status import measured_device
     from tvnsearch.devices.measurement import written_interval
 
     here_max_ms, others_max_ms = parse_max_ms(max_ms, measured_device(run))
-    answer = pick_from(
-        run,
-        max_ms=here_max_ms,
-        max_params=parse_count(max_params, "--max-params"),
-        max_gflops=max_gflops,
-        max_mb=max_mb,
-        others_max_ms=others_max_ms,
-    )
+    with watching() as watch:
+        answer = pick_from(
+            run,
+            max_ms=here_max_ms,
+            max_params=parse_count(max_params, "--max-params"),
+            max_gflops=max_gflops,
+            max_mb=max_mb,
+            others_max_ms=others_max_ms,
+            out=out,
+            watch=watch,
+        )
     if as_json:
         print_json(answer)
         return
@@ -64,7 +80,7 @@ def pick(
         ],
     )
     if picked.stopped:
-        out.print(
+        console.print(
             f"individual {picked.number} is paused: its fitness is foretold, its weights have reached "
             f"{picked.reached:.3f}; `tvnsearch finalists {run}` trains the best of the run whole",
             highlight=False,
@@ -72,6 +88,6 @@ def pick(
             soft_wrap=True,
         )
     for device, estimate in picked.predicted_on_others.items():
-        out.print(
+        console.print(
             predicted_line(device, to_builtins(estimate)), highlight=False, markup=False, soft_wrap=True
         )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
@@ -38,6 +39,26 @@ PASSES_AT_LEAST = 3 * MIN_SAMPLES
 """So many passes as long as the budget have to fit: a third of them must be undisturbed."""
 
 
+class Promises(NamedTuple):
+    """Measurements on ``device``, of networks with so many ``classes``, that a budget can be promised by."""
+
+    device: Device
+    classes: int
+    watch: Watch
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """Run networks in several fresh processes; what is not to be trusted some seconds later again.
+
+        The latest measurement of each counts.
+
+        Raises:
+            MeasurementFailed: one does not run there.
+        """
+        seconds = TIMES_FOR_PROMISE * _seconds_each(max_ms)
+        with _failing_as_a_measurement():
+            return measure_until_trusted(self.device, genomes, self.classes, seconds, max_ms, self.watch.say)
+
+
 class DeviceLatency:
     """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
@@ -57,7 +78,7 @@ class DeviceLatency:
         self._meter = meter
         self._others = on_others
         self._watch = watch
-        self._seconds_each = max(MEASURE_SECONDS, PASSES_AT_LEAST * max_ms / 1000)
+        self._seconds_each = _seconds_each(max_ms)
 
     @classmethod
     def open(
@@ -155,22 +176,14 @@ class DeviceLatency:
         return self.measure(genome, limit_ms)
 
     def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
-        """Run networks in several fresh processes; what is not to be trusted some seconds later again.
-
-        The latest measurement of each counts.
+        """As :meth:`Promises.measure_for_promise`.
 
         Raises:
             MeasurementFailed: one does not run there.
         """
-        with _failing_as_a_measurement():
-            return measure_until_trusted(
-                self._meter.device,
-                genomes,
-                self._meter.classes,
-                TIMES_FOR_PROMISE * self._seconds_each,
-                max_ms,
-                self._watch.say,
-            )
+        return Promises(self._meter.device, self._meter.classes, self._watch).measure_for_promise(
+            genomes, max_ms
+        )
 
     def close(self) -> None:
         """End the meter's process."""
@@ -183,6 +196,11 @@ class DeviceLatency:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _seconds_each(max_ms: float) -> float:
+    """The longest that a network of about ``max_ms`` is measured in one process."""
+    return max(MEASURE_SECONDS, PASSES_AT_LEAST * max_ms / 1000)
 
 
 @contextmanager

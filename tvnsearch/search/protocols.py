@@ -102,7 +102,19 @@ class MeasurementFailed(Exception):  # noqa: N818 - said of the network, no erro
     """A network could not be run on the device (out of memory, a worker died); the message is the reason."""
 
 
-class LatencyModel(Protocol):
+class PromisingMeter(Protocol):
+    """Measurements that a budget can be promised by."""
+
+    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
+        """Run networks in several processes, and again later what cannot be trusted with ``max_ms`` by that.
+
+        Raises:
+            MeasurementFailed: one of them cannot be run there.
+        """
+        ...
+
+
+class LatencyModel(PromisingMeter, Protocol):
     """The latency of networks on the device that is measured, and predictions for others."""
 
     def estimate(self, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
@@ -142,14 +154,6 @@ class LatencyModel(Protocol):
 
         Raises:
             MeasurementFailed: it cannot be run there.
-        """
-        ...
-
-    def measure_for_promise(self, genomes: Sequence[Genome], max_ms: float) -> list[Measurement]:
-        """Run networks in several processes, and again later what cannot be trusted with ``max_ms`` by that.
-
-        Raises:
-            MeasurementFailed: one of them cannot be run there.
         """
         ...
 

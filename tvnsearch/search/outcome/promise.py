@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tvnsearch.devices.measurement import Measurement, written_interval
-from tvnsearch.search.protocols import LatencyModel, MeasurementFailed
+from tvnsearch.search.protocols import MeasurementFailed, PromisingMeter
 from tvnsearch.search.records import Individual
 
 
 def measure_for_promise(
     individuals: Sequence[Individual],
     max_ms: float,
-    latency: LatencyModel,
+    latency: PromisingMeter,
     on_failure: Callable[[Individual, str], None],
 ) -> dict[int, Measurement]:
     """Measurements of ``individuals`` by their numbers; ``on_failure`` hears of those that do not run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,6 +33,21 @@ class Pick(Struct, frozen=True):
     trained: int
 
 
+class Kept(NamedTuple):
+    """An individual of a run that keeps a budget, and the file of its weights, if that is there."""
+
+    individual: Individual
+    weights: Path | None
+
+
+class Choice(NamedTuple):
+    """Who keeps a ``budget``, the fittest first, of all that were ``trained``."""
+
+    budget: Budget
+    keeping: list[Kept]
+    trained: int
+
+
 def pick(run: Path, budget: Budget) -> Pick:
     """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
 
@@ -39,6 +55,28 @@ def pick(run: Path, budget: Budget) -> Pick:
     that were not measured the predicted interval has to keep it, as the search predicted it.
 
     Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
+
+    Raises:
+        UserError: none keeps it, or there is no run that this version can read.
+    """
+    choice = keeping_budget(run, budget)
+    return picked(run, choice, choice.keeping[0])
+
+
+def picked(run: Path, choice: Choice, best: Kept) -> Pick:
+    """The pick of ``best``."""
+    return Pick(
+        run=str(run),
+        budget=choice.budget,
+        picked=network_summary(best.individual),
+        weights=None if best.weights is None else str(best.weights),
+        keeping=len(choice.keeping),
+        trained=choice.trained,
+    )
+
+
+def keeping_budget(run: Path, budget: Budget) -> Choice:
+    """The individuals of a run that keep a budget as :func:`pick` has it.
 
     Raises:
         UserError: none keeps it, or there is no run that this version can read.
@@ -64,17 +102,13 @@ def pick(run: Path, budget: Budget) -> Pick:
     keeping = [individual for individual in trained if _keeps(individual, budget, classes)]
     if not keeping:
         raise _none_keeps(run, trained, budget, classes)
-    best = max(keeping, key=rank)
-    is_finalist = history.final_trainings.get(best.number) is not None
-    weights = finalist_weights_path(run, best.number) if is_finalist else weights_path(run, best.number)
-    return Pick(
-        run=str(run),
-        budget=budget,
-        picked=network_summary(best),
-        weights=str(weights) if weights.is_file() else None,
-        keeping=len(keeping),
-        trained=len(trained),
-    )
+    ranked = []
+    for individual in sorted(keeping, key=rank, reverse=True):
+        number = individual.number
+        is_finalist = history.final_trainings.get(number) is not None
+        weights = finalist_weights_path(run, number) if is_finalist else weights_path(run, number)
+        ranked.append(Kept(individual, weights if weights.is_file() else None))
+    return Choice(budget, ranked, len(trained))
 
 
 def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:

@@ -9,7 +9,7 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import load_genome
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
-from tvnsearch.search.protocols import LatencyModel
+from tvnsearch.search.protocols import PromisingMeter
 from tvnsearch.search.records import Individual, Winner, rank
 from tvnsearch.search.run_folder import new_withdrawn_folder, winner_folder
 
@@ -26,7 +26,7 @@ class Contest:
     ``say`` gets a sentence on each that does not. Nothing is measured twice.
     """
 
-    def __init__(self, max_ms: float, latency: LatencyModel, say: Callable[[str], None]) -> None:
+    def __init__(self, max_ms: float, latency: PromisingMeter, say: Callable[[str], None]) -> None:
         self._max_ms = max_ms
         self._latency = latency
         self._say = say
