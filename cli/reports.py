@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def print_measurements(title: str, names: Sequence[str], measurements: Sequence[Measurement]) -> None:
     """Networks with their measured latencies; below the table, why some of these are not trusted."""
-    from tvnsearch.devices.measurement import written_interval
+    from tvnsearch.api.times import written_interval
 
     print_table(
         title,
@@ -45,7 +45,7 @@ def print_measurements(title: str, names: Sequence[str], measurements: Sequence[
 
 def print_summary(summary: RunReport) -> None:
     """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
-    from tvnsearch.devices.measurement import written_interval
+    from tvnsearch.api.times import written_interval
 
     report = to_builtins(summary)
     winner = report["winner"]

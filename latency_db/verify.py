@@ -129,6 +129,8 @@ def _measurement_problems(measurements: Sequence[Mapping[str, object]]) -> Itera
         yield "it has no measurement of the network"
     for measurement in measurements:
         for field in MILLISECOND_FIELDS:
+            if measurement[field] is None and field in ("ci_low_ms", "ci_high_ms"):
+                continue  # of fewer than six undisturbed passes there is no interval
             if not _is_latency(measurement[field]):
                 yield f"measurement: {field} is {measurement[field]!r}, not a positive number"
 

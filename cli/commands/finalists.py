@@ -65,7 +65,7 @@ def finalists(
     from cli.output import print_json, print_table, watching
     from cli.reports import print_summary
     from tvnsearch.api.finalists import finalists as hold_finals
-    from tvnsearch.devices.measurement import written_interval
+    from tvnsearch.api.times import written_interval
 
     with interruptible(), watching() as watch:
         report = hold_finals(

@@ -74,7 +74,7 @@ def _plain(row: MeasuredNetwork) -> dict[str, Any]:
     from msgspec.structs import asdict
 
     named = {"name": row.name, **asdict(row)}
-    return {name: value for name, value in named.items() if value is not None}
+    return {name: value for name, value in named.items() if value is not None or name != "layers"}
 
 
 def _print_layers(name: str, stamped: StampedLayers) -> None:

@@ -45,7 +45,7 @@ def pick(
     from cli.reports import predicted_line
     from tvnsearch.api.pick import pick as pick_from
     from tvnsearch.api.status import measured_device
-    from tvnsearch.devices.measurement import written_interval
+    from tvnsearch.api.times import written_interval
 
     here_max_ms, others_max_ms = parse_max_ms(max_ms, measured_device(run))
     with watching() as watch:

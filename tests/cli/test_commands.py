@@ -117,7 +117,8 @@ def test_rows_of_show_add_up_to_the_network() -> None:
     assert sum(float(row[-2]) for row in rows) * 1e6 == pytest.approx(COUNTS["tvn-2"][1], rel=1e-5)
     closing = shown.stdout.splitlines()[-1]
     assert closing == (
-        "tvn-2: 109,438,487 parameters, 34.61 GMACs, 69.23 GFLOPs (2 x GMACs); input: 2 x 256x256, stride 7"
+        "tvn-2: 109,438,487 parameters, 34.61 GMACs, 69.23 GFLOPs (2 x GMACs), 339 classes; "
+        "input: 2 x 256x256, stride 7"
     )
     assert "tvnsearch profile" in shown.stderr
     assert len(shown.stderr.splitlines()) == 1

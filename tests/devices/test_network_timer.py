@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tvnsearch.devices import Device, fingerprint_digest, network_timer, reference
@@ -18,8 +20,8 @@ def gpu_timer(tmp_path, monkeypatch):
     monkeypatch.setattr(network_timer.os, "sched_setaffinity", lambda process, cores: None)
     made = network_timer.NetworkTimer(Device("cpu"))
     made.device = Device("cuda")
-    monkeypatch.setattr(made, "_prepare", lambda genome, classes, device: None)
-    monkeypatch.setattr(made, "_warm_timer", lambda network: lambda: Interval(1_000_000, 0, 0))
+    monkeypatch.setattr(made, "_prepare", lambda genome, classes, device: SimpleNamespace(run=None))
+    monkeypatch.setattr(made, "_warmed", lambda run: lambda: Interval(1_000_000, 0, 0))
     return made
 
 
@@ -32,7 +34,7 @@ def test_the_best_of_a_gpu_is_kept_for_later_processes(gpu_timer):
     assert best_ns is not None
     reference.keep_best_ns(digest, best_ns // 2)  # a process that saw the GPU before it was throttled
     throttled = network_timer.NetworkTimer(Device("cpu"))
-    throttled.device, throttled._warm_timer = gpu_timer.device, gpu_timer._warm_timer
+    throttled.device, throttled._warmed = gpu_timer.device, gpu_timer._warmed
     throttled._prepare = gpu_timer._prepare
     (measured,) = throttled.measure([None], 10, Plan(max_seconds=0.05)).measurements
     assert not measured.trusted

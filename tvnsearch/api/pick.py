@@ -62,8 +62,8 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
     if not whole:
         raise UserError(
             f"expected the weights of a network that keeps {budget.max_ms:g} ms in {run}, but those of all "
-            f"{len(choice.keeping)} were dropped, or their training is paused; train the best whole with `tvnsearch "
-            f"finalists {run}`"
+            f"{len(choice.keeping)} were dropped, or their training is paused; train the best whole with "
+            f"`tvnsearch finalists {run}`"
         )
     winner = _promised(plan, run, [kept.individual for kept in whole.values()], budget, watch)
     best = whole[winner.individual.number]

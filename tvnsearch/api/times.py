@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tvnsearch.devices.measurement import written_interval as written_interval  # noqa: PLC0414 - commands print it
 from tvnsearch.training.recipe import Recipe
 
 SEARCH_SHARE, FINAL_SHARE = 0.55, 0.3
