@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from search_efficiency import NoProcess
 
 import tvnsearch
 from tvnsearch.api.device_latency import DeviceLatency
@@ -159,7 +160,7 @@ def _searched(
         Journal.create(run, plan) as journal,
     ):
         try:
-            executor = SerialExecutor(_NoWorker)
+            executor = SerialExecutor(NoProcess)
             winner = run_search(journal, latency, _operations, executor, lambda step: _tell(step, say))
         except UserError as error:
             return run, None, str(error)
@@ -176,22 +177,6 @@ def _operations(worker: RemoteWorker, request: TrainingRequest, on_progress: Tra
     request.weights.write_bytes(b"")
     value = math.log10(trace(request.genome, CLASSES).macs)
     return Fitness(value, None, None, None, seconds=0.0, iterations=1)
-
-
-class _NoWorker:
-    """Nothing is trained."""
-
-    def call(self, *_: Any) -> Any:
-        raise NotImplementedError
-
-    def pause(self) -> None:
-        return None
-
-    def resume(self) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
 
 
 def _measure_later(promised: Promised) -> None:

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from cli.output import out, print_table
 from tvnsearch.api.exported import exported_line
 from tvnsearch.api.status import HandedOver
-from tvnsearch.api.times import written_time
+from tvnsearch.api.times import written_interval, written_time
 
 if TYPE_CHECKING:
     from tvnsearch.api.status import RunReport
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 def print_measurements(title: str, names: Sequence[str], measurements: Sequence[Measurement]) -> None:
     """Networks with their measured latencies; below the table, why some of these are not trusted."""
-    from tvnsearch.api.times import written_interval
-
     print_table(
         title,
         ["network", "ms", "95 % interval", "p50", "p90", "p99", "samples", "trusted"],
@@ -45,8 +43,6 @@ def print_measurements(title: str, names: Sequence[str], measurements: Sequence[
 
 def print_summary(summary: RunReport) -> None:
     """A run for people: its winner against the budget, its scores against chance, its counts, its files."""
-    from tvnsearch.api.times import written_interval
-
     report = to_builtins(summary)
     winner = report["winner"]
     lines = [f"run {report['run']}, {written_time(3600 * report['hours'])}"]

@@ -12,7 +12,7 @@ from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
-from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, write_model
+from tvnsearch.api.trained_model import ModelCard, dtype_of, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.journal.writer import Journal
@@ -129,7 +129,7 @@ def _write_files(
         of_other_weights.unlink(missing_ok=True)
     watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
-    dtype = opened.plan.device.dtype if opened.plan.device.name == "cpu" else "float32"
+    dtype = dtype_of(opened.plan.device)
     try:
         test = equipment.executor.submit(evaluate, genome, _weights(run), "test", dtype).result()
     except (TrainingFailed, WorkerDiedError) as error:

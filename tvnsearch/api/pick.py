@@ -47,7 +47,7 @@ def pick(
 
 
 def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
-    from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
+    from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, dtype_of, write_model
 
     if (out / CARD).exists():
         raise UserError(f"expected a folder without a network, but {out} has one; give another --out")
@@ -70,9 +70,8 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
     assert best.weights is not None
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(best.weights, out / WEIGHTS)
-    dtype = plan.device.dtype if plan.device.name == "cpu" else "float32"
     is_multi_label = best.individual.fitness.mean_average_precision is not None
-    card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype)
+    card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype_of(plan.device))
     write_model(out, best.individual.genome, card)
     measured = Kept(replace(best.individual, measurement=winner.measurement), out / WEIGHTS)
     return picked(run, choice, measured)

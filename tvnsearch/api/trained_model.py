@@ -12,6 +12,7 @@ from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
 from tvnsearch.search.run_folder import winner_folder
+from tvnsearch.search.settings import DeviceSettings
 
 if TYPE_CHECKING:
     from tvnsearch.network.build import TinyVideoNetwork
@@ -46,6 +47,11 @@ def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
     """Write what belongs beside the weights in a folder that `load_model` reads."""
     (folder / "genome.json").write_text(genome_to_json(genome))
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+
+
+def dtype_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:
+    """In which dtype a network that was searched for a device runs on the processor: as it was measured."""
+    return device.dtype if device.name == "cpu" else "float32"
 
 
 def load_model(path: str | Path) -> TrainedModel:

@@ -14,7 +14,10 @@ from tvnsearch.search.records import Individual, Winner, rank
 from tvnsearch.search.run_folder import new_withdrawn_folder, winner_folder
 
 RIVALS_AT_ONCE = 3
-"""So many are measured together: starting processes takes longer than measuring in them."""
+"""So many are measured together once the fittest has failed: starting processes takes longer than measuring.
+
+The fittest is measured alone, as it mostly wins: others would only be waited for.
+"""
 
 MOST_DOUBTFUL = 3
 """After so many that seem to keep the budget, and cannot be trusted to, no others are measured."""
@@ -57,7 +60,8 @@ class Contest:
         return doubtful[0] if doubtful else None
 
     def _measure(self, rivals: list[Individual]) -> None:
-        unknown = [rival for rival in rivals if rival.number not in self._measured][:RIVALS_AT_ONCE]
+        together = RIVALS_AT_ONCE if self._measured else 1
+        unknown = [rival for rival in rivals if rival.number not in self._measured][:together]
         self._measured |= dict.fromkeys(rival.number for rival in unknown)
         self._measured |= measure_for_promise(unknown, self._max_ms, self._latency, self._tell_failure)
 
