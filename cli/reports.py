@@ -56,7 +56,7 @@ def print_summary(summary: RunReport) -> None:
             f"latency {winner['latency_ms']:.2f} ms measured, 95 % interval {interval} ms; budget "
             f"{report['max_ms']:g} ms"
         )
-        if not winner["trusted"]:
+        if not report["promised"]:
             lines.append(
                 f"        that is no promise: {winner['reason']}; measure again by `tvnsearch resume "
                 f"{report['run']}`"

@@ -79,6 +79,13 @@ def pick(
             ]
         ],
     )
+    if not picked.trusted:
+        console.print(
+            f"its latency is not to be trusted: {picked.reason}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     if picked.stopped:
         console.print(
             f"individual {picked.number} is paused: its fitness is foretold, its weights have reached "

@@ -52,10 +52,12 @@ def test_without_an_interval_in_one_process_there_is_none_of_all():
     assert (together.ci_low_ms, together.ci_high_ms) == (None, None)
 
 
-def test_far_below_the_limit_neither_slow_memory_nor_another_process_matters():
-    measured = [measurement(10.0), measurement(11.5), measurement(10.1)]
-    assert combined(measured, slowness=1.4, limit_ms=20.0).trusted
-    assert not combined(measured, slowness=1.4, limit_ms=15.0).trusted
+def test_far_below_a_limit_slow_memory_decides_nothing_else_and_is_not_trusted_all_the_same():
+    measured = combined([measurement(10.0), measurement(11.5), measurement(10.1)], slowness=1.4)
+    assert not measured.trusted
+    assert measured.decides(20.0) is True
+    assert measured.decides(15.0) is None
+    assert measured.decides(5.0) is None
 
 
 def test_what_is_not_trusted_is_measured_again_later_and_only_that(monkeypatch):
@@ -72,7 +74,7 @@ def test_what_is_not_trusted_is_measured_again_later_and_only_that(monkeypatch):
 
     monkeypatch.setattr(processes, "measure_in_processes", in_processes)
     measured = measure_until_trusted(
-        open_device("cpu"), ["a", "b", "c"], 10, 9.0, 5.0, said.append, waited.append
+        open_device("cpu"), ["a", "b", "c"], 10, 9.0, 2.9, said.append, waited.append
     )
     assert asked == [["a", "b", "c"], ["b", "c"], ["c"]]
     assert [(one.latency_ms, one.trusted) for one in measured] == [(1.0, True), (2.1, True), (3.2, False)]

@@ -228,7 +228,8 @@ def test_below_six_undisturbed_samples_there_is_no_interval(kept):
     assert (result.ci_low_ms is None, result.ci_high_ms is None) == (kept < 6, kept < 6)
     assert not result.keeps(9.0)
     assert result.keeps(10 + kept) == (kept >= 6)
-    assert result.decides(1000.0) is None
+    assert result.decides(20.0) is None
+    assert result.decides(1000.0) is (True if kept >= 6 else None)  # far below, but not known well
 
 
 def test_what_is_far_below_the_limit_ends_at_once_and_what_is_near_does_not():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from tests.training.results import without_times
 from tests.training.training_process import Job
+from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.catalog import open_dataset
 from tvnsearch.errors import UserError
 from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.recipe import Recipe
@@ -105,6 +108,20 @@ def test_a_checkpoint_of_another_training_is_refused(cache, genome, tmp_path):
     (folder / record["tensors"]).write_bytes(b"not tensors")
     with pytest.raises(UserError, match="cannot be read"):
         train(genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder))
+
+
+def test_clips_that_have_moved_together_are_gone_on_with_to_the_same_bits(cache, genome, tmp_path):
+    recipe, folder = RECIPES["adamw"], tmp_path / "checkpoints"
+    train(genome, cache, recipe, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(4)
+        )
+    shutil.copytree(cache.dataset.root, tmp_path / "elsewhere")
+    moved = ClipCache(open_dataset(tmp_path / "elsewhere"), cache.resolution, tmp_path / "cache")
+    moved.prepare()
+    assert train(genome, moved, recipe, tmp_path / "w", checkpoints=Checkpoints(folder)).iterations == 9
+    assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def write_job(path: Path, cache, genome, recipe, name) -> Path:

@@ -18,7 +18,11 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
-from tvnsearch.devices.processes import measure_in_one_process, measure_until_trusted
+from tvnsearch.devices.processes import (
+    MOST_PROCESSES,
+    measure_in_one_process,
+    measure_until_trusted,
+)
 from tvnsearch.devices.timing import MIN_SAMPLES
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -54,7 +58,7 @@ class Promises(NamedTuple):
         Raises:
             MeasurementFailed: one does not run there.
         """
-        seconds = TIMES_FOR_PROMISE * _seconds_each(max_ms)
+        seconds = max(TIMES_FOR_PROMISE * MEASURE_SECONDS, MOST_PROCESSES * _seconds_each(max_ms, 0.0))
         with _failing_as_a_measurement():
             return measure_until_trusted(self.device, genomes, self.classes, seconds, max_ms, self.watch.say)
 
@@ -198,9 +202,9 @@ class DeviceLatency:
         self.close()
 
 
-def _seconds_each(max_ms: float) -> float:
+def _seconds_each(max_ms: float, at_least: float = MEASURE_SECONDS) -> float:
     """The longest that a network of about ``max_ms`` is measured in one process."""
-    return max(MEASURE_SECONDS, PASSES_AT_LEAST * max_ms / 1000)
+    return max(at_least, PASSES_AT_LEAST * max_ms / 1000)
 
 
 @contextmanager

@@ -120,7 +120,7 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         f"individual {winner.individual.number} wins: fitness {winner.individual.fitness.value:.4g}, "
         f"{winner.measurement.latency_ms:.3g} ms measured once more"
     )
-    if not winner.measurement.trusted:
+    if not winner.measurement.decides(plan.budget.max_ms):
         watch.say(
             f"that it keeps {plan.budget.max_ms:g} ms is no promise: {winner.measurement.reason}; "
             f"`tvnsearch resume {opened.folder}` measures again, best when the machine does nothing else"

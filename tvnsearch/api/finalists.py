@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -88,7 +89,7 @@ def finalists(
     changes = Changes(data=data, db=db)
     wanted = None if recipe is None else read_recipe(recipe)
     with (
-        told_if_interrupted(folder, "finalists"),
+        told_if_interrupted(folder, "finalists", _as_given(count, recipe, iterations)),
         open_run(folder, watch, changes, **workforce) as opened,
     ):
         plan, equipment = opened.plan, opened.equipment
@@ -121,9 +122,22 @@ def finalists(
                 "measured again and trained at full length, but none does; search on with "
                 f"`tvnsearch resume {folder}`, or raise --max-ms in a new run"
             )
-        hand_over_finalist(opened, ranked[0], watch)
+        winner = opened.journal.history().winner
+        if winner is not None and winner.individual.number == ranked[0].individual.number:
+            hand_over_finalist(opened, ranked[0], watch)
+        else:
+            watch.say("none of the finalists can be promised: the winner that was promised stays")
     reports = tuple(_report(folder, finalist) for finalist in ranked)
     return FinalsReport(**asdict(status(folder)), finalists=reports)
+
+
+def _as_given(count: int, recipe: RecipeLike | None, iterations: int | None) -> str:
+    """The options of the command that goes on with such finals, but for a recipe that is no name or file."""
+    options: dict[str, Any] = {"--count": count, "--iterations": iterations}
+    options["--recipe"] = recipe if isinstance(recipe, str | Path) else None
+    return "".join(
+        f" {name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None
+    )
 
 
 def _report(run: Path, finalist: Finalist) -> FinalistReport:
@@ -143,5 +157,5 @@ def _report(run: Path, finalist: Finalist) -> FinalistReport:
         reason=measurement.reason,
         params=individual.params,
         macs=individual.macs,
-        weights=str(finalist_weights_path(run, individual.number)),
+        weights=str(finalist_weights_path(run, individual.number, finalist.recipe)),
     )

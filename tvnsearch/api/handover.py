@@ -50,7 +50,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
     else:
         seconds = _train_longer(opened, winner, minutes * 60, watch)
     _write_files(opened, winner.individual, seconds, watch)
-    drop_checkpoint(_checkpoints(run, number))
+    drop_checkpoint(_checkpoints(run))
     _export(run, watch)
 
 
@@ -62,7 +62,8 @@ def hand_over_finalist(opened: OpenRun, finalist: Finalist, watch: Watch) -> Non
     """
     run = opened.folder
     winner_folder(run).mkdir(exist_ok=True)
-    shutil.copyfile(finalist_weights_path(run, finalist.individual.number), _weights(run))
+    trained = finalist_weights_path(run, finalist.individual.number, finalist.recipe)
+    shutil.copyfile(trained, _weights(run))
     _write_files(opened, finalist.individual, finalist.fitness.seconds, watch, at_full_length=True)
     _export(run, watch)
 
@@ -83,8 +84,8 @@ def _onnx(run: Path) -> Path:
     return winner_folder(run) / "model.onnx"
 
 
-def _checkpoints(run: Path, number: int) -> Path:
-    return run / "winner-checkpoints" / str(number)
+def _checkpoints(run: Path) -> Path:
+    return run / "winner-checkpoints"
 
 
 def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch) -> float:
@@ -103,7 +104,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
             recipe,
             weights,
             show,
-            {"checkpoints": str(_checkpoints(run, individual.number))},
+            {"checkpoints": str(_checkpoints(run) / f"{individual.number}-{seconds:.0f}-seconds")},
         ).result()
     except (TrainingFailed, WorkerDiedError) as error:
         watch.say(f"the longer training failed ({error}): the weights of the search are handed over")
@@ -165,7 +166,7 @@ def _write_scores(run: Path, scores: FinalScores) -> None:
 def _export(run: Path, watch: Watch) -> None:
     """Export and time the winner unless that is done; what fails is said, and the scores stay."""
     scores = final_scores(run)
-    if scores is None or scores.exported is not None:
+    if scores is None or (scores.exported is not None and scores.exported.trusted):
         return
     try:
         if scores.max_relative_error is None:

@@ -68,8 +68,14 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
     winner = _promised(plan, run, [kept.individual for kept in whole.values()], budget, watch)
     best = whole[winner.individual.number]
     assert best.weights is not None
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(best.weights, out / WEIGHTS)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(best.weights, out / WEIGHTS)
+    except OSError as error:
+        raise UserError(
+            f"expected to copy {best.weights} to {out}, but that failed ({error.strerror}); a search that "
+            "goes on drops weights: try again, or give another --out"
+        ) from None
     is_multi_label = best.individual.fitness.mean_average_precision is not None
     card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype_of(plan.device))
     write_model(out, best.individual.genome, card)
@@ -100,7 +106,7 @@ def _promised(
             f"expected a network of {run} that keeps {budget.max_ms:g} ms when it is measured once more, but "
             f"none of {len(individuals)} does; raise --max-ms"
         )
-    if not winner.measurement.trusted:
+    if not winner.measurement.decides(budget.max_ms):
         watch.say(
             f"that individual {winner.individual.number} keeps {budget.max_ms:g} ms is no promise: "
             f"{winner.measurement.reason}"

@@ -81,7 +81,8 @@ def _held(name: str) -> Iterator[None]:
         yield  # a folder or file that this user may not open: a timing without a lock is better than none
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
         _write(file, str(os.getpid()))
         try:
             yield

@@ -45,8 +45,13 @@ class Measurement(Struct, frozen=True):
         return self.ci_low_ms is not None and self.ci_low_ms > FAR * limit_ms
 
     def decides(self, limit_ms: float) -> bool | None:
-        """Whether the network keeps a limit; None where this is not to be trusted with the answer."""
-        return self.keeps(limit_ms) if self.trusted else None
+        """Whether the network keeps a limit; None where this is not to be trusted with the answer.
+
+        That a network is far below it can be trusted to a measurement that else is not.
+        """
+        if self.trusted or self.is_far_below(limit_ms):
+            return self.keeps(limit_ms)
+        return None
 
 
 def written_interval(low_ms: float | None, high_ms: float | None, digits: str = ".2f") -> str:

@@ -65,8 +65,7 @@ def measure_in_processes(
     """Time networks in one fresh process after the other, one :class:`Measurement` for each, in their order.
 
     ``max_seconds`` bounds each network's time over all processes; ``on_progress`` is told the share of them
-    that is done. What lies far below ``limit_ms`` in each of them is not measured longer than that takes, and
-    is trusted with that.
+    that is done. What lies far below ``limit_ms`` is not measured longer than that takes.
 
     Raises:
         UserError: a network does not fit in memory, or a worker died of one twice.
@@ -81,7 +80,7 @@ def measure_in_processes(
     ranked = sorted(zip(_slownesses(timings), timings, strict=True), key=lambda pair: pair[0])
     slownesses, counted = zip(*ranked[:PROCESSES], strict=True)
     rounds = (timing.measurements for timing in counted)
-    return [combined(measurements, max(slownesses), limit_ms) for measurements in zip(*rounds, strict=True)]
+    return [combined(measurements, max(slownesses)) for measurements in zip(*rounds, strict=True)]
 
 
 def measure_until_trusted(
@@ -93,7 +92,7 @@ def measure_until_trusted(
     say: Callable[[str], None],
     wait: Callable[[float], None] = time.sleep,
 ) -> list[Measurement]:
-    """As :func:`measure_in_processes`, and later again what is not trusted, until all are or it is enough.
+    """As :func:`measure_in_processes`, and later again what does not decide whether it keeps ``limit_ms``.
 
     ``say`` gets a sentence before each of the waits.
 
@@ -102,7 +101,9 @@ def measure_until_trusted(
     """
     measured = measure_in_processes(device, genomes, classes, max_seconds, limit_ms=limit_ms)
     for _ in range(MOST_TIMES - 1):
-        places = [place for place, measurement in enumerate(measured) if not measurement.trusted]
+        places = [
+            place for place, measurement in enumerate(measured) if measurement.decides(limit_ms) is None
+        ]
         if not places:
             break
         say(
@@ -127,18 +128,16 @@ def measure_in_one_process(
         UserError: it does not fit in memory, or the worker died of it twice.
     """
     timing = meter.time([genome], max_seconds, limit_ms=limit_ms)
-    return combined(timing.measurements, _slownesses([timing])[0], limit_ms)
+    return combined(timing.measurements, _slownesses([timing])[0])
 
 
-def combined(
-    measurements: Sequence[Measurement], slowness: float = 1.0, limit_ms: float | None = None
-) -> Measurement:
+def combined(measurements: Sequence[Measurement], slowness: float = 1.0) -> Measurement:
     """What measurements of one network in several processes say together.
 
     Figures are medians over the processes; the interval spans all of their intervals. Trusted if each process
     knows its median to 3 %, they agree to 5 %, and memory was not slow in any: ``slowness`` is how many times
-    as long as at the device's best a copy took where it took longest. None of that matters where all of them
-    lie far below ``limit_ms``. Without an interval in one there is none.
+    as long as at the device's best a copy took where it took longest. Without an interval in one there is
+    none.
     """
     latencies_ms = [measurement.latency_ms for measurement in measurements]
     middle_ms = median(latencies_ms)
@@ -154,8 +153,6 @@ def combined(
             f"memory ran at {100 / slowness:.0f} % of its best speed: other work on this host slows it; "
             "measure again later"
         )
-    if limit_ms is not None and all(measurement.is_far_below(limit_ms) for measurement in measurements):
-        reason = ""
     lows_ms = [one.ci_low_ms for one in measurements if one.ci_low_ms is not None]
     highs_ms = [one.ci_high_ms for one in measurements if one.ci_high_ms is not None]
     has_interval = len(highs_ms) == len(measurements)

@@ -33,8 +33,8 @@ MIN_SAMPLES = 9
 FAR_SAMPLES = 64
 """Among so many first samples a measurement may end because it is far below what matters."""
 
-FAR_HALF_WIDTH_PERCENT = 5.0
-"""How well it must be known by then: it is compared with others' latencies as well."""
+FAR_HALF_WIDTH_PERCENT = 3.0
+"""How well it must be known by then: it is compared with others' latencies, and predictions learn from it."""
 
 YARDSTICK_FIRST_READINGS = 20
 LUCKY_READINGS = 0.05
@@ -68,7 +68,7 @@ class Sample(NamedTuple):
 class Plan(Struct, frozen=True):
     """When to stop: the interval is narrow enough and ``min_seconds`` are over, or ``max_seconds`` are.
 
-    An interval that is far below ``limit_ms`` is narrow enough, and at once, if it is known to 5 %: what is
+    An interval that is far below ``limit_ms`` is narrow enough, and at once, if it is known to 3 %: what is
     asked is whether the network keeps that limit.
     """
 

@@ -24,6 +24,7 @@ from tvnsearch.search.events import (
     Begun,
     Controlled,
     Failed,
+    FinalMeasured,
     Opened,
     Promoted,
     RungPassed,
@@ -154,7 +155,13 @@ class _Search:
 
     def _choose_winner(self) -> Winner | None:
         """Where the fittest is paused its training goes on to its end first; it has to be that still then."""
-        contest = Contest(self._plan.budget.max_ms, self._latency, self._recorder.note)
+        recorder = self._recorder
+        contest = Contest(
+            self._plan.budget.max_ms,
+            self._latency,
+            recorder.note,
+            lambda number, measurement: recorder.record(FinalMeasured(number, measurement)),
+        )
         while True:
             with self._executor.standing_still():
                 winner = contest.winner_of(self._rivals())

@@ -94,10 +94,18 @@ class History:
         return Winner(self.individuals[self._winner], measurement)
 
     @property
+    def winner_is_promised(self) -> bool:
+        """Whether there is a winner whose measurement can be trusted with that it keeps the budget."""
+        winner = self.winner
+        return winner is not None and winner.measurement.decides(self._max_ms) is True
+
+    @property
     def finalists(self) -> list[Finalist]:
         """The finalists that were trained at full length."""
         return [
-            Finalist(self.individuals[number], self.final_measurements[number], fitness)
+            Finalist(
+                self.individuals[number], self.final_measurements[number], fitness, self.final_recipes[number]
+            )
             for number, fitness in self.final_trainings.items()
             if fitness is not None
         ]
@@ -175,7 +183,9 @@ class History:
             self.final_measurements[number] = event.measurement
         if isinstance(event, WinnerChosen):
             self._winner = number
-            self.winner_is_final = event.measurement.trusted
+            self.winner_is_final = True
+        if number == self._winner and event.measurement.decides(self._max_ms) is None:
+            self.winner_is_final = False
 
     def _told(self, event: Paused | Trained) -> None:
         number = event.number

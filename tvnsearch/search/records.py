@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -106,11 +106,15 @@ class Winner(Struct, frozen=True):
 
 
 class Finalist(Struct, frozen=True):
-    """An individual that keeps the budget freshly measured, with its ``fitness`` after a whole training."""
+    """An individual that keeps the budget freshly measured, with its ``fitness`` after a whole training.
+
+    ``recipe`` is what it was trained by, as data; None for that of the plan.
+    """
 
     individual: Individual
     measurement: Measurement
     fitness: Fitness
+    recipe: dict[str, Any] | None = None
 
 
 def rank(individual: Individual) -> tuple[float, int]:

@@ -32,9 +32,9 @@ def checkpoints_path(run: Path, number: int) -> Path:
     return run / "checkpoints" / str(number)
 
 
-def finalist_weights_path(run: Path, number: int) -> Path:
-    """The weights of an individual after a whole training."""
-    return run / "finalists" / f"{number}.safetensors"
+def finalist_weights_path(run: Path, number: int, recipe: Mapping[str, Any] | None = None) -> Path:
+    """The weights of an individual after a whole training; ``recipe`` is None for that of the plan."""
+    return run / "finalists" / f"{_trained_name(number, recipe)}.safetensors"
 
 
 def finalist_checkpoints_path(run: Path, number: int, recipe: Mapping[str, Any] | None = None) -> Path:
@@ -42,10 +42,14 @@ def finalist_checkpoints_path(run: Path, number: int, recipe: Mapping[str, Any] 
 
     One by another ``recipe`` than the plan's has a folder of its own: it goes on from no other's.
     """
+    return run / "finalists" / "checkpoints" / _trained_name(number, recipe)
+
+
+def _trained_name(number: int, recipe: Mapping[str, Any] | None) -> str:
     if recipe is None:
-        return run / "finalists" / "checkpoints" / str(number)
+        return str(number)
     digest = blake2b(msgspec.json.encode(recipe, order="sorted"), digest_size=6).hexdigest()
-    return run / "finalists" / "checkpoints" / f"{number}-{digest}"
+    return f"{number}-{digest}"
 
 
 def control_path(run: Path, number: int) -> Path:

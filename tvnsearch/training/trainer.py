@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -199,16 +200,22 @@ def _score(result: TrainingResult, fitting: Fitting, cache: ClipCache, spec: Inp
 
 
 def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: Path | None) -> str:
-    """A digest of everything that decides where a training goes from a checkpoint."""
+    """A digest of everything that decides where a training goes from a checkpoint.
+
+    Clips that have moved together are the same ones.
+    """
     dataset = cache.dataset
     start = None if initial_weights is None else hashlib.sha256(initial_weights.read_bytes()).hexdigest()
     decisive = (
         genome,
         fitting.recipe,
         fitting.team.size,
-        dataset.address,
+        dataset.format,
         dataset.classes,
-        len(cache.usable(dataset.train)),
+        [
+            (os.path.relpath(clip.path, dataset.root), clip.labels, clip.start_s, clip.end_s)
+            for clip in cache.usable(dataset.train)
+        ],
         cache.resolution,
         start,
     )

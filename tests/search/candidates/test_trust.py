@@ -29,9 +29,9 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
-from tvnsearch.search import Budget, BudgetGate, Journal, run_search, summarise
+from tvnsearch.search import Budget, BudgetGate, Journal, pick, run_search, summarise
 from tvnsearch.search.candidates import judge
-from tvnsearch.search.events import Judged, Remeasured
+from tvnsearch.search.events import Amended, FinalMeasured, Judged, Remeasured
 
 GENOME = sample_genome(make_plan().space, random.Random(1))
 MS = true_ms(GENOME)
@@ -241,6 +241,52 @@ def test_who_can_be_promised_wins_before_a_fitter_one_that_cannot(tmp_path: Path
         lines = journal.history().lines
     assert sum("cannot be promised" in line and "only 0 of 30" in line for line in lines) == 2
     assert sum("cannot win" in line and "over 2 ms" in line for line in lines) == 1
+
+
+def test_who_was_found_over_the_budget_once_more_is_neither_promised_nor_picked_later(
+    tmp_path: Path, fittest: list[str]
+) -> None:
+    run = tmp_path / "run"
+    search(run, Doubtful(doubtful=[], over=fittest[:1]))
+    with Journal.open(run) as journal:
+        journal.append(Amended(trainings=41), journal.elapsed_seconds)
+    with Journal.open(run) as journal:
+        lucky = Doubtful(doubtful=[], over=[])
+        winner = run_search(journal, lucky, FakeFitness(), in_process(), lambda event: None)
+    assert winner is not None
+    assert fittest[0] not in {winner.individual.genome_id, *lucky.promised}
+    assert pick(run, Budget(2.0)).picked.genome_id != fittest[0]
+
+
+def test_an_untrusted_measurement_of_the_finals_has_a_promised_winner_measured_again(
+    tmp_path: Path, fittest: list[str]
+) -> None:
+    run = tmp_path / "run"
+    search(run, Doubtful(doubtful=[], over=[]))
+    with Journal.open(run) as journal:
+        winner = journal.history().winner
+        assert winner is not None
+        journal.append(FinalMeasured(winner.individual.number, wide(1.8, 1.98)), journal.elapsed_seconds)
+    assert not summarise(run).promised
+    with Journal.open(run) as journal:
+        quiet = Doubtful(doubtful=[], over=[])
+        run_search(journal, quiet, FakeFitness(), in_process(), lambda event: None)
+    assert quiet.promised == [winner.individual.genome_id]
+    assert summarise(run).promised
+
+
+def test_predictions_learn_from_trusted_measurements_alone(tmp_path: Path) -> None:
+    latency = ShakyLatency()
+    search(tmp_path / "run", latency)
+    with Journal.read(tmp_path / "run") as journal:
+        trusted = {
+            one.genome_id
+            for one in journal.history().measured
+            if one.verdict.measurement and one.verdict.measurement.trusted
+        }
+        untrusted_ids = {one.genome_id for one in journal.history().measured} - trusted
+    assert untrusted_ids
+    assert set(latency.learnt) <= trusted
 
 
 def test_where_none_can_be_promised_the_fittest_is_handed_over_without_and_measured_again_on_resume(

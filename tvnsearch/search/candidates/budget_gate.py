@@ -83,12 +83,15 @@ class BudgetGate:
     ) -> Verdict:
         estimate = verdict.estimate
         assert estimate is not None
-        limit_ms = self._max_ms if estimate.upper_ms <= self._max_ms else None
+        is_expected_within = estimate.upper_ms <= self._max_ms
+        limit_ms = self._max_ms if is_expected_within else None
         try:
             measurement = measure(genome, limit_ms)
         except MeasurementFailed as error:
             return replace(verdict, kind="rejected_measured", measurement=None, reason=str(error))
         keeps = measurement.decides(self._max_ms)
+        if keeps and not (measurement.trusted or is_expected_within):
+            keeps = None
         if keeps is None and measurement.is_far_above(self._max_ms) and estimate.latency_ms > self._max_ms:
             keeps = False
         if keeps is None:

@@ -235,8 +235,9 @@ class Judge:
             self._keep_waiting(candidate)
             return ()
         self._waiting.pop(candidate.number, None)
-        if candidate.verdict.measurement is not None:
-            self._lessons.append(MeasuredGenome(candidate.genome, candidate.verdict.measurement))
+        measurement = candidate.verdict.measurement
+        if measurement is not None and measurement.trusted:
+            self._lessons.append(MeasuredGenome(candidate.genome, measurement))
         if candidate.verdict.kind != "accepted":
             return ()
         self._batch_size = min(FIRST_BATCH, self._largest_batch)

@@ -115,16 +115,17 @@ class _Finals:
     def finish(self) -> list[Finalist]:
         """The finalists that keep the budget, the best first, which is the winner then.
 
-        Those whose measurements are not to be trusted come after the others.
+        Those whose measurements are not to be trusted come after the others, and take the place of no winner
+        that was promised.
         """
         by_recipe = self._history.final_recipes
         alike = [one for one in self._history.finalists if by_recipe[one.individual.number] == self._recipe]
         finalists = sorted(
             alike,
-            key=lambda one: (not one.measurement.trusted, -one.fitness.value, one.individual.number),
+            key=lambda one: (not self._is_promised(one), -one.fitness.value, one.individual.number),
         )
         keeping = [one for one in finalists if one.measurement.keeps(self._plan.budget.max_ms)]
-        if keeping:
+        if keeping and (self._is_promised(keeping[0]) or not self._is_promised(self._history.winner)):
             winner = Winner(keeping[0].individual, keeping[0].measurement)
             if self._history.winner != winner:
                 self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
@@ -156,7 +157,10 @@ class _Finals:
 
     def _is_decided(self, number: int) -> bool:
         known = self._history.final_measurements.get(number)
-        return known is not None and known.trusted
+        return known is not None and known.decides(self._plan.budget.max_ms) is not None
+
+    def _is_promised(self, one: Finalist | Winner | None) -> bool:
+        return one is not None and one.measurement.decides(self._plan.budget.max_ms) is True
 
     def _keeps(self, number: int) -> bool:
         """Whether a finalist keeps the budget by its fresh measurement; what there is against it is said."""
@@ -168,7 +172,7 @@ class _Finals:
         if not keeps:
             self._say(f"individual {number} drops out: measured again {written_miss(measurement, max_ms)}")
             self._withdraw_former()
-        elif not measurement.trusted:
+        elif measurement.decides(max_ms) is None:
             self._say(
                 f"individual {number} cannot be promised: measured again {written_miss(measurement, max_ms)}"
             )
@@ -181,7 +185,7 @@ class _Finals:
             parent=None,
             genome=individual.genome,
             seed=random.Random(f"{self._plan.search.seed}/{number}/final").getrandbits(31),
-            weights=finalist_weights_path(self._run, number),
+            weights=finalist_weights_path(self._run, number, self._recipe),
             checkpoints=self._checkpoints(number),
         )
         request.weights.parent.mkdir(exist_ok=True)

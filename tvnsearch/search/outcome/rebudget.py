@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import Budget, counted_limits, written_cost, written_limit
@@ -87,7 +88,7 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
     trained = [
         replace(
             individual,
-            measurement=history.fresh_measurements.get(individual.number, individual.measurement),
+            measurement=_best_known(individual, history.fresh_measurements.get(individual.number)),
             fitness=history.fitness_of(individual),
         )
         for individual in history.individuals.values()
@@ -105,10 +106,18 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
     ranked = []
     for individual in sorted(keeping, key=rank, reverse=True):
         number = individual.number
-        is_finalist = history.final_trainings.get(number) is not None
-        weights = finalist_weights_path(run, number) if is_finalist else weights_path(run, number)
+        weights = weights_path(run, number)
+        if number in history.final_recipes:
+            weights = finalist_weights_path(run, number, history.final_recipes[number])
         ranked.append(Kept(individual, weights if weights.is_file() else None))
     return Choice(budget, ranked, len(trained))
+
+
+def _best_known(individual: Individual, fresh: Measurement | None) -> Measurement:
+    """The fresh measurement, if there is one, unless it is not to be trusted and the former is."""
+    if fresh is None or (individual.measurement.trusted and not fresh.trusted):
+        return individual.measurement
+    return fresh
 
 
 def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:

@@ -26,13 +26,21 @@ MOST_DOUBTFUL = 3
 class Contest:
     """Measures individuals freshly, the fittest first, until one keeps the budget for sure.
 
-    ``say`` gets a sentence on each that does not. Nothing is measured twice.
+    ``say`` gets a sentence on each that does not, and ``on_over`` the measurement of each that surely is over
+    the budget. Nothing is measured twice.
     """
 
-    def __init__(self, max_ms: float, latency: PromisingMeter, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        max_ms: float,
+        latency: PromisingMeter,
+        say: Callable[[str], None],
+        on_over: Callable[[int, Measurement], None] = lambda number, measurement: None,
+    ) -> None:
         self._max_ms = max_ms
         self._latency = latency
         self._say = say
+        self._on_over = on_over
         self._measured: dict[int, Measurement | None] = {}
         self._told: set[int] = set()
 
@@ -53,7 +61,7 @@ class Contest:
             if measurement.decides(self._max_ms):
                 return winner
             self._tell_once(individual.number, measurement)
-            if not measurement.trusted and measurement.keeps(self._max_ms):
+            if measurement.keeps(self._max_ms):
                 doubtful.append(winner)
             if len(doubtful) == MOST_DOUBTFUL:
                 break
@@ -71,7 +79,10 @@ class Contest:
     def _tell_once(self, number: int, measurement: Measurement) -> None:
         if number not in self._told:
             self._told.add(number)
-            cannot = "cannot win" if measurement.trusted else "cannot be promised"
+            is_over = measurement.decides(self._max_ms) is False
+            if is_over:
+                self._on_over(number, measurement)
+            cannot = "cannot win" if is_over else "cannot be promised"
             self._say(
                 f"individual {number} {cannot}: measured again {written_miss(measurement, self._max_ms)}"
             )

@@ -50,11 +50,13 @@ class RunSummary(Counts, frozen=True, kw_only=True):
 
     ``hours_saved`` is what training the duplicates of networks trained already would have taken, by the mean
     of all trainings. ``front``, ``under_bound_share``, ``in_training`` and ``busy_share`` are as in
-    :class:`RunFigures`; after a kill they are as the run was left.
+    :class:`RunFigures`; after a kill they are as the run was left. The winner is ``promised`` if its fresh
+    measurement can be trusted with that it keeps the budget.
     """
 
     run: str
     winner: NetworkSummary | None
+    promised: bool
     trainings: int
     best_fitness: float | None
     front: tuple[FrontPoint, ...]
@@ -80,6 +82,7 @@ def summarise(run: Path) -> RunSummary:
     return RunSummary(
         run=str(run),
         winner=_winner_summary(history),
+        promised=history.winner_is_promised,
         **asdict(figures.counts),
         trainings=figures.trainings,
         best_fitness=figures.best_fitness,
