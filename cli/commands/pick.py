@@ -30,7 +30,8 @@ def pick(
         Path | None,
         typer.Option(
             "--out",
-            metavar="DIR",
+            "-o",
+            metavar="FOLDER",
             help="Measure it once more, and write it here for export, eval and classify.",
         ),
     ] = None,

@@ -119,7 +119,7 @@ class Opened:
         patch.setattr(open_run, "prepare_clips", self._prepare_clips)
         patch.setattr(open_run, "open_executor", self._open_executor)
         patch.setattr(handover, "export_winner", lambda model, path: 1e-6)
-        patch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
+        patch.setattr(exported, "time_export", lambda path, device, limit_ms: measurement(1.5))
 
     def options(self, **changes: Any) -> dict[str, Any]:
         """Those of a small search on what is opened here."""

@@ -43,7 +43,7 @@ def test_the_exported_network_is_timed_as_a_run_measured(
 ) -> None:
     ran_on: list[Device] = []
 
-    def run(path: Path, device: Device) -> object:
+    def run(path: Path, device: Device, limit_ms: float | None) -> object:
         assert path == tmp_path / "net.onnx"
         ran_on.append(device)
         return measurement(2.1)

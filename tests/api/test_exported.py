@@ -23,8 +23,9 @@ def timed(
     """A file that takes so long, give or take 2 %, and on what it was run."""
     ran_on: list[Device] = []
 
-    def run(path: Path, device: Device) -> object:
+    def run(path: Path, device: Device, limit_ms: float | None) -> object:
         assert path == FILE
+        assert limit_ms == (max_ms if settings.name == "cpu" else None)
         ran_on.append(device)
         return measurement(latency_ms)
 
@@ -86,7 +87,7 @@ def test_what_cannot_be_trusted_is_said_with_its_reason() -> None:
 
 
 def test_a_file_that_cannot_be_run_is_said_and_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path, device: Device) -> object:
+    def fail(path: Path, device: Device, limit_ms: float) -> object:
         raise UserError("expected memory")
 
     monkeypatch.setattr(module, "time_export", fail)

@@ -62,7 +62,7 @@ def handed_over(
 ) -> Winner:
     """A winner of a new run of a minute, or of the one that is there."""
     monkeypatch.setattr(handover, "export_winner", export)
-    monkeypatch.setattr(timed, "time_export", lambda path, device: measurement(1.5))
+    monkeypatch.setattr(timed, "time_export", lambda path, device, limit_ms: measurement(1.5))
     winner = Winner(
         make_individual(7, 1.2, sample_genome(load_space("digits"), random.Random(0))), measurement(1.0)
     )

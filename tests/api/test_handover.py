@@ -185,7 +185,7 @@ def test_the_file_that_is_handed_over_has_a_latency_of_its_own_once(
     run, heard = tmp_path / "run", Heard()
     timed: list[Path] = []
 
-    def time_export(path: Path, device: object) -> object:
+    def time_export(path: Path, device: object, limit_ms: float) -> object:
         timed.append(path)
         if len(timed) == 1:
             raise UserError("ONNX Runtime is busy")
@@ -204,6 +204,25 @@ def test_the_file_that_is_handed_over_has_a_latency_of_its_own_once(
     assert "model.onnx is not timed: ONNX Runtime is busy" in heard.said
     assert f"model.onnx takes {latency_ms:.2f} ms" in heard.said[-1]
     assert ("does not keep the budget of 2 ms" in heard.said[-1]) is not keeps
+
+
+@pytest.mark.parametrize(("latency_ms", "times"), [(1.0, 1), (1.9, 3)])
+def test_an_export_is_timed_again_until_it_is_known_whether_it_keeps_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, latency_ms: float, times: int
+) -> None:
+    """On a noisy machine nothing is trusted: what lies far below 2 ms is settled all the same."""
+    timed: list[Path] = []
+
+    def time_export(path: Path, device: object, limit_ms: float) -> object:
+        timed.append(path)
+        return msgspec.structs.replace(measurement(latency_ms), trusted=False, reason="noisy")
+
+    monkeypatch.setattr(handover, "export_winner", lambda model, path: 1e-6)
+    monkeypatch.setattr(exported, "time_export", time_export)
+    searched(tmp_path / "run")
+    for _ in range(3):
+        hand(tmp_path / "run")
+    assert len(timed) == times
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,11 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
     if file["ci_low_ms"] is not None:
         assert 0 < file["ci_low_ms"] <= file["latency_ms"] <= file["ci_high_ms"]
     assert (file["threads"], file["clips"], file["max_ms"]) == (1, 1, 30)
-    assert file["keeps_budget"] == (file["ci_high_ms"] <= 30 if file["trusted"] else None)
+    if file["trusted"]:
+        assert file["keeps_budget"] == (file["ci_high_ms"] <= 30)
+    else:
+        far_below = file["ci_high_ms"] is not None and file["ci_high_ms"] <= 20
+        assert file["keeps_budget"] == (True if far_below else None)
     names = {Path(path).name for path in winner["files"]}
     assert names == {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"}
 

@@ -92,7 +92,7 @@ def test_a_place_where_no_file_can_be_is_one_line(net: Path, tmp_path: Path) -> 
 def test_an_exporter_that_fails_is_one_line_and_leaves_the_former_file(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
+    monkeypatch.setattr(exported, "time_export", lambda path, device, limit_ms: measurement(1.5))
     out = tmp_path / "deep" / "model.onnx"
     assert run_json("export", net, "--out", out)["max_relative_error"] < 1e-3
     former = out.read_bytes()
@@ -115,7 +115,7 @@ def test_the_counts_of_a_trained_network_are_those_of_its_own_classes(net: Path)
 def test_an_export_says_what_the_file_takes(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exported, "time_export", lambda path, device: measurement(1.5))
+    monkeypatch.setattr(exported, "time_export", lambda path, device, limit_ms: measurement(1.5))
     said = run("export", net, "--out", tmp_path / "some.onnx").stderr
     assert "some.onnx takes 1.50 ms (95 % interval 1.47 to 1.53 ms) in ONNX Runtime on the CPU" in said
     assert run_json("export", net, "--out", tmp_path / "some.onnx")["exported"]["latency_ms"] == 1.5

@@ -80,4 +80,4 @@ def test_an_interrupted_search_says_what_is_kept_and_how_it_goes_on(folder: Path
 
     finals = interrupted(folder, 1, "finalists", f"runs/{run.name}", "--count", "2")
     assert "1 of them at full length, and" in finals
-    assert f"`tvnsearch finalists runs/{run.name}` goes on" in finals.splitlines()[-1]
+    assert f"`tvnsearch finalists runs/{run.name} --count 2` goes on" in finals.splitlines()[-1]

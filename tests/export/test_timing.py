@@ -35,7 +35,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_file_is_run_in_fresh_processes(exported: Path) -> None:
     measured = time_export(exported, Device("cpu"), max_seconds=0.6)
-    assert 0 < measured.ci_low_ms <= measured.latency_ms <= measured.ci_high_ms
+    if measured.ci_low_ms is not None and measured.ci_high_ms is not None:
+        assert 0 < measured.ci_low_ms <= measured.latency_ms <= measured.ci_high_ms
+    assert not measured.trusted or measured.ci_low_ms is not None
     assert measured.p50_ms <= measured.p90_ms <= measured.p99_ms
     assert measured.samples + measured.disturbed >= timing.PROCESSES
     assert measured.trusted == (not measured.reason)
@@ -92,6 +94,7 @@ class Processes:
 
     def __init__(self, *answers: Timing | Exception) -> None:
         self._answers = iter(answers)
+        self.plans: list[Plan] = []
 
     def __call__(self, module: str, threads: int) -> Processes:
         assert module == "tvnsearch.export.task"
@@ -106,6 +109,7 @@ class Processes:
         pass
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        self.plans.append(msgspec.convert(params["plan"], Plan))
         answer = next(self._answers)
         if isinstance(answer, Exception):
             raise answer
@@ -117,6 +121,16 @@ def test_three_processes_are_one_figure(exported: Path, monkeypatch: pytest.Monk
     measured = time_export(exported, Device("cpu"))
     assert (measured.latency_ms, measured.samples, measured.trusted) == (2.0, 36, True)
     assert (measured.ci_low_ms, measured.ci_high_ms) == pytest.approx((1.998, 2.02202))
+
+
+@pytest.mark.parametrize(("limit_ms", "seconds"), [(None, 10 / 3), (2.0, 10 / 3), (1500.0, 30.0)])
+def test_a_budget_of_long_passes_is_given_the_time_of_enough_of_them(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, limit_ms: float | None, seconds: float
+) -> None:
+    processes = Processes(*[_timing(1.0, 1000)] * 3)
+    monkeypatch.setattr(timing, "Worker", processes)
+    time_export(exported, Device("cpu"), limit_ms)
+    assert [(plan.max_seconds, plan.limit_ms) for plan in processes.plans] == [(seconds, limit_ms)] * 3
 
 
 def test_slow_memory_is_not_trusted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

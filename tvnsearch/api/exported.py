@@ -38,12 +38,12 @@ def time_exported(
     """
     watch.say(f"timing {path.name} in ONNX Runtime, in three processes")
     threads = min(device.threads, len(usable_cores()))
+    budget_ms = max_ms if device.name == "cpu" else None
     try:
-        measured = time_export(path, Device("cpu", threads=threads, batch=device.batch))
+        measured = time_export(path, Device("cpu", threads=threads, batch=device.batch), budget_ms)
     except UserError as error:
         watch.say(f"{path.name} is not timed: {error}")
         return None
-    budget_ms = max_ms if device.name == "cpu" else None
     return ExportedLatency(
         **asdict(measured),
         threads=threads,

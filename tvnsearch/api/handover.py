@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from tvnsearch.api.exported import exported_line, time_exported
+from tvnsearch.api.exported import ExportedLatency, exported_line, time_exported
 from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
@@ -166,7 +166,7 @@ def _write_scores(run: Path, scores: FinalScores) -> None:
 def _export(run: Path, watch: Watch) -> None:
     """Export and time the winner unless that is done; what fails is said, and the scores stay."""
     scores = final_scores(run)
-    if scores is None or (scores.exported is not None and scores.exported.trusted):
+    if scores is None or (scores.exported is not None and _is_settled(scores.exported)):
         return
     try:
         if scores.max_relative_error is None:
@@ -177,6 +177,11 @@ def _export(run: Path, watch: Watch) -> None:
         _time_export(run, scores, watch)
     except (UserError, OSError) as error:
         watch.say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
+
+
+def _is_settled(exported: ExportedLatency) -> bool:
+    """Whether timing it once more has nothing to add."""
+    return exported.trusted or exported.keeps_budget is not None
 
 
 def _time_export(run: Path, scores: FinalScores, watch: Watch) -> None:

@@ -15,18 +15,28 @@ from tvnsearch.errors import UserError
 from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
 
 TASK = "tvnsearch.export.task"
+MAX_SECONDS = 10.0
+
+PASSES = 60
+"""So many give three processes twice the samples that an interval needs, where each is disturbed once."""
 
 
-def time_export(path: Path, processor: Device, max_seconds: float = 10.0) -> Measurement:
+def time_export(
+    path: Path, processor: Device, limit_ms: float | None = None, max_seconds: float | None = None
+) -> Measurement:
     """Time the ONNX file at ``path`` on ``processor``, a CPU with so many threads, in three fresh processes.
 
     A file takes one clip, so a pass is ``processor.batch`` of them one after the other. ``max_seconds``
-    bounds the passes of all processes.
+    bounds the passes of all processes: by default 10 s, or what PASSES at ``limit_ms`` take if that is more.
+    What lies far below ``limit_ms`` is not measured longer than that takes.
 
     Raises:
         UserError: it cannot be run.
     """
-    plan = Plan(max_seconds / PROCESSES, min(SPREAD_SECONDS, max_seconds / PROCESSES), HALF_WIDTH_PERCENT)
+    seconds = (MAX_SECONDS if limit_ms is None else max(MAX_SECONDS, PASSES * limit_ms / 1e3)) / PROCESSES
+    if max_seconds is not None:
+        seconds = max_seconds / PROCESSES
+    plan = Plan(seconds, min(SPREAD_SECONDS, seconds), HALF_WIDTH_PERCENT, limit_ms=limit_ms)
     params = {
         "path": str(path),
         "device": msgspec.to_builtins(processor),
