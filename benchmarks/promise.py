@@ -7,7 +7,8 @@
 ``promises`` runs short searches under budgets that bind: 1, 2 and 5 ms, and a batch of 32 clips in 50 ms.
 They are the product's own, with its predictor and its measurements on this CPU, but for training: a network
 is as fit as it has operations, so that every search leans on its budget as hard as it can. Ten minutes later
-each winner is measured once more, in a fresh process, which had no part in the choice.
+each winner is measured once more, in a fresh process, which had no part in the choice. What was found is
+kept in ``promises.json`` in the folder: interrupted, the same command goes on.
 
 ``demo`` evolves with real trainings for some minutes, under a budget that does not bind. It prints the share
 of the time that measuring took, and how many verdicts rest on measurements that are not to be trusted. It
@@ -31,6 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from search_efficiency import NoProcess
 
@@ -71,6 +73,60 @@ class Promised(Struct):
     later: Measurement | None = None
 
 
+class Seconds(Struct):
+    """How long searches took, and how much of that measuring did, by what it was for."""
+
+    total: float = 0.0
+    judging: float = 0.0
+    promising: float = 0.0
+    judged: int = 0
+    promises: int = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what the search in this context does."""
+        counted = {"measure": ("judging", "judged"), "measure_for_promise": ("promising", "promises")}
+        known = {name: getattr(DeviceLatency, name) for name in counted if hasattr(DeviceLatency, name)}
+        began = time.monotonic()
+        for name, method in known.items():
+            setattr(DeviceLatency, name, self._timed(method, *counted[name]))
+        try:
+            yield
+        finally:
+            self.total += time.monotonic() - began
+            for name, method in known.items():
+                setattr(DeviceLatency, name, method)
+
+    def _timed(self, method: Callable[..., Any], seconds: str, count: str) -> Any:
+        def timed(*arguments: Any, **keywords: Any) -> Any:
+            began = time.monotonic()
+            try:
+                return method(*arguments, **keywords)
+            finally:
+                setattr(self, seconds, getattr(self, seconds) + time.monotonic() - began)
+                setattr(self, count, getattr(self, count) + 1)
+
+        return timed
+
+    def figures(self) -> dict[str, float]:
+        """The shares of the time, and the mean of each."""
+        return {
+            "search_seconds": self.total,
+            "judging_share": self.judging / max(self.total, 1e-9),
+            "promising_share": self.promising / max(self.total, 1e-9),
+            "seconds_a_measurement": self.judging / max(self.judged, 1),
+            "seconds_a_promise": self.promising / max(self.promises, 1),
+        }
+
+
+class Found(Struct):
+    """What searches have come to: so many, their winners, and how long they took."""
+
+    searches: int
+    winners: list[Promised]
+    seconds: Seconds
+
+
 def main() -> None:
     """Run one of the three."""
     parser = argparse.ArgumentParser(description="Whether winners keep the budget that was promised.")
@@ -104,25 +160,34 @@ def _profile(db: Path) -> None:
 
 def promises(db: Path, work: Path, count: int) -> dict[str, Any]:
     """Searches one after the other, and their winners measured again when ten minutes are over."""
-    winners: list[Promised] = []
-    without, seconds = 0, Seconds()
-    for place in range(count):
-        max_ms, batch = BUDGETS[place % len(BUDGETS)]
-        with seconds.counted():
-            found = _search(db, work, max_ms, batch, seed=place)
-        if found is None:
-            without += 1
-        else:
-            winners.append(found)
-            _say_promise(found)
-        for waiting in winners:
-            if waiting.later is None and time.monotonic() - waiting.promised_at >= LATER_SECONDS:
+    kept = work / "promises.json"
+    found = Found(0, [], Seconds())
+    if kept.is_file():
+        found = msgspec.json.decode(kept.read_bytes(), type=Found)
+    while found.searches < count:
+        max_ms, batch = BUDGETS[found.searches % len(BUDGETS)]
+        with found.seconds.counted():
+            winner = _search(db, work, max_ms, batch, seed=found.searches)
+        found.searches += 1
+        if winner is not None:
+            found.winners.append(winner)
+            _say_promise(winner)
+        for waiting in found.winners:
+            if waiting.later is None and time.time() - waiting.promised_at >= LATER_SECONDS:
                 _measure_later(waiting)
-    for waiting in winners:
+        kept.write_bytes(msgspec.json.encode(found))
+    for waiting in found.winners:
         if waiting.later is None:
-            time.sleep(max(0.0, waiting.promised_at + LATER_SECONDS - time.monotonic()))
+            time.sleep(max(0.0, waiting.promised_at + LATER_SECONDS - time.time()))
             _measure_later(waiting)
-    return {"searches": count, "without_winner": without, **_figures(winners), **seconds.figures()}
+            kept.write_bytes(msgspec.json.encode(found))
+    without = found.searches - len(found.winners)
+    return {
+        "searches": found.searches,
+        "without_winner": without,
+        **_figures(found.winners),
+        **found.seconds.figures(),
+    }
 
 
 def _search(db: Path, work: Path, max_ms: float, batch: int, seed: int) -> Promised | None:
@@ -132,7 +197,7 @@ def _search(db: Path, work: Path, max_ms: float, batch: int, seed: int) -> Promi
     if winner is None:
         return None
     individual, measured = winner.individual, winner.measurement
-    return Promised(max_ms, batch, individual.genome, measured, individual.measurement, time.monotonic())
+    return Promised(max_ms, batch, individual.genome, measured, individual.measurement, time.time())
 
 
 def _searched(
@@ -183,6 +248,7 @@ def _measure_later(promised: Promised) -> None:
     device = open_device("cpu", 1, "eager", "float32", promised.batch)
     with Meter(device, CLASSES) as meter:
         [promised.later] = meter.measure([promised.genome], LATER_MEASURE_SECONDS)
+    print(f"later: {promised.later.latency_ms:.3f} ms of {promised.max_ms:g}", flush=True)
 
 
 def _say_promise(promised: Promised) -> None:
@@ -233,50 +299,6 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
-
-
-class Seconds:
-    """How long searches took, and how much of that measuring did, by what it was for."""
-
-    def __init__(self) -> None:
-        self.total = self.judging = self.promising = 0.0
-        self.judged = self.promises = 0
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count what the search in this context does."""
-        counted = {"measure": ("judging", "judged"), "measure_for_promise": ("promising", "promises")}
-        known = {name: getattr(DeviceLatency, name) for name in counted if hasattr(DeviceLatency, name)}
-        began = time.monotonic()
-        for name, method in known.items():
-            setattr(DeviceLatency, name, self._timed(method, *counted[name]))
-        try:
-            yield
-        finally:
-            self.total += time.monotonic() - began
-            for name, method in known.items():
-                setattr(DeviceLatency, name, method)
-
-    def _timed(self, method: Callable[..., Any], seconds: str, count: str) -> Any:
-        def timed(*arguments: Any, **keywords: Any) -> Any:
-            began = time.monotonic()
-            try:
-                return method(*arguments, **keywords)
-            finally:
-                setattr(self, seconds, getattr(self, seconds) + time.monotonic() - began)
-                setattr(self, count, getattr(self, count) + 1)
-
-        return timed
-
-    def figures(self) -> dict[str, float]:
-        """The shares of the time, and the mean of each."""
-        return {
-            "search_seconds": self.total,
-            "judging_share": self.judging / max(self.total, 1e-9),
-            "promising_share": self.promising / max(self.total, 1e-9),
-            "seconds_a_measurement": self.judging / max(self.judged, 1),
-            "seconds_a_promise": self.promising / max(self.promises, 1),
-        }
 
 
 def demo(db: Path, work: Path, minutes: float) -> dict[str, Any]:
