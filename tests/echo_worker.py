@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -28,6 +29,14 @@ def refuse(*, progress):
 
 def fail(*, progress):
     raise ValueError("a bug")
+
+
+def write(*, path, progress):
+    Path(path).write_bytes(b"x")
+
+
+def run_out_of_memory(*, progress):
+    raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
 
 def die(*, progress):
@@ -65,6 +74,8 @@ if __name__ == "__main__":
             "refuse": refuse,
             "fail": fail,
             "die": die,
+            "write": write,
+            "run_out_of_memory": run_out_of_memory,
             "die_once": die_once,
             "sleep": sleep,
             "tick": tick,

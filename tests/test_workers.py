@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tvnsearch.errors import UserError
-from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
+from tvnsearch.workers import EnvironmentFailedError, Worker, WorkerDiedError, WorkerFailedError
 
 MODULE = "tests.echo_worker"
 
@@ -42,6 +42,24 @@ def test_errors_keep_their_kind_and_the_worker_goes_on() -> None:
         with pytest.raises(WorkerFailedError, match="ValueError: a bug"):
             worker.call("fail", {})
         assert worker.call("echo", {"value": 1})["value"] == 1
+
+
+def test_what_no_request_could_have_done_is_the_environments_fault(tmp_path: Path) -> None:
+    with Worker(MODULE, threads=1) as worker:
+        with pytest.raises(EnvironmentFailedError, match=r"FileNotFoundError: .*No such file"):
+            worker.call("write", {"path": str(tmp_path / "none" / "file")})
+        with pytest.raises(WorkerFailedError, match="Cannot allocate memory") as failed:
+            worker.call("run_out_of_memory", {})
+        assert not isinstance(failed.value, EnvironmentFailedError)
+        worker.call("write", {"path": str(tmp_path / "file")})
+
+
+def test_a_worker_that_cannot_start_is_not_the_requests_fault() -> None:
+    with (
+        Worker("tests.no_such_module", threads=1) as worker,
+        pytest.raises(EnvironmentFailedError, match=r"could not start.*no_such_module"),
+    ):
+        worker.call("echo", {"value": 1})
 
 
 def test_a_dying_worker_is_noticed() -> None:

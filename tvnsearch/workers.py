@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from tvnsearch.errors import UserError
+from tvnsearch.faults import is_of_environment
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -60,6 +61,13 @@ class WorkerFailedError(RuntimeError):
     """A request raised in the worker; the message names the error."""
 
 
+class EnvironmentFailedError(WorkerFailedError):
+    """What any request needs was not there: a file, room on the disk, a driver, the worker itself.
+
+    That says nothing about the request, which may well be answered elsewhere or later.
+    """
+
+
 class Worker:
     """A process that runs MODULE as ``python -m`` does and answers one request at a time; a context manager.
 
@@ -76,6 +84,7 @@ class Worker:
         if pin_allocator:
             environment |= PINNED_ALLOCATOR
         self._errors: list[str] = []
+        self._has_started = False
         self._process = subprocess.Popen(
             [sys.executable, "-c", RUN_MODULE, module],
             stdin=subprocess.PIPE,
@@ -92,6 +101,7 @@ class Worker:
 
         Raises:
             UserError: the method raised one.
+            EnvironmentFailedError: it failed for what is none of its fault, or the process never started.
             WorkerFailedError: the method raised anything else.
             WorkerDiedError: the process ended instead of answering.
         """
@@ -104,15 +114,15 @@ class Worker:
             raise self._death() from None
         for line in self._process.stdout:
             answer = msgspec.json.decode(line)
-            if "progress" in answer:
+            if "started" in answer:
+                self._has_started = True
+            elif "progress" in answer:
                 if on_progress is not None:
                     on_progress(answer["progress"])
             elif "result" in answer:
                 return answer["result"]
-            elif answer["user_error"]:
-                raise UserError(answer["error"])
             else:
-                raise WorkerFailedError(answer["error"])
+                raise _RAISED[answer["kind"]](answer["error"])
         raise self._death()
 
     @property
@@ -160,10 +170,21 @@ class Worker:
             self._errors.append(line.decode(errors="replace").rstrip())
             del self._errors[:-20]
 
-    def _death(self) -> WorkerDiedError:
+    def _death(self) -> WorkerDiedError | EnvironmentFailedError:
         code = self._process.wait()
         self._error_reader.join(timeout=5)
-        return WorkerDiedError(f"a worker process ended with code {code}: " + " | ".join(self._errors[-5:]))
+        said = " | ".join(self._errors[-5:])
+        if self._has_started or code == -signal.SIGKILL:  # its caller may have closed it before it was there
+            return WorkerDiedError(f"a worker process ended with code {code}: {said}")
+        return EnvironmentFailedError(f"a worker process could not start, and ended with code {code}: {said}")
+
+
+_RAISED: Mapping[str, type[Exception]] = {
+    "user": UserError,
+    "environment": EnvironmentFailedError,
+    "request": WorkerFailedError,
+}
+"""What an answer that is an error is raised as."""
 
 
 def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
@@ -186,6 +207,7 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
         answers.flush()
 
     threading.Thread(target=read_requests, daemon=True).start()
+    answer({"started": True})
     while True:
         request = msgspec.json.decode(requests.get())
         try:
@@ -194,6 +216,7 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
             )
             answer({"result": msgspec.to_builtins(result)})
         except UserError as error:
-            answer({"error": str(error), "user_error": True})
+            answer({"error": str(error), "kind": "user"})
         except Exception as error:  # the driver decides what a failure means; the worker stays ready
-            answer({"error": f"{type(error).__name__}: {error}", "user_error": False})
+            kind = "environment" if is_of_environment(error) else "request"
+            answer({"error": f"{type(error).__name__}: {error}", "kind": kind})

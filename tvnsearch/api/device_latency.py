@@ -31,7 +31,7 @@ from tvnsearch.search.protocols import (
     MeasuredGenome,
     MeasurementFailed,
 )
-from tvnsearch.workers import WorkerFailedError
+from tvnsearch.workers import EnvironmentFailedError, WorkerFailedError
 
 MEASURE_SECONDS = 4.0
 """The longest that a search measures one candidate, unless its passes are long."""
@@ -212,5 +212,10 @@ def _failing_as_a_measurement() -> Iterator[None]:
     """Let what goes wrong on the device be said of the network."""
     try:
         yield
+    except EnvironmentFailedError as error:
+        raise UserError(
+            f"expected networks to run on this device, but that failed for what is none of their fault "
+            f"({error}); mend that, and the same command goes on"
+        ) from None
     except (UserError, WorkerFailedError) as error:
         raise MeasurementFailed(str(error)) from None

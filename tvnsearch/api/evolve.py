@@ -11,6 +11,7 @@ from msgspec.structs import asdict, replace
 from tvnsearch.api.amending import Changes, say_finished
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
+from tvnsearch.api.kept_clips import keep_clips
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
 from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
 from tvnsearch.api.recipes import asked_settings, planned_recipe
@@ -60,6 +61,7 @@ def evolve(
         with Journal.create(folder, timed.plan) as journal, told_if_interrupted(folder, "resume"):
             watch.say(f"the run is in {folder}; if it is interrupted, {how_to_go_on(folder)} goes on with it")
             equipment.keep_predictors(folder)
+            keep_clips(folder, equipment.dataset)
             _search(OpenRun(journal, equipment), watch, on_progress)
     return status(folder)
 

@@ -15,6 +15,7 @@ from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, dtype_of, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
+from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.records import Finalist, Individual, Winner
@@ -106,6 +107,11 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
             show,
             {"checkpoints": str(_checkpoints(run) / f"{individual.number}-{seconds:.0f}-seconds")},
         ).result()
+    except OF_ENVIRONMENT as error:
+        raise UserError(
+            f"expected to train the winner of {run} for longer, but that ended for what is none of its fault "
+            f"({error}); mend that, and `tvnsearch resume {run}` goes on"
+        ) from None
     except (TrainingFailed, WorkerDiedError) as error:
         watch.say(f"the longer training failed ({error}): the weights of the search are handed over")
         shutil.copyfile(searched, weights)
@@ -133,7 +139,7 @@ def _write_files(
     dtype = dtype_of(opened.plan.device)
     try:
         test = equipment.executor.submit(evaluate, genome, _weights(run), "test", dtype).result()
-    except (TrainingFailed, WorkerDiedError) as error:
+    except (*OF_ENVIRONMENT, TrainingFailed, WorkerDiedError) as error:
         raise UserError(
             f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "
             "searched is kept, and the same command tries again"

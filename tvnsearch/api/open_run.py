@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tvnsearch.api.amending import NO_CHANGES, Changes, amendment, say_amended
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.kept_clips import check_clips, keep_clips
 from tvnsearch.api.same_run import check_unchanged, require_clips
 from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.watching import Watch
@@ -118,7 +119,9 @@ def open_run(
         kept = predictors_folder(folder)
         with open_equipment(settings, plan.space, watch, kept) as equipment:
             check_unchanged(folder, plan, equipment.latency.digest, equipment.dataset)
+            check_clips(folder, equipment.dataset)
             equipment.keep_predictors(folder)
+            keep_clips(folder, equipment.dataset)
             equipment.decode_clips(watch)
             if plan != begun:
                 moved = None if amending.data is None else equipment.dataset.address

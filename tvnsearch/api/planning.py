@@ -14,12 +14,14 @@ from tvnsearch.api.recipes import planned_recipe, said_of_recipe
 from tvnsearch.api.times import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds, written_place, written_time
 from tvnsearch.api.watching import Watch
 from tvnsearch.data.catalog.address import parse_address
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import counted_limits
 from tvnsearch.search.candidates.feasibility import check_reachable
+from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.plan import SearchPlan, plan_of, scale_to_minutes
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.settings import Settings
@@ -186,6 +188,11 @@ def _result(trial: Future[TrainingResult], watch: Watch) -> TrainingResult | Non
     """A short training; None where it ended in its process, which the search too will survive."""
     try:
         return trial.result()
+    except OF_ENVIRONMENT as error:
+        raise UserError(
+            f"expected a short training to work, but it ended for what is none of its fault ({error}); mend "
+            "that, and the same command goes on"
+        ) from None
     except (TrainingFailed, WorkerDiedError) as error:
         watch.say(f"a short training failed and is left out: {error}")
         return None

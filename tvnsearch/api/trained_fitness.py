@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.search.executors import RemoteWorker
 from tvnsearch.search.protocols import (
@@ -20,7 +21,7 @@ from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.task import DataSource
 from tvnsearch.training.trainer import TrainingResult
-from tvnsearch.workers import Progress, WorkerFailedError
+from tvnsearch.workers import EnvironmentFailedError, Progress, WorkerFailedError
 
 TRAINING_MODULE = "tvnsearch.training.task"
 
@@ -40,6 +41,7 @@ class TrainedFitness:
 
         Raises:
             TrainingFailed: it diverged or did not fit in memory.
+            EnvironmentFailedError: it ended for what is none of its fault.
             WorkerDiedError: the worker died.
         """
         recipe = msgspec.structs.replace(self._recipe, seed=request.seed)
@@ -81,6 +83,7 @@ class TrainedFitness:
 
         Raises:
             TrainingFailed: it could not be trained.
+            EnvironmentFailedError: that is none of its fault.
             WorkerDiedError: the worker died.
         """
         params = {"recipe": msgspec.to_builtins(recipe), **(more or {})}
@@ -92,6 +95,7 @@ class TrainedFitness:
 
         Raises:
             TrainingFailed: it could not be scored.
+            EnvironmentFailedError: that is none of its fault.
             WorkerDiedError: the worker died.
         """
         params = {"split": split, "dtype": dtype}
@@ -109,6 +113,10 @@ class TrainedFitness:
         request = worker_params(genome, self._data, weights, self._training_device) | dict(params)
         try:
             return worker.call(method, request, on_progress)
+        except EnvironmentFailedError:
+            raise
+        except UserError as error:  # such as clips that one machine lacks: the network is not to blame
+            raise EnvironmentFailedError(str(error)) from None
         except WorkerFailedError as error:
             raise TrainingFailed(str(error)) from None
 

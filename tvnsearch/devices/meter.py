@@ -16,7 +16,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
-from tvnsearch.workers import Worker, WorkerDiedError, WorkerFailedError
+from tvnsearch.workers import EnvironmentFailedError, Worker, WorkerDiedError, WorkerFailedError
 
 TASK = "tvnsearch.devices.task"
 SPREAD_SECONDS = 1.0
@@ -135,7 +135,7 @@ class Meter:
         try:
             try:
                 return self._worker.call(method, request)
-            except WorkerDiedError:
+            except (WorkerDiedError, EnvironmentFailedError):
                 self.restart()
                 return self._worker.call(method, request)
         except WorkerDiedError as death:
@@ -145,4 +145,5 @@ class Meter:
                 f"({death}), mostly for lack of memory; use a smaller network or free some memory"
             ) from None
         except WorkerFailedError as failure:
-            raise WorkerFailedError(f"{method} {names}: {failure}") from None
+            self.restart()  # what has failed once on a GPU may fail for ever in its process
+            raise type(failure)(f"{method} {names}: {failure}") from None

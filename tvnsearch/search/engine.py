@@ -27,10 +27,11 @@ from tvnsearch.search.events import (
     FinalMeasured,
     Opened,
     Promoted,
+    Returned,
     RungPassed,
     WinnerChosen,
 )
-from tvnsearch.search.executors import Executor, RemoteWorker
+from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import Contest, withdraw_former
 from tvnsearch.search.progress.recorder import OnProgress, Recorder
@@ -51,6 +52,7 @@ from tvnsearch.search.run_folder import (
     keep_weights,
 )
 from tvnsearch.search.strategies import make_strategy
+from tvnsearch.search.trainings.patience import Patience
 from tvnsearch.search.trainings.schedule import TrainingSchedule
 from tvnsearch.workers import WorkerDiedError
 
@@ -78,7 +80,8 @@ def run_search(
     in the journal.
 
     Raises:
-        UserError: nothing in the search space keeps the budget.
+        UserError: nothing in the search space keeps the budget, or trainings keep ending for what is none of
+            the networks' fault.
     """
     search = _Search(journal, latency, fitness, executor, on_progress, clock)
     search.run()
@@ -114,6 +117,7 @@ class _Search:
         self._schedule = TrainingSchedule(plan, journal.run)
         self._judge = Judge(plan, self._history, self._strategy, latency, executor, self._schedule.predictor)
         self._recorder.take_up(self._strategy, self._schedule, self._judge)
+        self._patience = Patience(clock)
         self._running: dict[Future[_Trained], Candidate] = {}
         self._controls: set[Future[_Trained]] = set()
         self._begun_here: set[int] = set()
@@ -192,7 +196,8 @@ class _Search:
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""
         self._take_in_trained()
-        has_room = len(self._running) < self._executor.workers
+        waits = self._patience.wait_seconds > 0
+        has_room = len(self._running) < self._executor.workers and not waits
         if has_room and (control := self._next_control()) is not None:
             self._begin_control(control)
         elif has_room and (candidate := self._next_training()) is not None:
@@ -203,6 +208,9 @@ class _Search:
             )
         elif self._running:
             self._executor.wait(self._running, WAIT_SECONDS)
+            self._recorder.tick()
+        elif waits:
+            time.sleep(min(WAIT_SECONDS, self._patience.wait_seconds))
             self._recorder.tick()
         else:
             return False
@@ -269,10 +277,14 @@ class _Search:
     def _take_in(self, number: int, future: Future[_Trained]) -> None:
         try:
             trained = future.result()
+        except OF_ENVIRONMENT as error:
+            self._return(number, error)
+            return
         except (TrainingFailed, WorkerDiedError) as error:
-            seconds = self._recorder.elapsed_seconds - self._tally.began(number)
-            self._recorder.record(Failed(number, str(error), seconds))
+            self._patience.succeeded()
+            self._recorder.record(Failed(number, str(error), self._seconds_of(number)))
         else:
+            self._patience.succeeded()
             outcome = self._schedule.outcome(number, trained.fitness, trained.seconds)
             self._recorder.record(outcome)
             if isinstance(outcome, RungPassed):
@@ -283,13 +295,39 @@ class _Search:
         next_number = self._history.next_number
         try:
             trained = future.result()
+        except OF_ENVIRONMENT as error:
+            self._return(number, error, from_scratch=True)
+            return
         except (TrainingFailed, WorkerDiedError) as error:
+            self._patience.succeeded()
             self._recorder.record(Controlled(number, None, next_number, reason=str(error)))
         else:
+            self._patience.succeeded()
             self._recorder.record(
                 Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
             )
         drop_checkpoint(control_path(self._run, number))
+
+    def _return(self, number: int, error: Exception, from_scratch: bool = False) -> None:
+        """Have a network trained again that is not to blame, unless it proves to be.
+
+        Raises:
+            UserError: no training works for the time being.
+        """
+        seconds = self._seconds_of(number)
+        is_to_blame = self._patience.failed(number, self._clock() - seconds)
+        if not is_to_blame:
+            self._recorder.record(Returned(number, str(error), seconds, from_scratch))
+        elif from_scratch:
+            self._recorder.record(Controlled(number, None, self._history.next_number, reason=str(error)))
+        else:
+            self._recorder.record(Failed(number, str(error), seconds))
+        if self._patience.is_over:
+            raise self._patience.lost(error, f"`tvnsearch resume {self._run}` goes on")
+
+    def _seconds_of(self, number: int) -> float:
+        """How long ago the training of an individual began that ends now."""
+        return self._recorder.elapsed_seconds - self._tally.began(number)
 
     def _is_done(self) -> bool:
         return self._tally.trainings_left <= 0 or self._recorder.is_out_of_time

@@ -94,6 +94,18 @@ class Failed(Struct, frozen=True, tag="failed"):
     seconds: float
 
 
+class Returned(Struct, frozen=True, tag="returned", omit_defaults=True):
+    """A training has ended for what is none of the network's fault: it waits for a worker again.
+
+    ``from_scratch`` says that it was one of an heir, as in :class:`Begun`.
+    """
+
+    number: int
+    reason: str
+    seconds: float
+    from_scratch: bool = False
+
+
 class Controlled(Struct, frozen=True, tag="controlled", omit_defaults=True):
     """The fitness from scratch of individual ``number``, which inherited weights; None where that failed.
 
@@ -149,6 +161,7 @@ Event = (
     | Promoted
     | Trained
     | Failed
+    | Returned
     | Controlled
     | WinnerChosen
     | FinalMeasured

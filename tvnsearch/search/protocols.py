@@ -146,6 +146,7 @@ class LatencyModel(PromisingMeter, Protocol):
 
         Raises:
             MeasurementFailed: it cannot be run there.
+            UserError: nothing can be run there at the moment.
         """
         ...
 
@@ -170,6 +171,7 @@ class FitnessFunction(Protocol):
 
         Raises:
             TrainingFailed: the network has no fitness; the search notes the reason and goes on.
+            EnvironmentFailedError: that says nothing about the network, which is trained again.
             WorkerDiedError: the worker died.
         """
         ...

@@ -22,6 +22,11 @@ def predictors_folder(run: Path) -> Path:
     return run / "predictors"
 
 
+def clips_path(run: Path) -> Path:
+    """The file that says which clips the run began with."""
+    return run / "clips.json"
+
+
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"

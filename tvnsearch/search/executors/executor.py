@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from tvnsearch.workers import Progress, WorkerDiedError
+from tvnsearch.workers import EnvironmentFailedError, Progress, WorkerDiedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +46,10 @@ class WorkerLostError(WorkerDiedError):
 
 class NoRoomError(WorkerDiedError):
     """No machine has room for another worker at the moment; there may be work for it all the same."""
+
+
+OF_ENVIRONMENT = (EnvironmentFailedError, WorkerLostError, NoRoomError)
+"""What a job ends with for no fault of its own."""
 
 
 class Executor(Protocol):

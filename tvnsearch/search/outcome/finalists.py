@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
-from tvnsearch.search.executors import Executor, RemoteWorker
+from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
@@ -24,6 +25,7 @@ from tvnsearch.search.protocols import (
 )
 from tvnsearch.search.records import Finalist, Individual, Winner, rank
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
+from tvnsearch.search.trainings.patience import Patience
 from tvnsearch.workers import WorkerDiedError
 
 WAIT_SECONDS = 1.0
@@ -49,6 +51,9 @@ def run_finalists(
     ``say`` gets a sentence on each individual that drops out. None of it counts as time of the search.
     ``recipe`` names the one that ``fitness`` trains by, unless it is the plan's: who was trained by another
     one is trained again, and is not compared before that.
+
+    Raises:
+        UserError: trainings keep ending for what is none of the networks' fault.
     """
     finals = _Finals(journal, latency, fitness, executor, say, on_progress, recipe)
     finals.train(finals.measure(count))
@@ -76,6 +81,8 @@ class _Finals:
         self._recipe = recipe
         self._recorder = Recorder(journal, clock=lambda: 0.0)
         self._recorder.take_up()
+        self._patience = Patience(time.monotonic)
+        self._began: dict[int, float] = {}
         self._history = self._recorder.history
 
     def measure(self, count: int) -> list[Individual]:
@@ -104,13 +111,19 @@ class _Finals:
         waiting = [individual for individual in individuals if individual.number not in ended]
         training: dict[Future[Fitness], Individual] = {}
         while waiting or training:
-            if waiting and len(training) < self._executor.workers:
+            waits_seconds = self._patience.wait_seconds
+            if waiting and len(training) < self._executor.workers and not waits_seconds:
                 individual = waiting.pop(0)
+                self._began[individual.number] = time.monotonic()
                 training[self._executor.submit(self._train, individual)] = individual
-            else:
+            elif training:
                 self._executor.wait(training, WAIT_SECONDS)
+            else:
+                time.sleep(min(WAIT_SECONDS, waits_seconds))
             for future in [future for future in training if future.done()]:
-                self._take_in(training.pop(future), future)
+                individual = training.pop(future)
+                if not self._take_in(individual, future):
+                    waiting.append(individual)
 
     def finish(self) -> list[Finalist]:
         """The finalists that keep the budget, the best first, which is the winner then.
@@ -195,10 +208,17 @@ class _Finals:
             )
         )
 
-    def _take_in(self, individual: Individual, future: Future[Fitness]) -> None:
+    def _take_in(self, individual: Individual, future: Future[Fitness]) -> bool:
+        """Record what came of a training; False where it is to be tried again.
+
+        Raises:
+            UserError: no training works for the time being.
+        """
         number = individual.number
         try:
             fitness = future.result()
+        except OF_ENVIRONMENT as error:
+            return self._is_given_up(number, error)
         except (TrainingFailed, WorkerDiedError) as error:
             self._recorder.record(FinalTrained(number, None, self._recipe))
             self._say(f"individual {number} drops out: it could not be trained ({error})")
@@ -209,4 +229,18 @@ class _Finals:
                 f"individual {number} has fitness {fitness.value:.4g} at full length, "
                 f"{individual.fitness.value:.4g} in the search"
             )
+        self._patience.succeeded()
         drop_checkpoint(self._checkpoints(number))
+        return True
+
+    def _is_given_up(self, number: int, error: Exception) -> bool:
+        """Whether a finalist whose training ended for what seemed none of its fault is not tried again."""
+        is_to_blame = self._patience.failed(number, self._began[number])
+        if self._patience.is_over:
+            raise self._patience.lost(error, "the same command goes on")
+        if is_to_blame:
+            self._recorder.record(FinalTrained(number, None, self._recipe))
+            self._say(f"individual {number} drops out: it could not be trained ({error})")
+        else:
+            self._say(f"individual {number} waits to be trained again: {error}")
+        return is_to_blame

@@ -18,6 +18,7 @@ from tvnsearch.search.events import (
     Noted,
     Paused,
     Remeasured,
+    Returned,
     TakesPart,
     Trained,
 )
@@ -113,6 +114,7 @@ _KINDS: dict[type[Any], ProgressKind] = {
     Trained: "trained",
     Controlled: "trained",
     Failed: "failed",
+    Returned: "noted",
     Noted: "noted",
 }
 """The events that are told as they happen."""
@@ -138,6 +140,8 @@ def sentence_of(event: Event) -> str:
             text = f"individual {event.number} has fitness {event.fitness.value:.4g}"
         case Failed():
             text = f"individual {event.number} could not be trained: {event.reason}"
+        case Returned():
+            text = f"individual {event.number} waits to be trained again: {event.reason}"
         case Controlled(fitness=None):
             text = f"individual {event.number} could not be trained from scratch: {event.reason}"
         case Controlled():

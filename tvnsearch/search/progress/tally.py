@@ -11,6 +11,7 @@ from tvnsearch.search.events import (
     Opened,
     Paused,
     Remeasured,
+    Returned,
     RungPassed,
     Trained,
 )
@@ -108,7 +109,7 @@ class Tally:
             case Paused() | Trained():
                 self._end(event.number, event.seconds)
                 self._take_in(event.number)
-            case Failed() | Controlled():
+            case Failed() | Returned() | Controlled():
                 self._training.pop(event.number, None)
                 self._busy_seconds += event.seconds
             case _:

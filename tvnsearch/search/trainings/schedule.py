@@ -20,6 +20,7 @@ from tvnsearch.search.events import (
     Paused,
     Promoted,
     Remeasured,
+    Returned,
     RungPassed,
     Trained,
 )
@@ -53,6 +54,8 @@ class TrainingSchedule:
         self._genomes: dict[int, Genome] = {}
         """Of the individuals whose weights may be inherited."""
         self._ready: Queue = {}
+        self._returned: Queue = {}
+        """What waits again, for no fault of its own, until another training shows that trainings work."""
         self._in_training: Queue = {}
         self._at_rung: Queue = {}
         self._paused: Queue = {}
@@ -93,12 +96,12 @@ class TrainingSchedule:
     def unfinished(self) -> int:
         """How many candidates have no fitness yet: they are in training, go on, or are still to begin."""
         unknown = sum(self._last_look(number) is not Paused for number in self._in_training)
-        return len(self._ready) + unknown + len(self._at_rung)
+        return len(self._ready) + len(self._returned) + unknown + len(self._at_rung)
 
     @property
     def needed(self) -> Iterable[Candidate]:
         """The candidates whose training may still begin or go on: parents' weights and checkpoints stay."""
-        queues = (self._ready, self._promoted, self._at_rung, self._in_training, self._paused)
+        queues = (self._ready, self._returned, self._promoted, self._at_rung, self._in_training, self._paused)
         return [candidate for queue in queues for candidate in queue.values()]
 
     @property
@@ -111,8 +114,8 @@ class TrainingSchedule:
         return list(self._at_rung.values())
 
     def next_ready(self) -> Candidate | None:
-        """The candidate that has waited longest for its training."""
-        return _first(self._ready)
+        """The candidate that has waited longest for its training, or else one that has had it in vain."""
+        return _first(self._ready) or _first(self._returned)
 
     def next_promoted(self) -> Candidate | None:
         """A candidate whose training was paused and is to go on."""
@@ -186,6 +189,8 @@ class TrainingSchedule:
                 self._promoted_by(event.number)
             case Failed():
                 self._in_training.pop(event.number, None)
+            case Returned():
+                self._return(event)
             case Controlled():
                 return self._controlled(event)
             case _:
@@ -198,9 +203,22 @@ class TrainingSchedule:
             queues = {None: self._ready, RungPassed: self._at_rung, Paused: self._promoted}
             queues[self._last_look(number)][number] = candidate
         self._in_training = {}
+        self._try_again()
         self._ready = dict(sorted(self._ready.items()))
         self._controls = self._in_control | self._controls
         self._in_control = {}
+
+    def _return(self, event: Returned) -> None:
+        number = event.number
+        if event.from_scratch:
+            self._controls[number] = self._in_control.pop(number)
+            return
+        queues = {None: self._returned, RungPassed: self._at_rung, Paused: self._promoted}
+        queues[self._last_look(number)][number] = self._in_training.pop(number)
+
+    def _try_again(self) -> None:
+        self._ready = self._returned | self._ready
+        self._returned = {}
 
     def _judged(self, candidate: Candidate) -> None:
         if candidate.verdict.kind == "accepted":
@@ -213,13 +231,14 @@ class TrainingSchedule:
         if event.from_scratch:
             self._in_control[number] = self._controls.pop(number)
             return
-        for queue in (self._ready, self._at_rung, self._promoted):
+        for queue in (self._ready, self._returned, self._at_rung, self._promoted):
             queue.pop(number, None)
         self._in_training[number] = self._candidates[number]
 
     def _looked_at(self, event: RungPassed | Paused | Trained) -> list[str]:
         number = event.number
         candidate = self._in_training.pop(number)
+        self._try_again()
         reached = event.fitness.reached if isinstance(event, Paused) else event.fitness.value
         assert reached is not None
         said = self._report(candidate, reached)

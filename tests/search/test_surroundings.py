@@ -1,0 +1,144 @@
+"""Trainings that end for what is none of the networks' fault: tried again, and no plan is used up by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.search.fakes import (
+    FakeFitness,
+    FakeLatency,
+    NoProcess,
+    all_trained,
+    in_process,
+    make_plan,
+)
+from tvnsearch.errors import UserError
+from tvnsearch.search import Fitness, Journal, SearchPlan, Winner, run_finalists, run_search
+from tvnsearch.search.events import Controlled, FinalTrained, Returned
+from tvnsearch.search.executors import Executor, ParallelExecutor, RemoteWorker
+from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
+from tvnsearch.search.trainings import patience
+from tvnsearch.workers import EnvironmentFailedError
+
+
+class Outage(FakeFitness):
+    """Whose trainings find no room on the disk where ``is_out`` says so, by the individual and the try."""
+
+    def __init__(self, is_out: Callable[[int, int], bool]) -> None:
+        super().__init__(fails=False)
+        self.is_out = is_out
+        self.begun: list[int] = []
+
+    def __call__(
+        self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+    ) -> Fitness:
+        self.begun.append(request.number)
+        if self.is_out(request.number, len(self.begun)):
+            raise EnvironmentFailedError("OSError: [Errno 28] No space left on device")
+        return super().__call__(worker, request, on_progress)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSES_SECONDS", (0.01, 0.01, 0.01))
+
+
+def search(run: Path, fitness: Outage, plan: SearchPlan, executor: Executor | None = None) -> Winner | None:
+    executor = executor or in_process()
+    journal = Journal.open(run) if run.exists() else Journal.create(run, plan)
+    with journal:
+        try:
+            return run_search(journal, FakeLatency(fails=False), fitness, executor, lambda event: None)
+        finally:
+            executor.shutdown()
+
+
+def returned(run: Path) -> list[Returned]:
+    with Journal.read(run) as journal:
+        return [event for event in journal.events() if isinstance(event, Returned)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_short_outage_costs_no_network(tmp_path: Path, workers: int) -> None:
+    """Tries 5 and 6 of all find a full disk."""
+    fitness = Outage(lambda number, tries: tries in (5, 6))
+    executor = in_process() if workers == 1 else ParallelExecutor(NoProcess, workers)
+    search(tmp_path / "run", fitness, make_plan(trainings=30), executor)
+    with Journal.read(tmp_path / "run") as journal:
+        history = journal.history()
+    assert not history.failures
+    assert len(history.individuals) == 30
+    assert len(fitness.begun) == 32
+    assert [event.number for event in returned(tmp_path / "run")] == fitness.begun[4:6]
+    assert set(fitness.begun) == history.individuals.keys()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_disk_that_stays_full_ends_the_search_and_a_resumed_one_trains_all(
+    tmp_path: Path, workers: int
+) -> None:
+    run, plan = tmp_path / "run", make_plan(trainings=30)
+    full = Outage(lambda number, tries: tries > 10)
+    executor = in_process() if workers == 1 else ParallelExecutor(NoProcess, workers)
+    with pytest.raises(UserError, match=r"none of the networks' fault .*No space left.* resume .*nothing"):
+        search(run, full, plan, executor)
+    with Journal.read(run) as journal:
+        assert not journal.history().failures
+        before = all_trained(journal)
+    assert len(before) == 10
+
+    roomy = Outage(lambda number, tries: False)
+    search(run, roomy, plan)
+    with Journal.read(run) as journal:
+        history = journal.history()
+        assert all_trained(journal)[:10] == before
+    assert len(history.individuals) == 30 and not history.failures
+    assert not set(roomy.begun) & {one.number for one in before}
+    assert {event.number for event in returned(run)} <= history.individuals.keys()
+
+
+def test_what_ends_so_while_others_do_not_is_given_up(tmp_path: Path) -> None:
+    fitness = Outage(lambda number, tries: number == fitness.begun[min(3, tries - 1)] and tries > 3)
+    search(tmp_path / "run", fitness, make_plan(trainings=20))
+    with Journal.read(tmp_path / "run") as journal:
+        history = journal.history()
+    [bad] = history.failures
+    assert bad == fitness.begun[3]
+    assert fitness.begun.count(bad) == patience.MOST_OF_ONE
+    assert len(history.individuals) == 19
+
+
+def test_trainings_with_rungs_and_comparisons_go_on_as_well(tmp_path: Path) -> None:
+    """Every fifth try fails, of whatever kind it is."""
+    plan = make_plan(trainings=30, iterations=90, early_stopping=True, inherit=True)
+    fitness = Outage(lambda number, tries: tries % 5 == 0)
+    search(tmp_path / "run", fitness, plan)
+    with Journal.read(tmp_path / "run") as journal:
+        history, events = journal.history(), list(journal.events())
+    assert len(history.individuals) == 30 and not history.failures
+    assert not [event for event in events if isinstance(event, Controlled) and event.fitness is None]
+
+
+def test_finalists_are_tried_again(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
+    said: list[str] = []
+
+    def finals(fitness: Outage) -> int:
+        with Journal.open(run) as journal:
+            return len(
+                run_finalists(
+                    journal, FakeLatency(fails=False), fitness, in_process(), 3, said.append, lambda *_: None
+                )
+            )
+
+    with pytest.raises(UserError, match="none of the networks' fault"):
+        finals(Outage(lambda number, tries: True))
+    assert finals(Outage(lambda number, tries: tries == 2)) == 3
+    assert any("waits to be trained again: OSError" in line for line in said)
+    with Journal.read(run) as journal:
+        trained = [event for event in journal.events() if isinstance(event, FinalTrained)]
+    assert len(trained) == 3 and all(event.fitness is not None for event in trained)

@@ -1,0 +1,30 @@
+"""Whose fault an error is: that of the work that was asked for, or of what any work needs around it."""
+
+from __future__ import annotations
+
+import errno
+
+_OF_FILES = ("No space left on device", "IoError", "I/O error", "Stale file handle", "(os error ")
+"""What libraries write that raise no OSError for a file that cannot be written or read."""
+
+_OF_DRIVERS = (
+    "CUDA driver",
+    "no CUDA-capable device",
+    "busy or unavailable",
+    "unspecified launch failure",
+    "CUDA error: unknown error",
+    "uncorrectable ECC",
+    "cudaErrorInitializationError",
+    "GPU is lost",
+)
+"""What torch writes when a GPU or its driver is gone."""
+
+
+def is_of_environment(error: BaseException) -> bool:
+    """Whether an error says nothing about the work: a full disk, a vanished share, no such file, a lost GPU.
+
+    Memory that does not suffice is the work's own matter, also where the system says so.
+    """
+    if isinstance(error, OSError):
+        return error.errno != errno.ENOMEM
+    return any(words in str(error) for words in (*_OF_FILES, *_OF_DRIVERS))
