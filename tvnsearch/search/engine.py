@@ -273,6 +273,7 @@ class _Search:
             seconds = self._recorder.elapsed_seconds - self._tally.began(number)
             self._recorder.record(Failed(number, str(error), seconds))
         else:
+            self._note_afresh(number, trained.fitness)
             outcome = self._schedule.outcome(number, trained.fitness, trained.seconds)
             self._recorder.record(outcome)
             if isinstance(outcome, RungPassed):
@@ -286,10 +287,15 @@ class _Search:
         except (TrainingFailed, WorkerDiedError) as error:
             self._recorder.record(Controlled(number, None, next_number, reason=str(error)))
         else:
+            self._note_afresh(number, trained.fitness)
             self._recorder.record(
                 Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
             )
         drop_checkpoint(control_path(self._run, number))
+
+    def _note_afresh(self, number: int, fitness: Fitness) -> None:
+        if fitness.begun_afresh is not None:
+            self._recorder.note(f"individual {number}: {fitness.begun_afresh}")
 
     def _is_done(self) -> bool:
         return self._tally.trainings_left <= 0 or self._recorder.is_out_of_time
