@@ -40,7 +40,7 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             part.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     _remove_remains(path)
 
 
@@ -51,6 +51,21 @@ def copy_whole(source: Path, target: Path) -> None:
         OSError: ``source`` cannot be read, or ``target`` written.
     """
     write_whole(target, source.read_bytes())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names in ``folder``, which it may do later than the files that they name.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    try:
+        _sync(folder)
+    except PermissionError:  # a folder that may be written and not read
+        return
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 @contextmanager
@@ -69,10 +84,13 @@ def writing(place: Path, advice: str = "make room, or choose another place") -> 
 
 
 def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def _sync(path: Path) -> None:
@@ -81,17 +99,6 @@ def _sync(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is in its folder, which the disk may keep later than the file that it names."""
-    try:
-        _sync(folder)
-    except PermissionError:  # a folder that may be written and not read
-        return
-    except OSError as error:
-        if error.errno not in NO_SYNC:
-            raise
 
 
 def _remove_remains(path: Path) -> None:

@@ -89,9 +89,9 @@ def train(
     The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
     `checkpoints` it goes on from the one that is there, and the last one stays: clear it
     (`Checkpoints.clear`) once the result is kept. Where that cannot be read it begins afresh, and with
-    `replace_others` also where it is of another training. It ends when `until_share` of it is done, and can be gone
-    on with from there with a larger one, to the result of a whole training. On one thread of a CPU, and
-    without `recipe.max_seconds`, the same arguments give the same result, however often the training was
+    `replace_others` also where it is of another training. It ends when `until_share` of it is done, and can
+    be gone on with from there with a larger one, to the result of a whole training. On one thread of a CPU,
+    and without `recipe.max_seconds`, the same arguments give the same result, however often the training was
     killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
     `team` rank 0 alone writes and scores.
 
