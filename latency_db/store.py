@@ -19,7 +19,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
-from tvnsearch.user_folders import is_in_a_home
+from tvnsearch.user_folders import user_folder
 
 
 def default_path() -> Path:
@@ -28,13 +28,13 @@ def default_path() -> Path:
     Raises:
         UserError: the user has no home.
     """
-    path = platformdirs.user_data_path("tvnsearch") / "latency.sqlite"
-    if not is_in_a_home(path):
+    folder = user_folder(platformdirs.user_data_path)
+    if folder is None:
         raise UserError(
             "expected a home folder to keep latencies in, but this user has none (HOME is not set); name a "
             "file with --db"
         )
-    return path
+    return folder / "latency.sqlite"
 
 
 class LatencyStore(LatencyReader):

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+NAME = "tvnsearch"
 
-def or_temporary(folder: Path) -> Path:
-    """``folder`` of the user's home, or a temporary one for this user where it cannot be made."""
+
+def user_folder(find: Callable[[str], Path]) -> Path | None:
+    """The folder of this program that ``find``, of platformdirs, tells; None for a user without a home."""
+    try:
+        folder = find(NAME)
+    except RuntimeError:  # older versions give a path with the ``~`` in it instead
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def user_folder_or_temporary(find: Callable[[str], Path], name: str) -> Path:
+    """The folder ``name`` in that, or a temporary one for this user where it cannot be made."""
+    home = user_folder(find)
+    if home is not None and _can_be_made(home / name):
+        return home / name
+    return Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}" / name
+
+
+def _can_be_made(folder: Path) -> bool:
     nearest = folder
     while not os.access(nearest, os.F_OK) and nearest != nearest.parent:
         nearest = nearest.parent
-    if is_in_a_home(folder) and os.access(nearest, os.W_OK):
-        return folder
-    return Path(tempfile.gettempdir()) / f"tvnsearch-{os.getuid()}" / folder.name
-
-
-def is_in_a_home(folder: Path) -> bool:
-    """Whether ``folder`` has a place: of a user without a home it begins with ``~`` still."""
-    return folder.is_absolute()
+    return os.access(nearest, os.W_OK)

@@ -145,6 +145,7 @@ def test_a_database_that_another_program_keeps_locked_is_said_to_be_locked(
 
 def test_without_a_home_a_file_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
     with pytest.raises(UserError, match=r"this user has none .*; name a file with --db"):
         default_path()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.devices.timing import quantile
-from tvnsearch.user_folders import or_temporary
+from tvnsearch.user_folders import user_folder_or_temporary
 
 VALID_HOURS = 24.0
 """Older readings say little: virtual machines move, and processors are throttled or not."""
@@ -44,7 +44,7 @@ class Reference(Struct, frozen=True):
 
 def reference_path(digest: str) -> Path:
     """Where the reference of a device is kept, by its fingerprint's digest."""
-    return or_temporary(platformdirs.user_state_path("tvnsearch") / "yardstick") / f"{digest}.json"
+    return user_folder_or_temporary(platformdirs.user_state_path, "yardstick") / f"{digest}.json"
 
 
 def known_best_ns(digest: str) -> int | None:
