@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from latency_db.records import CALL_COLUMNS
-from latency_db.schema import connect_existing
+from latency_db.schema import connect_existing, naming_database_errors
 from tvnsearch.errors import UserError
 
 
@@ -57,7 +57,8 @@ def contents(path: Path) -> Contents:
     """
     with closing(connect_existing(path)) as connection:
         try:
-            return Contents(str(path), file_bytes(path), _by_device(connection), _by_session(connection))
+            with naming_database_errors(path):
+                return Contents(str(path), file_bytes(path), _by_device(connection), _by_session(connection))
         except msgspec.MsgspecError as error:
             raise UserError(
                 f"expected a latency database at {path}, but a device in it has no readable fingerprint "

@@ -13,7 +13,7 @@ import msgspec
 
 from latency_db.lut.table import LookupTable
 from latency_db.records import now
-from latency_db.schema import connect, connect_existing
+from latency_db.schema import connect, connect_existing, naming_database_errors
 from tvnsearch.errors import UserError
 
 _DIGEST = re.compile(r"[0-9a-f]{12}")
@@ -30,7 +30,7 @@ def keep_table(database: Path, name: str, file_format: str, table: LookupTable) 
             f"expected a name for the imported table that is not a measured device's, but {name!r} came; "
             f"choose one with --name"
         )
-    with closing(connect(database)) as connection:
+    with closing(connect(database)) as connection, naming_database_errors(database):
         connection.execute(
             "INSERT OR REPLACE INTO imported_tables (name, imported, format, content) VALUES (?, ?, ?, ?)",
             (name, now(), file_format, msgspec.json.encode(table).decode()),
@@ -43,7 +43,7 @@ def imported_table(database: Path, name: str) -> LookupTable:
     Raises:
         UserError: there is none; the sentence says which there are.
     """
-    with closing(connect_existing(database)) as connection:
+    with closing(connect_existing(database)) as connection, naming_database_errors(database):
         found = connection.execute("SELECT content FROM imported_tables WHERE name = ?", (name,)).fetchone()
         names = [held for (held,) in connection.execute("SELECT name FROM imported_tables ORDER BY name")]
     if found is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from latency_db.records import GenomeRecord, genome_numbers, genome_record, insert_or_ignore, row_id
-from latency_db.schema import connect, connect_existing, transaction
+from latency_db.schema import connect, connect_existing, naming_database_errors, transaction
 from latency_db.verify import device_problems, genome_problem
 from tvnsearch.errors import UserError
 
@@ -44,7 +44,11 @@ def merge(other: Path, into: Path, on_progress: Callable[[int, int], None]) -> M
     Raises:
         UserError: a file cannot be used, or a record in ``other`` is not sound; those before it are copied.
     """
-    with closing(connect_existing(other)) as source, closing(connect(into)) as target:
+    with (
+        closing(connect_existing(other)) as source,
+        closing(connect(into)) as target,
+        naming_database_errors(other),
+    ):
         source.execute("BEGIN")  # one state of the file, whatever is written to it meanwhile
         source.row_factory = sqlite3.Row
         unsound = next(iter(device_problems(source)), None)
@@ -59,7 +63,7 @@ def merge(other: Path, into: Path, on_progress: Callable[[int, int], None]) -> M
             "FROM sessions JOIN devices ON device = devices.id ORDER BY sessions.id"
         ).fetchall()
         for session in sessions:
-            with transaction(target):
+            with naming_database_errors(into), transaction(target):
                 _add_session(target, session, added[session["digest"]])
         session_of = {session["id"]: session for session in sessions}
         held = {uid for table in ("genomes", "network_measurements") for uid in _uids(target, table)}
@@ -71,10 +75,10 @@ def merge(other: Path, into: Path, on_progress: Callable[[int, int], None]) -> M
                 if problem is not None:
                     raise _refusal(other, problem)
                 session = session_of[record.session]
-                with transaction(target):
+                with naming_database_errors(into), transaction(target):
                     _add_genome(target, session, record, added[session["digest"]])
             on_progress(done, len(numbers))
-        with transaction(target):
+        with naming_database_errors(into), transaction(target):
             tables = _add_tables(source, target)
     return Merged(list(added.values()), tables)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from latency_db.contents import described
 from latency_db.records import MEASUREMENT_FIELDS
-from latency_db.schema import connect
+from latency_db.schema import connect, naming_database_errors
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, genome_from_json
@@ -65,7 +64,7 @@ class LatencyReader:
 
     def devices(self) -> list[StoredDevice]:
         """What the file holds."""
-        found = self._connection.execute(
+        found = self._select(
             """
             WITH held AS (SELECT genomes.id, device FROM genomes JOIN sessions ON session = sessions.id)
             SELECT digest, name, fingerprint, (SELECT count(*) FROM held WHERE device = devices.id), (SELECT
@@ -120,7 +119,7 @@ class LatencyReader:
             UserError: the file holds nothing of that device.
         """
         self.device(digest)
-        found = self._connection.execute(
+        return self._select(
             f"SELECT genomes.id, m.latency_ms "
             f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id "
             f"{OF_DEVICE} AND m.samples > 0 "
@@ -128,12 +127,11 @@ class LatencyReader:
             f"ORDER BY genomes.id",
             (digest,),
         )
-        return found.fetchall()
 
     def genome(self, row: int) -> Genome:
         """The genome of a row number."""
-        found = self._connection.execute("SELECT genome FROM genomes WHERE id = ?", (row,)).fetchone()
-        return genome_from_json(found[0], str(self.path))
+        [(text,)] = self._select("SELECT genome FROM genomes WHERE id = ?", (row,))
+        return genome_from_json(text, str(self.path))
 
     def profiles(self, digest: str) -> list[StoredProfile]:
         """Every profiled genome of a device with its latencies, oldest first.
@@ -142,19 +140,19 @@ class LatencyReader:
             UserError: the file holds nothing of that device.
         """
         self.device(digest)
-        with self._snapshot() as connection:
-            genomes = connection.execute(
+        with self._snapshot():
+            genomes = self._select(
                 f"SELECT genomes.id, genomes.genome, classes, {_MEASUREMENT_COLUMNS} "
                 f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id {OF_DEVICE} "
                 f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
                 f"ORDER BY genomes.id",
                 (digest,),
-            ).fetchall()
-            rows = connection.execute(
+            )
+            rows = self._select(
                 f"SELECT genomes.id, latency_ms FROM layer_calls JOIN genomes "
                 f"ON layer_calls.genome = genomes.id {OF_DEVICE} ORDER BY genomes.id, position",
                 (digest,),
-            ).fetchall()
+            )
         latencies_ms: dict[int, list[float]] = {}
         for row, latency_ms in rows:
             latencies_ms.setdefault(row, []).append(latency_ms)
@@ -199,22 +197,31 @@ class LatencyReader:
         self.close()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+    def _snapshot(self) -> Iterator[None]:
         """Several reads of one state of the file, whoever writes meanwhile."""
         self._connection.execute("BEGIN")
         try:
-            yield self._connection
+            yield
         finally:
-            self._connection.execute("COMMIT")
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
+    def _select(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows that a query finds.
+
+        Raises:
+            UserError: the file cannot be read any more.
+        """
+        with naming_database_errors(self.path):
+            return self._connection.execute(statement, values).fetchall()
 
     def _repeated(self, digest: str) -> list[tuple[float, float]]:
-        found = self._connection.execute(
+        return self._select(
             f"SELECT first.latency_ms, again.latency_ms FROM network_measurements first "
             f"JOIN network_measurements again ON again.genome = first.genome AND again.id > first.id "
             f"JOIN genomes ON first.genome = genomes.id {OF_DEVICE}",
             (digest,),
         )
-        return found.fetchall()
 
 
 def _measurement(columns: list[object]) -> Measurement:

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from latency_db.contents import Contents, Holding
-from latency_db.schema import connect_existing, transaction
+from latency_db.schema import connect_existing, naming_database_errors, transaction
 from tvnsearch.errors import UserError
 
 
@@ -59,7 +59,7 @@ def remove(path: Path, holding: Holding) -> None:
         condition, value = "id = ?", str(holding.session)
     genomes = f"SELECT id FROM genomes WHERE session IN (SELECT id FROM sessions WHERE {condition})"
     with closing(connect_existing(path)) as connection:
-        with transaction(connection):
+        with naming_database_errors(path), transaction(connection):
             connection.execute(f"DELETE FROM network_measurements WHERE genome IN ({genomes})", (value,))
             connection.execute(f"DELETE FROM layer_calls WHERE genome IN ({genomes})", (value,))
             connection.execute(f"DELETE FROM genomes WHERE id IN ({genomes})", (value,))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
 from pathlib import Path
 
 from tvnsearch.errors import UserError
+from tvnsearch.sqlite_files import BUSY_SECONDS, connect_to_read, naming_errors, set_journal_mode
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
 SCHEMA_VERSION = 5
-BUSY_SECONDS = 60.0
 
 SCHEMA = """
 CREATE TABLE devices (
@@ -110,32 +111,44 @@ class DamagedError(UserError):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a latency database, made anew where there is none; in autocommit, WAL, waiting for other writers.
+    """Open a latency database, made anew where there is none; in autocommit, waiting for other writers.
+
+    Where it, or its folder, is read-only it can be read, and writing says so.
 
     Raises:
         DamagedError: the file is damaged.
         UserError: the file cannot be opened, is something else, or comes from another release.
     """
+    with naming_database_errors(path):
+        connection = _opened(path)
+        try:
+            reads_only = connection.execute("PRAGMA query_only").fetchone()[0]
+            if not reads_only:
+                _create_if_empty(connection)
+            _check(connection, path)
+            if not reads_only:
+                _set_journal_mode(connection, path)
+            connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def naming_database_errors(path: Path) -> AbstractContextManager[None]:
+    """Say what SQLite runs into with the latency database at ``path`` as a UserError or a DamagedError."""
+    return naming_errors("a latency database at", path, "choose another file with --db", DamagedError)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    except (OSError, sqlite3.Error) as error:
+        is_there = path.is_file() and path.stat().st_size > 0
+        if is_there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            return connect_to_read(path)
+        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    except OSError as error:
         raise _cannot_be_opened(path, error) from None
-    try:
-        _create_if_empty(connection)
-        _check(connection, path)
-        _switch_to_wal(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        is_damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
-        raise (DamagedError if is_damaged else UserError)(
-            f"expected a latency database at {path}, but it cannot be read ({error}); "
-            f"move it away or choose another file with --db"
-        ) from None
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def connect_existing(path: Path) -> sqlite3.Connection:
@@ -241,15 +254,14 @@ def _columns_of_this_version() -> frozenset[tuple[str, str]]:
         return _columns(connection)
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
+def _set_journal_mode(connection: sqlite3.Connection, path: Path) -> None:
     """Lasting, so mostly done already; SQLite does not always wait for other openers here, so we do."""
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            set_journal_mode(connection, path)
             break
         except sqlite3.OperationalError:
             if time.monotonic() >= end:
                 raise
             time.sleep(0.05)
-    connection.execute("PRAGMA foreign_keys = ON")

@@ -12,18 +12,29 @@ import platformdirs
 
 from latency_db.reader import OF_DEVICE, LatencyReader
 from latency_db.records import LAYER_CALL_PLACES, call_columns, insert_measurement, new_uid, now, row_id
-from latency_db.schema import transaction
+from latency_db.schema import naming_database_errors, transaction
 from tvnsearch.devices.device import fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.identity import genome_id
 from tvnsearch.genome.trace import trace
+from tvnsearch.user_folders import user_folder
 
 
 def default_path() -> Path:
-    """Where latencies are kept unless the user says otherwise."""
-    return platformdirs.user_data_path("tvnsearch") / "latency.sqlite"
+    """Where latencies are kept unless the user says otherwise.
+
+    Raises:
+        UserError: the user has no home.
+    """
+    folder = user_folder(platformdirs.user_data_path)
+    if folder is None:
+        raise UserError(
+            "expected a home folder to keep latencies in, but this user has none (HOME is not set); name a "
+            "file with --db"
+        )
+    return folder / "latency.sqlite"
 
 
 class LatencyStore(LatencyReader):
@@ -54,12 +65,12 @@ class LatencyStore(LatencyReader):
 
     def has_levelled_off(self, digest: str, space: str, max_ms: float) -> bool:
         """Whether a session of the device on that space and budget ended so."""
-        found = self._connection.execute(
+        found = self._select(
             "SELECT count(*) FROM sessions JOIN devices ON device = devices.id "
             "WHERE digest = ? AND space = ? AND max_ms = ? AND levelled_off",
             (digest, space, max_ms),
         )
-        return bool(found.fetchone()[0])
+        return bool(found[0][0])
 
     def add_profile(
         self,
@@ -112,28 +123,28 @@ class LatencyStore(LatencyReader):
 
     def next_seed_index(self, digest: str, seed: int) -> int:
         """The place in the sequence of sampled genomes where profiling stopped."""
-        found = self._connection.execute(
+        found = self._select(
             f"SELECT coalesce(max(seed_index) + 1, 0) FROM genomes {OF_DEVICE} AND seed = ?",
             (digest, seed),
         )
-        return int(found.fetchone()[0])
+        return int(found[0][0])
 
     def sessions_at_the_end(self, digest: str, seed: int) -> int:
         """How many sessions: the one that the last of the sampled genomes is of, and all after it."""
-        last = self._connection.execute(
+        last = self._select(
             f"SELECT session FROM genomes {OF_DEVICE} AND seed = ? ORDER BY seed_index DESC LIMIT 1",
             (digest, seed),
-        ).fetchone()
-        found = self._connection.execute(
+        )
+        found = self._select(
             "SELECT count(*) FROM sessions JOIN devices ON device = devices.id "
             "WHERE digest = ? AND seed = ? AND sessions.id >= ?",
-            (digest, seed, last[0] if last else 0),
+            (digest, seed, last[0][0] if last else 0),
         )
-        return int(found.fetchone()[0])
+        return int(found[0][0])
 
     def unrepeated(self, digest: str) -> list[int]:
         """The row numbers of the genomes that were measured once, oldest first."""
-        found = self._connection.execute(
+        found = self._select(
             f"SELECT genomes.id FROM genomes JOIN network_measurements m ON m.genome = genomes.id "
             f"{OF_DEVICE} GROUP BY genomes.id HAVING count(*) = 1 ORDER BY genomes.id",
             (digest,),
@@ -143,7 +154,7 @@ class LatencyStore(LatencyReader):
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            with transaction(self._connection):
+            with naming_database_errors(self.path), transaction(self._connection):
                 yield self._connection
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:

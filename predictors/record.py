@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +17,7 @@ from predictors.features import MODEL_COLUMNS, WORK_NAMES
 from predictors.prior import RooflinePrior
 from predictors.transfer import TransferredPrior
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole
 
 FORMAT = 7
 
@@ -97,11 +97,8 @@ def write_record(path: Path, record: PredictorRecord) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-        unfinished.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=1))
     except OSError as error:
         raise UserError(
             f"expected to write the latency predictor {path}, but that failed ({error.strerror}); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from latency_db.store import LatencyStore
@@ -18,7 +19,8 @@ def stored_predictor(
     """The predictor of what ``store`` holds of the device ``digest`` now.
 
     Where the one that is kept learnt from other rows, is damaged, or comes from another release, or none is
-    kept, it is trained and kept; ``say`` is told why. One that was adapted from another device is so again.
+    kept, it is trained, and kept where that can be written; ``say`` is told why. One that was adapted from
+    another device is so again.
 
     Raises:
         UserError: the store holds nothing of the device, or too little.
@@ -41,5 +43,8 @@ def stored_predictor(
     from predictors.fit import fit_from_store  # noqa: PLC0415 - LightGBM and SciPy take seconds to import
 
     trained = fit_from_store(store, digest, seed, origin)
-    trained.save(path)
+    if os.access(path.parent, os.W_OK):
+        trained.save(path)
+    else:
+        say(f"that predictor is not kept: {path.parent} is read-only here")
     return LatencyPredictor(trained.record, level)

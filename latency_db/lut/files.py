@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from latency_db.lut.formats import FORMATS, Format, ReadTable
 from latency_db.lut.formats.base import counted
 from latency_db.lut.table import LookupTable, LutRow
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 
 
 class Export(Struct, frozen=True):
@@ -57,15 +57,8 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
     if not written:
         raise UserError(_nothing_to_write(chosen, fitting, len(table.rows), frames))
     content = chosen.write(replace(table, rows=tuple(written)))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"expected to write {path}, but that failed ({error.strerror}); choose another --out"
-        ) from None
+    with writing(path, "make room, or choose another --out"):
+        write_whole(path, content)
     kept = set(map(id, written))
     return Export(tuple(written), counted(row.type for row in table.rows if id(row) not in kept))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -66,6 +67,17 @@ def test_a_training_leaves_what_it_reports(folder: Path, trained: Trained, heard
 
 def test_going_on_with_what_has_ended_gives_the_same(folder: Path, trained: Trained) -> None:
     assert tvnsearch.resume_training(folder / "net") == trained
+
+
+def test_a_damaged_checkpoint_is_said_and_the_training_begins_afresh(folder: Path, trained: Trained) -> None:
+    heard = Heard()
+    shutil.copytree(folder / "net", folder / "damaged")
+    (folder / "damaged" / "training-result.json").unlink()
+    (folder / "damaged" / "checkpoint.json").write_bytes(b'{"training": "')
+    again = tvnsearch.resume_training(folder / "damaged", threads=1, watch=heard.watch)
+    assert again is not None
+    assert (again.result.iterations, again.result.fitness) == (12, trained.result.fitness)
+    assert any(line.endswith("the training begins afresh") for line in heard.said)
 
 
 def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from tvnsearch.devices import reference
@@ -33,6 +36,34 @@ def test_a_reading_of_yesterday_is_forgotten(monkeypatch):
     assert known_best_ns("abc") is None
     keep_best_ns("abc", 900)
     assert known_best_ns("abc") == 900
+
+
+def test_a_reading_of_the_future_is_not_believed(monkeypatch):
+    """A clock that was wrong once, and is right again."""
+    now_s = reference.time.time()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(reference.time, "time", lambda: now_s + 365 * 24 * 3600)
+        keep_best_ns("abc", 100)
+        keep_copy_ns("abc", "process", 200)
+        assert (known_best_ns("abc"), best_copy_ns("abc")) == (100, 200)
+    assert (known_best_ns("abc"), best_copy_ns("abc")) == (None, None)
+    keep_best_ns("abc", 400)
+    keep_copy_ns("abc", "another process", 1000)
+    assert (known_best_ns("abc"), best_copy_ns("abc")) == (400, 1000)
+
+
+def test_a_full_disk_keeps_what_is_known_and_nothing_half():
+    keep_best_ns("abc", 400)
+    with pytest.MonkeyPatch.context() as full:
+
+        def fail(path, content):
+            path.touch()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        full.setattr(Path, "write_bytes", fail)
+        keep_best_ns("abc", 300)
+    assert known_best_ns("abc") == 400
+    assert list(reference_path("abc").parent.iterdir()) == [reference_path("abc")]
 
 
 def test_the_usual_best_copy_is_that_of_the_tenth_process_of_a_hundred():

@@ -407,6 +407,24 @@ def test_the_time_for_which_a_worker_stood_still_is_not_spent_on_its_training(tm
     assert events[-1].workload.busy_share == pytest.approx(20 / 50)
 
 
+def test_a_training_that_began_afresh_is_noted_and_counts(tmp_path: Path) -> None:
+    class Damaged(FakeFitness):
+        def __call__(
+            self, worker: RemoteWorker, request: TrainingRequest, on_progress: TrainingProgress
+        ) -> Fitness:
+            fitness = super().__call__(worker, request, on_progress)
+            first = self.trained == [request.number]
+            return replace(fitness, begun_afresh="its checkpoint was damaged") if first else fitness
+
+    damaged = Damaged(fails=False)
+    with Journal.create(tmp_path / "run", make_plan(trainings=5)) as journal:
+        run_search(journal, FakeLatency(), damaged, in_process(), lambda event: None)
+        history = journal.history()
+    assert set(history.individuals) == set(damaged.trained)
+    said = [line for line in history.lines if "damaged" in line]
+    assert said == [f"individual {damaged.trained[0]}: its checkpoint was damaged"]
+
+
 def test_where_nothing_can_be_measured_the_reason_is_said(tmp_path: Path) -> None:
     class Broken(FakeLatency):
         def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:

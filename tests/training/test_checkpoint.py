@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import errno
 import os
 import shutil
 import subprocess
@@ -9,7 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from tests.disks import fill, small_disk
 from tests.training.results import without_times
 from tests.training.training_process import Job
 from tvnsearch.data.cache import ClipCache
@@ -104,10 +107,110 @@ def test_a_checkpoint_of_another_training_is_refused(cache, genome, tmp_path):
     other = msgspec.structs.replace(recipe, seed=1)
     with pytest.raises(UserError, match="another network, recipe"):
         train(genome, cache, other, tmp_path / "w", checkpoints=Checkpoints(folder))
-    record = json.loads((folder / "checkpoint.json").read_text())
-    (folder / record["tensors"]).write_bytes(b"not tensors")
-    with pytest.raises(UserError, match="cannot be read"):
-        train(genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder))
+    whole = train(genome, cache, other, tmp_path / "whole")
+    result = train(genome, cache, other, tmp_path / "w", checkpoints=Checkpoints(folder), replace_others=True)
+    assert "another network, recipe, data or number of processes: the training begins" in result.begun_afresh
+    assert result.fitness == whole.fitness
+    assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def damaged(folder, how):
+    record, tensors = folder / "checkpoint.json", next(folder.glob("*.safetensors"))
+    content = tensors.read_bytes()
+    match how:
+        case "no tensors":
+            tensors.unlink()
+        case "half the tensors":
+            tensors.write_bytes(content[: len(content) // 2])
+        case "empty tensors":
+            tensors.write_bytes(b"")
+        case "other tensors":
+            tensors.write_bytes(b"not tensors")
+        case "tensors of another optimizer":
+            loaded = load_file(tensors)
+            save_file({name: one for name, one in loaded.items() if "optimizer" not in name}, tensors)
+            save_file({**load_file(tensors), "optimizer/999.step": torch.ones(1)}, tensors)
+        case "no losses":
+            loaded = load_file(tensors)
+            save_file({name: one for name, one in loaded.items() if name != "losses"}, tensors)
+        case "half the record":
+            record.write_bytes(record.read_bytes()[:30])
+        case "empty record":
+            record.write_bytes(b"")
+        case "garbage":
+            record.write_bytes(b"\xff\xfe" * 40)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "no tensors",
+        "half the tensors",
+        "empty tensors",
+        "other tensors",
+        "tensors of another optimizer",
+        "no losses",
+        "half the record",
+        "empty record",
+        "garbage",
+    ],
+)
+def test_a_damaged_checkpoint_lets_the_training_begin_afresh_and_says_so(cache, genome, tmp_path, how):
+    """To the bits of a training without one: nothing of what was half read is left in the network."""
+    recipe, folder = RECIPES["averaged sgd"], tmp_path / "checkpoints"
+    whole = train(genome, cache, recipe, tmp_path / "whole")
+    assert whole.begun_afresh is None
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(4)
+        )
+    damaged(folder, how)
+    result = train(genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder))
+    assert result.begun_afresh.startswith(f"expected a checkpoint in {folder}, but it cannot be read (")
+    assert result.begun_afresh.endswith("): the training begins afresh")
+    assert "\n" not in result.begun_afresh
+    assert without_times(result) == msgspec.structs.replace(
+        without_times(whole), begun_afresh=result.begun_afresh
+    )
+    assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.json", "checkpoint-9.safetensors"}
+
+
+def test_a_disk_that_fails_is_no_damaged_checkpoint(cache, genome, tmp_path, monkeypatch):
+    """What it holds may be whole when the disk is back."""
+    recipe, folder = RECIPES["adamw"], tmp_path / "checkpoints"
+    with pytest.raises(KilledError):
+        train(
+            genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder, 0.0), on_progress=until(3)
+        )
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as failing:
+
+        def fail(path):
+            raise OSError(errno.EIO, "Input/output error")
+
+        failing.setattr(Path, "read_bytes", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            train(genome, cache, recipe, tmp_path / "w", checkpoints=Checkpoints(folder))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_full_disk_ends_a_training_with_its_checkpoint_and_nothing_half(cache, genome, tmp_path):
+    recipe = RECIPES["adamw"]
+    train(genome, cache, recipe, tmp_path / "whole")
+    with small_disk(tmp_path / "disk", 8192) as disk:
+        folder = disk / "checkpoints"
+        train(genome, cache, recipe, disk / "w", checkpoints=Checkpoints(folder, 0.0), until_share=3 / 9)
+        before = {path.name for path in folder.iterdir()}
+        (disk / "w").unlink()
+        filler = fill(disk)
+        with pytest.raises(OSError, match="No space left"):
+            train(genome, cache, recipe, disk / "w", checkpoints=Checkpoints(folder, 0.0))
+        assert {path.name for path in disk.rglob("*")} == before | {"checkpoints", "filler"}
+        filler.unlink()
+        result = train(genome, cache, recipe, disk / "w", checkpoints=Checkpoints(folder, 0.0))
+        assert result.begun_afresh is None
+        assert (disk / "w").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_clips_that_have_moved_together_are_gone_on_with_to_the_same_bits(cache, genome, tmp_path):

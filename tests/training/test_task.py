@@ -92,6 +92,34 @@ def test_a_paused_child_goes_on_to_the_same_bits_whatever_became_of_its_parent(
     assert (tmp_path / "paused").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
+@pytest.mark.parametrize("lost", ["inherited.safetensors", "checkpoint.json"])
+def test_a_paused_child_of_a_search_whose_files_are_damaged_begins_afresh(
+    worker, cache, genome, tmp_path, lost
+):
+    """With its parent's weights as they are now; nothing but what was trained so far is lost."""
+    recipe, parent = Recipe(iterations=10, batch_size=8), tmp_path / "parent"
+    train(genome, cache, Recipe(iterations=3, batch_size=8), parent)
+
+    def trained(name: str, until_share: float) -> dict:
+        origin = msgspec.to_builtins({"genome": genome, "weights": str(parent)})
+        more = {"checkpoints": str(tmp_path / f"{name}-checkpoints"), "until_share": until_share}
+        more |= {"parent": origin, "replace_others": True}
+        return worker.call(
+            "train", params(cache, genome, recipe=recipe, weights=str(tmp_path / name), **more)
+        )
+
+    trained("paused", 0.6)
+    train(genome, cache, Recipe(iterations=5, batch_size=8, seed=1), parent)  # the parent is promoted
+    damaged = tmp_path / "paused-checkpoints" / lost
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    result = trained("paused", 1.0)
+    assert "the training begins afresh" in result["begun_afresh"]
+    assert result["inherited_share"] == 1.0
+    if lost == "inherited.safetensors":
+        assert result | NO_TIME | {"begun_afresh": None} == trained("whole", 1.0) | NO_TIME
+        assert (tmp_path / "paused").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
 def test_time_for_which_the_worker_is_stopped_is_no_time_of_the_training(worker, cache, genome, tmp_path):
     recipe = Recipe(iterations=1_000_000, batch_size=8, max_seconds=1.5)
     request = params(cache, genome, recipe=recipe, weights=str(tmp_path / "weights"))

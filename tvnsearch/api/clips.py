@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache, Preparation
@@ -21,7 +22,7 @@ FORM_NAMES = {"raw": "raw frames", "jpeg": "JPEG"}
 
 def clip_cache_folder() -> Path:
     """Where every run of this user finds decoded clips; XDG_CACHE_HOME moves it."""
-    return platformdirs.user_cache_path("tvnsearch") / "clips"
+    return user_folder_or_temporary(platformdirs.user_cache_path, "clips")
 
 
 def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:

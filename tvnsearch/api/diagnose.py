@@ -81,7 +81,7 @@ def diagnose(
         extras={name: all(map(find_spec, modules)) for name, modules in EXTRAS.items()},
         advice=[
             *advice(fingerprint, noise, why_doubtful(before, container, opened)),
-            *_missing_latencies(database_path(db), opened.name, digest),
+            *_missing_latencies(db, opened.name, digest),
         ],
     )
 
@@ -92,11 +92,12 @@ def _noise(device: Device, seconds: float, watch: Watch) -> Noise:
     return measure_noise(device, network, seconds, lambda share: watch.progress("measure noise", share, ""))
 
 
-def _missing_latencies(db: Path, device: str, digest: str) -> list[str]:
+def _missing_latencies(db: str | Path | None, device: str, digest: str) -> list[str]:
     """A sentence where the latency database cannot tell how fast networks are here."""
     try:
-        require_database(db, device)
-        with LatencyStore(db) as store:
+        path = database_path(db)
+        require_database(path, device)
+        with LatencyStore(path) as store:
             store.device(digest)
     except UserError as error:
         return [f"latencies cannot be predicted yet: {error}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -13,9 +13,9 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    try:
-        Path(path).write_text(text)
-    except OSError as error:
-        raise UserError(
-            f"expected a file that can be written, got {path} ({error.strerror}); choose another place"
-        ) from None
+    path = Path(path)
+    with writing(path, "choose another place"):
+        if path.exists() and not path.is_file():  # a pipe, or a terminal
+            path.write_text(text)
+        else:
+            write_whole(path, text.encode())

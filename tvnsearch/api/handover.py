@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, dtype_of, export_winner, load_model, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
+from tvnsearch.files import copy_whole, write_whole, writing
 from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.protocols import TrainingFailed
@@ -31,7 +32,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
     on from its checkpoint. An export that failed, or was cut off, is tried again.
 
     Raises:
-        UserError: the weights cannot be scored on this machine.
+        UserError: the weights cannot be scored on this machine, or the files not be written.
     """
     run, number = opened.folder, winner.individual.number
     finals = opened.journal.history().finalists
@@ -43,14 +44,15 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
     if finalist is not None:
         hand_over_finalist(opened, finalist, watch)
         return
-    winner_folder(run).mkdir(exist_ok=True)
     minutes = opened.plan.winner_minutes
-    if minutes is None:
-        shutil.copyfile(weights_path(run, number), _weights(run))
-        seconds = winner.individual.fitness.seconds
-    else:
-        seconds = _train_longer(opened, winner, minutes * 60, watch)
-    _write_files(opened, winner.individual, seconds, watch)
+    with _writing(run):
+        winner_folder(run).mkdir(exist_ok=True)
+        if minutes is None:
+            copy_whole(weights_path(run, number), _weights(run))
+            seconds = winner.individual.fitness.seconds
+        else:
+            seconds = _train_longer(opened, winner, minutes * 60, watch)
+        _write_files(opened, winner.individual, seconds, watch)
     drop_checkpoint(_checkpoints(run))
     _export(run, watch)
 
@@ -59,13 +61,14 @@ def hand_over_finalist(opened: OpenRun, finalist: Finalist, watch: Watch) -> Non
     """Write the winner's folder with a finalist in it, trained at full length.
 
     Raises:
-        UserError: the weights cannot be scored on this machine.
+        UserError: the weights cannot be scored on this machine, or the files not be written.
     """
     run = opened.folder
-    winner_folder(run).mkdir(exist_ok=True)
     trained = finalist_weights_path(run, finalist.individual.number, finalist.recipe)
-    shutil.copyfile(trained, _weights(run))
-    _write_files(opened, finalist.individual, finalist.fitness.seconds, watch, at_full_length=True)
+    with _writing(run):
+        winner_folder(run).mkdir(exist_ok=True)
+        copy_whole(trained, _weights(run))
+        _write_files(opened, finalist.individual, finalist.fitness.seconds, watch, at_full_length=True)
     _export(run, watch)
 
 
@@ -75,6 +78,10 @@ def _is_of(scores: FinalScores, number: int, finalist: Finalist | None) -> bool:
         return (scores.number, scores.at_full_length) == (number, False)
     handed = (scores.number, scores.at_full_length, scores.training_seconds)
     return handed == (number, True, finalist.fitness.seconds)
+
+
+def _writing(run: Path) -> AbstractContextManager[None]:
+    return writing(winner_folder(run), f"make room, then go on with `tvnsearch resume {run}`")
 
 
 def _weights(run: Path) -> Path:
@@ -114,11 +121,13 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
         ) from None
     except (TrainingFailed, WorkerDiedError) as error:
         watch.say(f"the longer training failed ({error}): the weights of the search are handed over")
-        shutil.copyfile(searched, weights)
+        copy_whole(searched, weights)
         return individual.fitness.seconds
+    if result.begun_afresh is not None:
+        watch.say(f"the longer training: {result.begun_afresh}")
     if result.failed is not None or result.fitness < individual.fitness.value:
         watch.say("the longer training did not help: the weights of the search are handed over")
-        shutil.copyfile(searched, weights)
+        copy_whole(searched, weights)
     return result.seconds
 
 
@@ -161,12 +170,8 @@ def _write_files(
 
 
 def _write_scores(run: Path, scores: FinalScores) -> None:
-    part = winner_folder(run) / "scores.json.part"
-    try:
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(scores), indent=1))
-        part.replace(winner_folder(run) / "scores.json")
-    finally:
-        part.unlink(missing_ok=True)
+    content = msgspec.json.format(msgspec.json.encode(scores), indent=1)
+    write_whole(winner_folder(run) / "scores.json", content)
 
 
 def _export(run: Path, watch: Watch) -> None:

@@ -26,6 +26,7 @@ from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import predictors_folder
 from tvnsearch.search.settings import DeviceSettings, Settings
+from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
     from tvnsearch.api.device_latency import DeviceLatency
@@ -212,7 +213,7 @@ def _amend(journal: Journal, by: Amended) -> None:
 def _moving_digits(watch: Watch) -> Path:
     from tvnsearch.data.moving_digits import generate
 
-    data = platformdirs.user_data_path("tvnsearch") / "moving-digits"
+    data = user_folder_or_temporary(platformdirs.user_data_path, "moving-digits")
     watch.say(f"no --data given: moving digits, generated mp4 clips in {data}")
     generate(data, seed=0, on_progress=lambda done, total: watch.progress("encode clips", done / total, ""))
     return data

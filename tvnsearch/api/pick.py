@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from tvnsearch.api.open_run import open_settings_device
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
+from tvnsearch.files import copy_whole, writing
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.rebudget import Kept, Pick, keeping_budget, picked
@@ -69,8 +69,7 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
     best = whole[winner.individual.number]
     assert best.weights is not None
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(best.weights, out / WEIGHTS)
+        copy_whole(best.weights, out / WEIGHTS)
     except OSError as error:
         raise UserError(
             f"expected to copy {best.weights} to {out}, but that failed ({error.strerror}); a search that "
@@ -78,7 +77,8 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
         ) from None
     is_multi_label = best.individual.fitness.mean_average_precision is not None
     card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype_of(plan.device))
-    write_model(out, best.individual.genome, card)
+    with writing(out, "make room, or give another --out"):
+        write_model(out, best.individual.genome, card)
     measured = Kept(replace(best.individual, measurement=winner.measurement), out / WEIGHTS)
     return picked(run, choice, measured)
 

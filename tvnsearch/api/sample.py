@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome, genome_to_json
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
@@ -37,11 +38,10 @@ def sample(
     """Draw ``count`` genomes from ``space``, decided by the ``seed``; write them to the folder ``out``.
 
     Raises:
-        UserError: there is no such space, or hardly a genome in it has no more than ``max_params``.
+        UserError: there is no such space, or hardly a genome in it has no more than ``max_params``,
+            or they cannot be written.
     """
     search_space, rng = load_space(str(space)), random.Random(seed)
-    if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
     drawn = []
     for index in range(count):
         for _ in range(MOST_DRAWS_FOR_ONE):
@@ -56,6 +56,7 @@ def sample(
             )
         path = None if out is None else Path(out) / f"genome-{seed}-{index:04d}.json"
         if path is not None:
-            path.write_text(genome_to_json(genome))
+            with writing(path, "make room, or give another --out"):
+                write_whole(path, genome_to_json(genome).encode())
         drawn.append(SampledGenome(genome, network.params, network.macs, None if path is None else str(path)))
     return drawn

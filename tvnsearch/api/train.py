@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.container import usable_threads
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
@@ -115,6 +115,8 @@ def resume_training(
             result = _train_alone(order, folder, cache, source, threads or usable_threads(), watch)
         if result is None:
             return None
+        if result.begun_afresh is not None:
+            watch.say(result.begun_afresh)
         watch.progress("train", 1.0, f"{result.iterations:,} iterations")
         if result.failed is not None:
             Checkpoints(folder).clear()
@@ -124,7 +126,8 @@ def resume_training(
             )
         dataset = cache.dataset
         card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
-        write_model(folder, order.genome, card)
+        with writing(folder, f"make room, then `tvnsearch train {folder} --resume`"):
+            write_model(folder, order.genome, card)
         _write(path, result)
         Checkpoints(folder).clear()
     result = msgspec.json.decode(path.read_bytes(), type=TrainingResult)
@@ -167,7 +170,6 @@ def _begin(order: TrainingOrder, folder: Path) -> None:
             f"expected a new folder, or one of a training with the same settings, but {folder} holds "
             f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     _write(path, order)
 
 
@@ -245,6 +247,5 @@ def _tell(watch: Watch, state: TrainingProgress) -> None:
 
 
 def _write(path: Path, record: Struct) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-    part.replace(path)
+    with writing(path):
+        write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=1))

@@ -66,6 +66,7 @@ class TrainedFitness:
             iterations=result.iterations,
             inherited_share=result.inherited_share,
             stood_still_seconds=result.stood_still_seconds,
+            begun_afresh=result.begun_afresh,
         )
 
     def train(
@@ -79,14 +80,16 @@ class TrainedFitness:
     ) -> TrainingResult:
         """Train ``genome`` by any recipe and write its weights to the file ``weights``.
 
-        ``more`` are further parameters of the worker's method.
+        A run's checkpoints are its own: one of another training, by another release say, or one that is
+        damaged, costs what was trained so far and not the network. ``more`` are further parameters of the
+        worker's method.
 
         Raises:
             TrainingFailed: it could not be trained.
             EnvironmentFailedError: that is none of its fault.
             WorkerDiedError: the worker died.
         """
-        params = {"recipe": msgspec.to_builtins(recipe), **(more or {})}
+        params = {"recipe": msgspec.to_builtins(recipe), "replace_others": True, **(more or {})}
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 

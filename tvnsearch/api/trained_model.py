@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole
 from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
 from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.search.settings import DeviceSettings
@@ -45,8 +46,8 @@ class TrainedModel(Struct, frozen=True):
 
 def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
     """Write what belongs beside the weights in a folder that `load_model` reads."""
-    (folder / "genome.json").write_text(genome_to_json(genome))
-    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1))
+    write_whole(folder / "genome.json", genome_to_json(genome).encode())
+    write_whole(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=1))
 
 
 def dtype_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:

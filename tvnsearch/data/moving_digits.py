@@ -8,9 +8,11 @@ single frame says nothing about the motion, and a network that cannot see motion
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -22,6 +24,7 @@ from sklearn.datasets import load_digits
 
 from tvnsearch.data.catalog import CSV_NAME
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 
 MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 """Direction of each motion as (x, y), y downwards."""
@@ -106,9 +109,15 @@ def generate(
     second call with the same arguments does nothing; after an interruption it writes what is missing.
     Progress is (clips done, clips in all).
 
-    Raises UserError when `out_dir` holds anything else, or the same with other arguments.
+    Raises UserError when `out_dir` holds anything else, or the same with other arguments, or cannot be
+    written.
     """
     parameters = Parameters(clips_per_class, tuple(digits), multi_label, seed)
+    with writing(out_dir, "make room and give the same command again, which goes on with what is missing"):
+        return _generated(out_dir, parameters, on_progress)
+
+
+def _generated(out_dir: Path, parameters: Parameters, on_progress: Callable[[int, int], None] | None) -> Path:
     if _begin(out_dir, parameters):
         return out_dir
     jobs = list(_jobs(parameters))
@@ -124,7 +133,7 @@ def generate(
                 on_progress(done, len(jobs))
     finally:
         pool.shutdown(cancel_futures=True)
-    if multi_label:
+    if parameters.multi_label:
         _write_list(out_dir / CSV_NAME, jobs)
     _describe(out_dir, _Description("moving digits", parameters, finished=True))
     return out_dir
@@ -156,9 +165,7 @@ def _begin(out_dir: Path, parameters: Parameters) -> bool:
 
 
 def _describe(out_dir: Path, description: _Description) -> None:
-    part = out_dir / f".{DESCRIPTION}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(description)))
-    part.replace(out_dir / DESCRIPTION)
+    write_whole(out_dir / DESCRIPTION, msgspec.json.format(msgspec.json.encode(description)))
 
 
 def _jobs(parameters: Parameters) -> Iterator[_Job]:
@@ -229,9 +236,12 @@ def _enlarged(image: npt.NDArray[np.floating], side: int) -> _Floats:
 
 
 def _write_clip(path: Path, frames: npt.NDArray[np.uint8]) -> None:
-    """Encode to H.264 in mp4, under a temporary name until it is whole."""
-    part = path.with_suffix(".part")
-    with av.open(str(part), "w", format="mp4") as container:
+    """Encode to H.264 in mp4, under a temporary name until it is whole.
+
+    It can be made again, so it does not wait for the disk.
+    """
+    encoded = io.BytesIO()
+    with av.open(encoded, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
         stream.codec_context.thread_count = 1
@@ -239,13 +249,19 @@ def _write_clip(path: Path, frames: npt.NDArray[np.uint8]) -> None:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
         container.mux(stream.encode())
-    part.replace(path)
+    part = path.with_suffix(".part")
+    try:
+        part.write_bytes(encoded.getvalue())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
 def _write_list(path: Path, jobs: Sequence[_Job]) -> None:
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["path", "label", "split"])
-        rows.writerows((job.file, ";".join(sorted(set(job.events))), job.split) for job in jobs)
-    part.replace(path)
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(["path", "label", "split"])
+    rows.writerows((job.file, ";".join(sorted(set(job.events))), job.split) for job in jobs)
+    write_whole(path, text.getvalue().encode())

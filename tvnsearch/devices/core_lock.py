@@ -68,6 +68,8 @@ def lock_state(name: str) -> LockState:
     except BlockingIOError:
         written = os.read(file, 20).decode(errors="replace").strip()
         return LockState(name, held=True, pid=int(written) if written.isdigit() else None)
+    except OSError:  # a file system that knows no locks
+        return LockState(name, held=False)
     finally:
         os.close(file)
     return LockState(name, held=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.devices.timing import quantile
+from tvnsearch.user_folders import user_folder_or_temporary
 
 VALID_HOURS = 24.0
 """Older readings say little: virtual machines move, and processors are throttled or not."""
@@ -42,7 +44,7 @@ class Reference(Struct, frozen=True):
 
 def reference_path(digest: str) -> Path:
     """Where the reference of a device is kept, by its fingerprint's digest."""
-    return platformdirs.user_state_path("tvnsearch") / "yardstick" / f"{digest}.json"
+    return user_folder_or_temporary(platformdirs.user_state_path, "yardstick") / f"{digest}.json"
 
 
 def known_best_ns(digest: str) -> int | None:
@@ -77,7 +79,8 @@ def keep_copy_ns(digest: str, process: str, copy_ns: int) -> None:
 
 
 def _is_valid(read_at: float) -> bool:
-    return time.time() - read_at < VALID_HOURS * 3600
+    """A reading of the future is of a clock that was wrong, and nobody knows how old it is."""
+    return 0 <= time.time() - read_at < VALID_HOURS * 3600
 
 
 def _read(digest: str) -> Reference:
@@ -95,4 +98,5 @@ def _write(digest: str, reference: Reference) -> None:
         unfinished.write_bytes(msgspec.json.encode(reference))
         unfinished.replace(path)
     except OSError:
-        return
+        with suppress(OSError):
+            unfinished.unlink()

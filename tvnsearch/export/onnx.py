@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 from tvnsearch.network.build import TinyVideoNetwork
 from tvnsearch.network.deploy import deployed
 
@@ -98,24 +99,9 @@ def _drop_origins(message: Any) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file at ``path`` whole, or leave what is there.
-
-    The part has the same name in every process, so that the next export clears away what a killed one left.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"expected to write {path}, but that failed ({error.strerror or error}); "
-            "make room, or choose another place"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    """Put a file at ``path`` whole, or leave what is there."""
+    with writing(path):
+        write_whole(path, content)
 
 
 @contextmanager

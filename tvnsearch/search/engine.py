@@ -285,6 +285,7 @@ class _Search:
             self._recorder.record(Failed(number, str(error), self._seconds_of(number)))
         else:
             self._patience.succeeded()
+            self._note_afresh(number, trained.fitness)
             outcome = self._schedule.outcome(number, trained.fitness, trained.seconds)
             self._recorder.record(outcome)
             if isinstance(outcome, RungPassed):
@@ -303,6 +304,7 @@ class _Search:
             self._recorder.record(Controlled(number, None, next_number, reason=str(error)))
         else:
             self._patience.succeeded()
+            self._note_afresh(number, trained.fitness)
             self._recorder.record(
                 Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
             )
@@ -328,6 +330,10 @@ class _Search:
     def _seconds_of(self, number: int) -> float:
         """How long ago the training of an individual began that ends now."""
         return self._recorder.elapsed_seconds - self._tally.began(number)
+
+    def _note_afresh(self, number: int, fitness: Fitness) -> None:
+        if fitness.begun_afresh is not None:
+            self._recorder.note(f"individual {number}: {fitness.begun_afresh}")
 
     def _is_done(self) -> bool:
         return self._tally.trainings_left <= 0 or self._recorder.is_out_of_time

@@ -34,7 +34,7 @@ class Fitness(Struct, frozen=True, gc=False):
     ``stopped`` says that the training is paused, without prospects: then ``reached`` is the fitness that it
     had by then, and ``value`` what that foretold for its end.
     ``stood_still_seconds`` is for how long its worker was stopped in the latest request, for measurements:
-    that is not in ``seconds``.
+    that is not in ``seconds``. ``begun_afresh`` says why it did not go on from the checkpoint that was there.
     """
 
     value: float
@@ -47,6 +47,7 @@ class Fitness(Struct, frozen=True, gc=False):
     stopped: bool = False
     reached: float | None = None
     stood_still_seconds: float = 0.0
+    begun_afresh: str | None = None
 
 
 class ParentWeights(Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
 from tvnsearch.training.recipe import Precision
@@ -22,6 +22,25 @@ CHECKPOINT = "checkpoint.json"
 
 MOST_SHARE_OF_TIME = 0.02
 """What writing checkpoints may cost of a training's time."""
+
+
+UNREADABLE = (
+    FileNotFoundError,
+    msgspec.DecodeError,
+    SafetensorError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
+"""What a file that was cut off, overwritten or lost leads to; of a disk that fails it says nothing."""
+
+
+class OtherTrainingError(UserError):
+    """The checkpoint is of another training."""
+
+
+class UnreadableCheckpointError(UserError):
+    """The checkpoint is damaged."""
 
 
 class _Record(Struct, frozen=True):
@@ -62,17 +81,12 @@ class Checkpoints:
     def write(self, fitting: Fitting, training: str) -> None:
         """Keep where `fitting` stands; `training` tells it from other trainings."""
         began = time.monotonic()
-        self.folder.mkdir(parents=True, exist_ok=True)
         name = f"checkpoint-{fitting.iterations}.safetensors"
-        part = self.folder / f".{name}.{os.getpid()}.part"
-        safetensors.torch.save_file(_tensors(fitting), part)
-        part.replace(self.folder / name)
+        write_whole(self.folder / name, safetensors.torch.save(_tensors(fitting)))
         record = _Record(
             training, fitting.iterations, fitting.seconds, fitting.precision, fitting.parts, name
         )
-        part = self.folder / f".{CHECKPOINT}.{os.getpid()}.part"
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
-        part.replace(self.folder / CHECKPOINT)
+        write_whole(self.folder / CHECKPOINT, msgspec.json.format(msgspec.json.encode(record)))
         self._remove(keep=name)
         self._written_at = time.monotonic()
         self._cost_seconds = self._written_at - began
@@ -82,7 +96,8 @@ class Checkpoints:
 
         It goes on in the precision that it began in, also where "auto" would take another one by now.
 
-        Raises UserError when it is of another training, or cannot be read.
+        Raises OtherTrainingError when it is of another training, and UnreadableCheckpointError when it cannot
+        be read; `fitting` is neither fresh nor at the checkpoint then.
         """
         path = self.folder / CHECKPOINT
         if not path.is_file():
@@ -90,17 +105,19 @@ class Checkpoints:
         try:
             record = msgspec.json.decode(path.read_bytes(), type=_Record)
             if record.training != training:
-                raise UserError(
+                raise OtherTrainingError(
                     f"expected the checkpoint of this training in {self.folder}, but it is of one with "
                     "another network, recipe, data or number of processes; "
                     "give the settings that it was begun with, or another folder"
                 )
             tensors = safetensors.torch.load_file(self.folder / record.tensors)
             _restore(fitting, tensors)
-        except (OSError, msgspec.DecodeError, SafetensorError, KeyError, RuntimeError) as error:
-            raise UserError(
-                f"expected a checkpoint in {self.folder}, but it cannot be read ({error}); "
-                f"remove {path} to begin again"
+        except torch.OutOfMemoryError:
+            raise
+        except UNREADABLE as error:
+            reason = str(error).partition("\n")[0]
+            raise UnreadableCheckpointError(
+                f"expected a checkpoint in {self.folder}, but it cannot be read ({reason})"
             ) from error
         fitting.seconds, fitting.precision, fitting.parts = record.seconds, record.precision, record.parts
         return True

@@ -28,7 +28,7 @@ from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
 from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
-from tvnsearch.training.weights import load_weights
+from tvnsearch.training.weights import is_whole, load_weights
 from tvnsearch.workers import serve
 
 PROGRESS_EVERY_SECONDS = 0.25
@@ -63,6 +63,7 @@ def train_task(
     parent: dict[str, Any] | None = None,
     checkpoints: str | None = None,
     until_share: float = 1.0,
+    replace_others: bool = False,
     device: str = "cpu",
 ) -> TrainingResult:
     """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress.
@@ -95,6 +96,7 @@ def train_task(
         initial_weights=begins_with,
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
         until_share=until_share,
+        replace_others=replace_others,
         device=device,
         on_progress=send,
     )
@@ -159,9 +161,9 @@ def report_task(
 def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed: int) -> float | None:
     """Have what a child inherits in `weights`; the share of its parameters, None if nothing can be read.
 
-    What a training that has begun inherited stays, whatever became of the parent.
+    What a training that has begun inherited stays, whatever became of the parent, unless it is damaged.
     """
-    if weights.name == INHERITED and weights.is_file():
+    if weights.name == INHERITED and is_whole(weights):
         return heritable_share(parent.genome, child, classes)
     try:
         return inherit_weights(parent.genome, Path(parent.weights), child, weights, classes, seed).share

@@ -21,7 +21,7 @@ from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, InputSpec
 from tvnsearch.network.build import build_network
-from tvnsearch.training.checkpoint import Checkpoints
+from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
 from tvnsearch.training.evaluation import predict
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.metrics import score
@@ -49,6 +49,7 @@ class TrainingResult(Struct, frozen=True):
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
     `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
+    `begun_afresh` says why it did not go on from the checkpoint that was there, None where it did.
     `seconds` is what all of it took, `fitting_seconds` what its iterations did. The time for which the
     process was stopped is in neither, but in `stood_still_seconds`, that of the latest call only.
     """
@@ -66,6 +67,7 @@ class TrainingResult(Struct, frozen=True):
     inherited_share: float | None = None
     fitting_seconds: float = 0.0
     stood_still_seconds: float = 0.0
+    begun_afresh: str | None = None
 
 
 def train(
@@ -77,6 +79,7 @@ def train(
     initial_weights: Path | None = None,
     checkpoints: Checkpoints | None = None,
     until_share: float = 1.0,
+    replace_others: bool = False,
     device: str = "cpu",
     team: Team = ALONE,
     on_progress: OnProgress | None = None,
@@ -85,27 +88,30 @@ def train(
 
     The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
     `checkpoints` it goes on from the one that is there, and the last one stays: clear it
-    (`Checkpoints.clear`) once the result is kept. It ends when `until_share` of it is done, and can be gone
-    on with from there with a larger one, to the result of a whole training. On one thread of a CPU, and
-    without `recipe.max_seconds`, the same arguments give the same result, however often the training was
+    (`Checkpoints.clear`) once the result is kept. Where that cannot be read it begins afresh, and with
+    `replace_others` also where it is of another training. It ends when `until_share` of it is done, and can
+    be gone on with from there with a larger one, to the result of a whole training. On one thread of a CPU,
+    and without `recipe.max_seconds`, the same arguments give the same result, however often the training was
     killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
     `team` rank 0 alone writes and scores.
 
     A loss that is no longer finite, or a batch whose half does not fit in memory, ends the training as
     failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
-    runs out of memory.
+    runs out of memory, and OSError when the disk is full or fails.
     """
     before_seconds = 0.0
     with Stopwatch() as watch:
         with torch.random.fork_rng(devices=[] if device == "cpu" else None):
-            torch.manual_seed(recipe.seed)
-            network = build_network(genome, len(cache.dataset.classes))
-            if initial_weights is not None:
-                load_weights(network, initial_weights)
-            fitting = Fitting(network, recipe, device, team)
+            fitting, begun_afresh = _fresh(genome, cache, recipe, initial_weights, device, team), None
             name = _name(genome, cache, fitting, initial_weights)
-            if checkpoints is not None and checkpoints.read(fitting, name):
-                before_seconds = fitting.seconds
+            try:
+                if checkpoints is not None and checkpoints.read(fitting, name):
+                    before_seconds = fitting.seconds
+            except (UnreadableCheckpointError, OtherTrainingError) as error:
+                if isinstance(error, OtherTrainingError) and not replace_others:
+                    raise
+                begun_afresh = f"{str(error).partition(';')[0]}: the training begins afresh"
+                fitting = _fresh(genome, cache, recipe, initial_weights, device, team)
             writing = checkpoints if team.leads else None
             failed = _fit(fitting, cache, genome.input, writing, name, until_share, watch, on_progress)
         result = TrainingResult(
@@ -120,6 +126,7 @@ def train(
             precision=fitting.precision,
             parts=fitting.parts,
             fitting_seconds=fitting.seconds,
+            begun_afresh=begun_afresh,
         )
         if team.leads:
             if failed is None:
@@ -131,6 +138,17 @@ def train(
             seconds=before_seconds + watch.seconds,
             stood_still_seconds=watch.stood_still_seconds,
         )
+
+
+def _fresh(
+    genome: Genome, cache: ClipCache, recipe: Recipe, initial_weights: Path | None, device: str, team: Team
+) -> Fitting:
+    """What every training of these begins with, before any checkpoint."""
+    torch.manual_seed(recipe.seed)
+    network = build_network(genome, len(cache.dataset.classes))
+    if initial_weights is not None:
+        load_weights(network, initial_weights)
+    return Fitting(network, recipe, device, team)
 
 
 def _fit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,16 +10,25 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write the weights to `path`, which appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    safetensors.torch.save_file(
-        {name: value.contiguous() for name, value in network.state_dict().items()}, part
-    )
-    part.replace(path)
+    """Write the weights to `path`: whole and on the disk when this returns, or not at all.
+
+    Raises OSError when the disk is full, or the file cannot be written.
+    """
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_whole(path, safetensors.torch.save(tensors))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there are weights at `path` that can be read, of whatever network."""
+    try:
+        safetensors.torch.load_file(path)
+    except (FileNotFoundError, SafetensorError):
+        return False
+    return True
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

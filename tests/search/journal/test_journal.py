@@ -179,7 +179,7 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> N
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     Journal.create(tmp_path / "run", make_plan()).close()
-    with Journal.read(tmp_path / "run") as reader, pytest.raises(sqlite3.OperationalError):
+    with Journal.read(tmp_path / "run") as reader, pytest.raises(UserError, match="it is read-only here"):
         reader.append(Noted("nothing"), 0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,8 +12,9 @@ from typing import Any, Self
 import msgspec
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import writing
 from tvnsearch.search.journal.lock import lock_run, unlock_run
-from tvnsearch.search.journal.schema import connect, write_new_journal
+from tvnsearch.search.journal.schema import connect, naming_journal_errors, write_new_journal
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.run_folder import journal_path
 
@@ -28,7 +30,8 @@ class JournalFile:
         self.run = run
         self._connection = connection
         self._lock = lock
-        [text] = connection.execute("SELECT json FROM plan").fetchone()
+        with self._naming_errors():
+            [text] = connection.execute("SELECT json FROM plan").fetchone()
         try:
             self._begun = msgspec.json.decode(text, type=SearchPlan)
         except msgspec.DecodeError as error:
@@ -56,7 +59,8 @@ class JournalFile:
 
         def begin() -> None:
             _refuse_a_run(run)  # somebody may have been quicker
-            (run / "weights").mkdir(exist_ok=True)
+            with writing(run):
+                (run / "weights").mkdir(exist_ok=True)
             write_new_journal(run, msgspec.json.encode(plan).decode())
 
         return cls._alone(run, begin)
@@ -114,22 +118,33 @@ class JournalFile:
         *,
         durable: bool,
     ) -> None:
-        """Run a statement and set the clock, both or neither; only what is durable waits for the disk."""
-        if not durable:
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
+        """Run a statement and set the clock, both or neither; only what is durable waits for the disk.
+
+        Without a write-ahead log everything waits for it: else a loss of power could damage the file.
+
+        Raises:
+            UserError: it cannot be written: the disk is full, say.
+        """
+        with self._naming_errors():
+            [mode] = self._connection.execute("PRAGMA journal_mode").fetchone()
+            if not durable and mode == "wal":
+                self._connection.execute("PRAGMA synchronous = NORMAL")
             try:
-                if statement is not None:
-                    self._connection.execute(statement, row)
-                self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-        finally:
-            if not durable:
-                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    if statement is not None:
+                        self._connection.execute(statement, row)
+                    self._connection.execute("UPDATE clock SET seconds = ?", (elapsed_seconds,))
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            finally:
+                self._connection.execute("PRAGMA synchronous = EXTRA")
+
+    def _naming_errors(self) -> AbstractContextManager[None]:
+        return naming_journal_errors(self.run)
 
 
 def _refuse_a_run(folder: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 from tvnsearch.errors import UserError
+from tvnsearch.file_systems import NO_LOCKS
+from tvnsearch.files import writing
 
 
 def lock_run(run: Path) -> int:
@@ -17,9 +20,10 @@ def lock_run(run: Path) -> int:
     the file for others to read, and decides nothing.
 
     Raises:
-        UserError: another process has it.
+        UserError: another process has it, it cannot be written, or its file system has no locks.
     """
-    descriptor = os.open(run / "journal.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    with writing(run, "make it writable, or go on in a copy of it elsewhere"):
+        descriptor = os.open(run / "journal.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -29,12 +33,26 @@ def lock_run(run: Path) -> int:
             f"expected to write the run {run} alone, but {holder} is writing it; wait for it or stop "
             f"it, and watch it meanwhile with `tvnsearch status {run}`"
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}".encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in NO_LOCKS:
+            raise
+        raise UserError(
+            f"expected to lock the run {run}, so that no other process writes it, but its file system has no "
+            f"file locks ({error.strerror}); keep the run on a local disk, or mount the share with locks"
+        ) from None
+    _name_holder(descriptor, f"process {os.getpid()} on {platform.node()}")
     return descriptor
 
 
 def unlock_run(descriptor: int) -> None:
     """Let go of the run that :func:`lock_run` took."""
-    os.ftruncate(descriptor, 0)
+    _name_holder(descriptor, "")
     os.close(descriptor)
+
+
+def _name_holder(descriptor: int, holder: str) -> None:
+    """Where the disk is full nobody is named."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)

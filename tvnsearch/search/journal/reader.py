@@ -22,7 +22,8 @@ class JournalReader(JournalFile):
     @property
     def elapsed_seconds(self) -> float:
         """The wall-clock time used up to the latest record, over all processes that worked on the run."""
-        [seconds] = self._connection.execute("SELECT seconds FROM clock").fetchone()
+        with self._naming_errors():
+            [seconds] = self._connection.execute("SELECT seconds FROM clock").fetchone()
         return float(seconds)
 
     @property
@@ -47,15 +48,17 @@ class JournalReader(JournalFile):
         return self._events(ALL)
 
     def _events(self, which: str) -> Iterator[Event]:
-        rows = self._connection.execute(f"SELECT sequence, json FROM events {which} ORDER BY sequence")
-        for sequence, text in rows:
-            try:
-                yield _DECODER.decode(text)
-            except msgspec.DecodeError as error:
-                raise UserError(
-                    f"expected the events of a search in {self.run}, but number {sequence} cannot be read "
-                    f"({error}); go on with the tvnsearch that wrote it, or begin a new run in another folder"
-                ) from None
+        with self._naming_errors():
+            rows = self._connection.execute(f"SELECT sequence, json FROM events {which} ORDER BY sequence")
+            for sequence, text in rows:
+                try:
+                    yield _DECODER.decode(text)
+                except msgspec.DecodeError as error:
+                    raise UserError(
+                        f"expected the events of a search in {self.run}, but number {sequence} cannot be "
+                        f"read ({error}); go on with the tvnsearch that wrote it, or begin a new run in "
+                        "another folder"
+                    ) from None
 
     def replay(self, *parts: TakesPart) -> None:
         """Have ``parts`` take in all events so far, one after the other, each in the order of the parts."""

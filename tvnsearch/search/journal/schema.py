@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import sync_folder, writing
 from tvnsearch.search.run_folder import journal_path
+from tvnsearch.sqlite_files import BUSY_SECONDS, connect_to_read, naming_errors, set_journal_mode
 
 APPLICATION_ID = 0x54564E53
 SCHEMA_VERSION = 8
@@ -29,27 +32,43 @@ CREATE TABLE events (
 
 
 def write_new_journal(run: Path, plan_json: str) -> None:
-    """Put a journal that only knows its plan in ``run``: whole, or not at all if the process dies."""
+    """Put a journal that only knows its plan in ``run``: whole, or not at all, also if the process dies.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     unfinished = journal_path(run).with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    connection = sqlite3.connect(unfinished)
-    try:
-        connection.executescript(SCHEMA)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("INSERT INTO plan VALUES (?)", (plan_json,))
-        connection.execute("INSERT INTO clock VALUES (0.0)")
-        connection.commit()
-    finally:
-        connection.close()
-    unfinished.replace(journal_path(run))
+    with writing(run), naming_journal_errors(run):
+        unfinished.unlink(missing_ok=True)
+        try:
+            with closing(sqlite3.connect(unfinished)) as connection:
+                connection.executescript(SCHEMA)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute("INSERT INTO plan VALUES (?)", (plan_json,))
+                connection.execute("INSERT INTO clock VALUES (0.0)")
+                connection.commit()
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+        unfinished.replace(journal_path(run))
+        sync_folder(run)
+
+
+def naming_journal_errors(run: Path) -> AbstractContextManager[None]:
+    """Say what SQLite runs into with the journal of ``run`` as a UserError."""
+    path = journal_path(run)
+    return naming_errors("the journal of a run in", path, "go on in a copy of the folder elsewhere")
 
 
 def connect(run: Path, writable: bool) -> sqlite3.Connection:
     """Open the journal of ``run``; what is committed stays, also when the machine loses power.
 
+    One that is not ``writable`` is never written by it, nor anything beside it where others may write it.
+
     Raises:
-        UserError: there is none, or it is not a journal, or one of another version.
+        UserError: there is none, it cannot be read, or it is not a journal, or one of another version.
     """
     path = journal_path(run)
     if not path.is_file():
@@ -57,20 +76,20 @@ def connect(run: Path, writable: bool) -> sqlite3.Connection:
             f"expected the folder of a run at {run}, but there is no {path.name} in it; give a folder that "
             "`tvnsearch evolve` has made"
         )
-    connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-    try:
-        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if application_id == APPLICATION_ID and version == SCHEMA_VERSION:
-            if writable:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-            else:
-                connection.execute("PRAGMA query_only = 1")
-            return connection
-    except sqlite3.DatabaseError:
-        application_id = 0
-    connection.close()
+    with naming_journal_errors(run):
+        connection = _opened(path, writable)
+        try:
+            application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if application_id == APPLICATION_ID and version == SCHEMA_VERSION:
+                if writable:
+                    set_journal_mode(connection, path)
+                    connection.execute("PRAGMA synchronous = EXTRA")
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
     if application_id != APPLICATION_ID:
         raise UserError(
             f"expected the journal of a run in {path}, but it is another kind of file; give another folder"
@@ -80,3 +99,15 @@ def connect(run: Path, writable: bool) -> sqlite3.Connection:
         f"expected a journal of version {SCHEMA_VERSION} in {path}, but it is of version {version}; {newer}, "
         "or begin a new run in another folder"
     )
+
+
+def _opened(path: Path, writable: bool) -> sqlite3.Connection:
+    if writable:
+        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        return connect_to_read(path)
+    except OSError as error:
+        raise UserError(
+            f"expected to read the journal of a run in {path}, but that failed ({error.strerror or error}); "
+            "see whether it may be read here"
+        ) from None

@@ -223,6 +223,8 @@ class _Finals:
             self._recorder.record(FinalTrained(number, None, self._recipe))
             self._say(f"individual {number} drops out: it could not be trained ({error})")
         else:
+            if fitness.begun_afresh is not None:
+                self._say(f"individual {number}: {fitness.begun_afresh}")
             self._recorder.record(FinalTrained(number, fitness, self._recipe))
             self._on_progress(number, 1.0)
             self._say(

@@ -1,0 +1,174 @@
+"""SQLite files wherever they lie: on a full disk, in a read-only folder, on a share; errors in our words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from tvnsearch.errors import UserError
+from tvnsearch.file_systems import is_shared, lacks_locks
+
+BUSY_SECONDS = 60.0
+"""So long a file that another process keeps locked is waited for."""
+
+LOGS = ("-wal", "-journal")
+"""What may lie beside a file and is not folded into it yet."""
+
+READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+
+FULL_BYTES = 2**16
+"""With less the index of a write-ahead log does not fit, which SQLite calls an I/O error."""
+
+WAL_HEADER = slice(18, 20)
+"""Bytes of a file that are 2 where readers have to look for a write-ahead log."""
+
+
+@contextmanager
+def naming_errors(
+    what: str, path: Path, or_else: str, damaged: type[UserError] = UserError
+) -> Iterator[None]:
+    """Say what SQLite runs into with ``what`` at ``path``: locked, read-only, full, damaged.
+
+    ``or_else`` is what can be done about any of these. What is a mistake of the program is raised as it is.
+
+    Raises:
+        UserError: something of that kind; ``damaged`` where the file is.
+    """
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        reason, advice = _named(error, path)
+        is_damaged = _code(error) == sqlite3.SQLITE_CORRUPT
+        raise (damaged if is_damaged else UserError)(
+            f"expected {what} {path}, but {reason}; {advice}, or {or_else}"
+        ) from None
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open an existing file in autocommit, never to be written by this connection.
+
+    In a folder that cannot be written, and on a share, nothing is made beside the file; where that takes its
+    log into account, a copy in memory is read.
+
+    Raises:
+        sqlite3.Error: the file cannot be read, or is none of SQLite.
+        OSError: it cannot be read.
+    """
+    shared = is_shared(path)
+    if not shared and os.access(path.parent, os.W_OK):
+        return _reading(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None))
+    if not (shared and is_logged_ahead(path)):
+        try:
+            return _reading(_opened(path, "mode=ro"))
+        except sqlite3.OperationalError as error:
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+    if any(log.exists() and log.stat().st_size for log in _logs(path)):
+        return _reading(_copied(path))
+    return _reading(_opened(path, "mode=ro&immutable=1"))
+
+
+def set_journal_mode(connection: sqlite3.Connection, path: Path) -> None:
+    """Write-ahead logging, but not on a share: its index is in memory, which only one machine sees."""
+    if not is_shared(path):
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    elif is_logged_ahead(path):
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()  # then it needs no shared memory
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+        connection.execute("PRAGMA locking_mode = NORMAL").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # lets go of the lock
+
+
+def is_logged_ahead(path: Path) -> bool:
+    """Whether a file, if there is one, is in the mode of write-ahead logging."""
+    try:
+        with path.open("rb") as file:
+            return 2 in file.read(WAL_HEADER.stop)[WAL_HEADER]
+    except OSError:
+        return False
+
+
+def _named(error: sqlite3.Error, path: Path) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    code, folder = _code(error), path.parent
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if lacks_locks(folder):
+            return (
+                "its file system has no file locks",
+                "keep it on a local disk, mount the share with locks",
+            )
+        return f"another process keeps it locked ({error})", "wait for that process"
+    unclear = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    is_read_only = folder.is_dir() and not os.access(folder, os.W_OK)
+    if code == sqlite3.SQLITE_FULL or (unclear and not is_read_only and _is_full(folder)):
+        return f"the disk is full ({error})", "make room: what was there is kept"
+    if code in READ_ONLY or (unclear and is_read_only):
+        return f"it is read-only here ({error})", "make the file and its folder writable"
+    return _REASONS.get(code, "SQLite reports: {error}").format(error=error), _ADVICE.get(code, "try again")
+
+
+_REASONS = {
+    sqlite3.SQLITE_IOERR: "its disk or share fails ({error})",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened ({error})",
+    sqlite3.SQLITE_CORRUPT: "it is damaged ({error})",
+    sqlite3.SQLITE_NOTADB: "it is another kind of file ({error})",
+}
+_ADVICE = {
+    sqlite3.SQLITE_IOERR: "see whether that is mounted and whole",
+    sqlite3.SQLITE_CANTOPEN: "see whether its folder is there and may be read",
+    sqlite3.SQLITE_CORRUPT: "restore a copy",
+    sqlite3.SQLITE_NOTADB: "move it away",
+}
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary code of SQLite."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < FULL_BYTES
+    except OSError:
+        return False
+
+
+def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _opened(path: Path, options: str) -> sqlite3.Connection:
+    """A connection that has read the file already, so that what stands against that is known."""
+    address = f"file:{quote(str(path.absolute()))}?{options}"
+    connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    """The file with its log, as they are now, in memory."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    with tempfile.TemporaryDirectory(prefix="tvnsearch-") as folder:
+        copy = Path(folder) / path.name
+        for part in (path, *(log for log in _logs(path) if log.exists())):
+            shutil.copyfile(part, copy.with_name(part.name))
+        with closing(sqlite3.connect(copy)) as whole:
+            whole.backup(memory)
+    return memory
+
+
+def _logs(path: Path) -> list[Path]:
+    return [path.with_name(path.name + ending) for ending in LOGS]
