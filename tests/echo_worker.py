@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,14 @@ def die_once(*, mark, progress):
     os._exit(7)
 
 
+def lose(*, progress):
+    """Loses what holds this worker, in a process that is started to do so."""
+    if os.environ.get("LOSES_WORKERS"):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return os.getpid()
+
+
 def tick(*, file, seconds, progress):
     """Adds its number to a file every few milliseconds."""
     end = time.monotonic() + seconds
@@ -68,5 +77,6 @@ if __name__ == "__main__":
             "die_once": die_once,
             "sleep": sleep,
             "tick": tick,
+            "lose": lose,
         }
     )

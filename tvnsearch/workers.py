@@ -60,6 +60,10 @@ class WorkerFailedError(RuntimeError):
     """A request raised in the worker; the message names the error."""
 
 
+class EnvironmentFailedError(WorkerFailedError):
+    """A request failed for what is around it: a full disk, a vanished folder, a lost driver."""
+
+
 class Worker:
     """A process that runs MODULE as ``python -m`` does and answers one request at a time; a context manager.
 
