@@ -190,7 +190,7 @@ AddressOption = Annotated[
     typer.Option(
         "--address",
         metavar="ADDRESS",
-        help="The address of the Ray cluster; auto is the one on this machine.",
+        help="The address of the Ray cluster: auto (this machine's), host:port, or ray://host:port.",
         rich_help_panel=WORKERS,
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,14 @@ def die_once(*, mark, progress):
     os._exit(7)
 
 
+def lose(*, progress):
+    """Loses what holds this worker, in a process that is started to do so."""
+    if os.environ.get("LOSES_WORKERS"):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return os.getpid()
+
+
 def tick(*, file, seconds, progress):
     """Adds its number to a file every few milliseconds."""
     end = time.monotonic() + seconds
@@ -79,5 +88,6 @@ if __name__ == "__main__":
             "die_once": die_once,
             "sleep": sleep,
             "tick": tick,
+            "lose": lose,
         }
     )

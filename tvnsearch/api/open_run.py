@@ -160,10 +160,10 @@ def open_equipment(
         kept,
         watch=watch,
     )
-    train_on = settings.train_on
+    train_on, measured_gpu = settings.train_on, _measured_gpu(settings)
     with (
         opened_latency as latency,
-        open_executor(settings.workforce, TRAINING_MODULE, train_on, _measured_gpu(settings)) as executor,
+        open_executor(settings.workforce, TRAINING_MODULE, train_on, measured_gpu, watch.say) as executor,
     ):
         kind, _, _ = train_on.partition(":")  # a worker sees its own GPU alone
         yield Equipment(latency, clips, source, executor, kind)

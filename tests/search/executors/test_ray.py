@@ -1,15 +1,17 @@
-"""What a Ray cluster alone can do: lose a machine."""
+"""What a Ray cluster alone can do: lose a machine, get one, have one that fails everything."""
 
 from __future__ import annotations
 
-import re
+import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from tests.search.executors.ray_nodes import cluster
+from tests.search.executors.ray_nodes import REPOSITORY, SMALL, cluster
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import RemoteWorker, open_executor
 from tvnsearch.search.settings import Workforce
@@ -75,27 +77,135 @@ def test_a_cluster_that_can_never_take_a_worker_is_a_sentence() -> None:
             open_executor(workforce, MODULE, "cuda").__enter__()
 
 
-@pytest.mark.parametrize(
-    ("machines", "gpus", "sentence"),
-    [
-        ([{"CPU": 4.0}, {"CPU": 4.0, "GPU": 2.0}], 1, None),
-        ([{"CPU": 4.0}], 0, None),
-        ([{"CPU": 4.0}], 1, "none has them (at most 0 GPU(s)); say --train-on cpu"),
-        ([{"memory": 1.0}], 0, "add machines with cores"),
-        ([{"CPU": 4.0}, {"GPU": 2.0}], 1, "add machines with cores"),
-    ],
-)
-def test_a_worker_needs_its_cores_and_gpus_on_one_machine(
-    machines: list[dict[str, float]], gpus: int, sentence: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
-    from tvnsearch.search.executors import ray_cluster
+def lose(worker: RemoteWorker) -> int:
+    return int(worker.call("lose", {}))
 
-    nodes = [{"Alive": True, "Resources": resources} for resources in machines]
-    nodes.append({"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}})
-    monkeypatch.setattr(ray_cluster.ray, "nodes", lambda: nodes)
-    if sentence is None:
-        ray_cluster.check_room(2, gpus)
-        return
-    with pytest.raises(UserError, match=re.escape(sentence)):
-        ray_cluster.check_room(2, gpus)
+
+def sleep(worker: RemoteWorker) -> None:
+    worker.call("sleep", {"seconds": 60.0})
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_node_that_loses_every_worker_is_set_aside_and_no_job_is_lost() -> None:
+    said: list[str] = []
+    with cluster(nodes=0) as nodes:
+        nodes.add_node(num_cpus=4, env_vars={"LOSES_WORKERS": "1"}, **SMALL)
+        nodes.add_node(num_cpus=1, **SMALL)
+        with open_executor(Workforce(5, "ray", nodes.address), MODULE, say=said.append) as executor:
+            futures = [executor.submit(lose) for _ in range(8)]
+            pids = {future.result(timeout=120) for future in futures}
+    assert len(pids) == 1
+    assert [line for line in said if "is set aside" in line and "2 times in a row" in line]
+
+
+@pytest.mark.slow
+def test_a_node_that_lacks_the_folder_is_set_aside_and_no_job_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    (lacking / "sitecustomize.py").write_text(
+        "import os\nchdir = os.chdir\n"
+        "def chdir_elsewhere(folder):\n"
+        "    chdir(os.path.join(folder, 'gone') if 'runs' in str(folder) else folder)\n"
+        "os.chdir = chdir_elsewhere\n"
+    )
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    said: list[str] = []
+    with cluster(nodes=0) as nodes:
+        nodes.add_node(num_cpus=4, env_vars={"PYTHONPATH": f"{lacking}:{REPOSITORY}"}, **SMALL)
+        nodes.add_node(num_cpus=1, **SMALL)
+        monkeypatch.chdir(folder)
+        with open_executor(Workforce(5, "ray", nodes.address), MODULE, say=said.append) as executor:
+            futures = [executor.submit(gpu_of) for _ in range(8)]
+            pids = {future.result(timeout=120)[0] for future in futures}
+    assert len(pids) == 1
+    assert [line for line in said if "is set aside" in line and f"expected the folder {folder}" in line]
+
+
+@pytest.mark.slow
+def test_a_worker_that_waits_joins_when_a_node_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    with cluster(nodes=1) as nodes:
+        from tvnsearch.search.executors import ray_cluster
+
+        monkeypatch.setattr(ray_cluster, "ROOM_WITHIN_SECONDS", 1.0)
+        with open_executor(Workforce(2, "ray", nodes.address), MODULE, say=said.append) as executor:
+            long = executor.submit(sleep)
+            told: list[Any] = []
+            other = executor.submit(tick, tmp_path / "ticks", told)
+            wait_until(lambda: said)
+            time.sleep(2.5)
+            assert not told
+            nodes.add_node(num_cpus=1, **SMALL)
+            other.result(timeout=60)
+            assert not long.done()
+    assert len(said) == 1
+    assert (
+        "a worker waits until a machine of the Ray cluster has room for it (1 core(s)); the 1 at work"
+        in said[0]
+    )
+
+
+@pytest.mark.slow
+def test_a_cluster_that_scales_from_zero_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with cluster(nodes=0) as nodes:
+        from tvnsearch.search.executors import ray_room
+
+        with (
+            pytest.raises(
+                UserError, match=r"1 core\(s\) for a worker, but of 1 none has them .*add machines"
+            ),
+            open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append),
+        ):
+            raise AssertionError("a cluster that does not scale has no room")
+        assert not said
+        monkeypatch.setattr(ray_room, "scales", lambda: True)
+        Thread(target=lambda: (wait_until(lambda: said), nodes.add_node(num_cpus=1, **SMALL))).start()
+        with open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append) as executor:
+            assert executor.submit(gpu_of).result(timeout=60)
+    assert len(said) == 1
+    assert "no machine for a worker yet (1 core(s)): asked for one, and waiting up to 30 minutes" in said[0]
+
+
+@pytest.mark.slow
+def test_a_cluster_is_reached_from_outside_through_its_client_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with cluster(nodes=2, ray_client_server_port=port):
+        workforce = Workforce(2, "ray", f"ray://127.0.0.1:{port}", gpus_per_worker=0.5)
+        with open_executor(workforce, MODULE, "cpu", measured_gpu=0) as executor:
+            told: list[Any] = []
+            ticking = executor.submit(tick, tmp_path / "ticks", told)
+            assert executor.submit(gpu_of).result(timeout=120)
+            wait_until(lambda: told)
+            with executor.standing_still():
+                time.sleep(0.2)
+                before = (tmp_path / "ticks").stat().st_size
+                time.sleep(0.5)
+                assert (tmp_path / "ticks").stat().st_size == before
+            assert ticking.result(timeout=60)
+
+
+@pytest.mark.slow
+def test_a_machine_with_other_versions_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cluster(nodes=1) as nodes:
+        from tvnsearch.search.executors import versions
+
+        monkeypatch.setattr(versions, "version", lambda package: "99.0")
+        with (
+            open_executor(Workforce(1, "ray", nodes.address), MODULE) as executor,
+            pytest.raises(UserError, match=r"expected tvnsearch 99\.0 on .* \(Ray node .*\).* it has 0\.1"),
+        ):
+            executor.submit(gpu_of).result(timeout=60)

@@ -45,7 +45,11 @@ class WorkerLostError(WorkerDiedError):
 
 
 class NoRoomError(WorkerDiedError):
-    """No machine has room for another worker at the moment; there may be work for it all the same."""
+    """No machine has room for the worker so far; it still waits for one."""
+
+
+class TryElsewhereError(EnvironmentFailedError):
+    """A machine failed what it was asked for, and there are others that may not."""
 
 
 OF_ENVIRONMENT = (EnvironmentFailedError, WorkerLostError, NoRoomError)

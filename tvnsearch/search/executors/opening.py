@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from tvnsearch.devices.container import usable_threads
@@ -17,23 +17,31 @@ from tvnsearch.search.settings import Workforce
 from tvnsearch.workers import Worker
 
 
+def _unheard(_text: str) -> None:
+    return None
+
+
 @contextmanager
 def open_executor(
-    workforce: Workforce, module: str, train_on: str = "cpu", measured_gpu: int | None = None
+    workforce: Workforce,
+    module: str,
+    train_on: str = "cpu",
+    measured_gpu: int | None = None,
+    say: Callable[[str], None] = _unheard,
 ) -> Iterator[Executor]:
     """Workers that serve ``module`` and ``train_on`` CPUs or GPUs, until the context is left.
 
     One local worker is waited for, several are not. Workers share the cores of this machine or of the
     cluster evenly. One that trains on GPUs sees its own alone, under the name ``cuda``, which is not the
-    ``measured_gpu`` of this machine as long as there is another.
+    ``measured_gpu`` of this machine as long as there is another. ``say`` hears what a cluster lacks.
 
     Raises:
         UserError: there are no GPUs here for so many workers, Ray is not installed, there is no cluster at
-            the address, or no machine in it for a worker.
+            the address, or no machine in it for a worker, and none comes.
     """
     choose = (workforce, module, train_on, measured_gpu)
     is_local, workers = workforce.executor == "local", workforce.workers
-    with nullcontext(_local_workers(*choose)) if is_local else _ray_workers(*choose) as start:
+    with nullcontext(_local_workers(*choose)) if is_local else _ray_workers(*choose, say) as start:
         one_after_the_other = is_local and workers == 1
         executor = SerialExecutor(start) if one_after_the_other else ParallelExecutor(start, workers)
         try:
@@ -65,19 +73,19 @@ def _local_workers(workforce: Workforce, module: str, train_on: str, measured_gp
 
 @contextmanager
 def _ray_workers(
-    workforce: Workforce, module: str, train_on: str, measured_gpu: int | None
+    workforce: Workforce, module: str, train_on: str, measured_gpu: int | None, say: Callable[[str], None]
 ) -> Iterator[StartWorker]:
-    try:
-        from tvnsearch.search.executors import ray_cluster  # noqa: PLC0415 - an extra that may be missing
+    try:  # an extra that may be missing
+        from tvnsearch.search.executors import ray_cluster, ray_joining, ray_room  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UserError(
             "expected Ray for --executor ray, but it is not installed; run `pip install 'tvnsearch[ray]'`"
         ) from None
-    ray_cluster.connect(workforce.address)
-    threads = ray_cluster.cores_each(workforce.workers)
+    ray_joining.connect(workforce.address)
     gpus_each = 0.0 if train_on == "cpu" else workforce.gpus_per_worker
-    ray_cluster.check_room(threads, gpus_each)
+    ray_room.find_room(gpus_each, say)
+    crew = ray_cluster.Crew(module, workforce.workers, gpus_each, say)
     measured = None if measured_gpu is None or train_on == "cpu" else measured_gpu
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    with ray_cluster.keeping_free(None if measured is None else visible_name(measured, visible)):
-        yield lambda: ray_cluster.RayWorker(module, threads, gpus_each)
+    with ray_room.keeping_free(None if measured is None else visible_name(measured, visible)):
+        yield crew.start

@@ -8,32 +8,32 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
 
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors.executor import NoRoomError, WorkerLostError
-from tvnsearch.workers import Progress, Worker, WorkerDiedError, WorkerFailedError
+from tvnsearch.search.executors.executor import NoRoomError, TryElsewhereError, WorkerLostError
+from tvnsearch.search.executors.machines import Machines
+from tvnsearch.search.executors.ray_room import CONTROL_SECONDS, Need, hosts, need_of_each
+from tvnsearch.search.executors.versions import check_versions, versions_here
+from tvnsearch.search.executors.waiting import Waiting
+from tvnsearch.workers import EnvironmentFailedError, Progress, Worker, WorkerDiedError, WorkerFailedError
 
 PROGRESS_EVERY_SECONDS = 0.5
 ROOM_WITHIN_SECONDS = 30.0
 """If no machine has taken a worker after so long, its job looks whether another worker has become free."""
 
-CONTROL_SECONDS = 10.0
-"""How long an actor may take to confirm that its worker stands still, goes on or has ended."""
-
-CONNECT_SECONDS = 10.0
-
 _ERRORS: dict[str, type[Exception]] = {
-    error.__name__: error for error in (UserError, WorkerFailedError, WorkerDiedError)
+    error.__name__: error for error in (UserError, WorkerFailedError, EnvironmentFailedError, WorkerDiedError)
 }
+_LOST = (RayActorError, ObjectLostError)
 
 
 class _Answer(NamedTuple):
@@ -45,26 +45,45 @@ class _Answer(NamedTuple):
     progress: dict[str, Any] | None = None
 
 
+class _Place(NamedTuple):
+    """Where a worker is: the node of the cluster, a name for people, one for the machine; what is there."""
+
+    node: str
+    name: str
+    machine: str
+    versions: dict[str, str]
+
+
 class _Host:
     """The far side of a :class:`RayWorker`, an actor."""
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
         self._progress: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+        self._latest = 0
+        self._stands_still = False
+
+    def place(self) -> _Place:
+        node = ray.get_runtime_context().get_node_id()
+        return _Place(node, f"{platform.node()} (Ray node {node[:8]})", machine_name(), versions_here())
 
     def start(self, module: str, threads: int, folder: str) -> _Answer:
-        """Start the worker process, unless it runs; the name of this machine."""
-        if self._worker is None:
-            try:
-                os.chdir(folder)
-            except OSError as error:
-                return _Answer(
-                    raised=UserError.__name__,
-                    message=f"expected the folder {folder} on {platform.node()} as well, but it cannot be "
-                    f"entered ({error.strerror}); begin the search in a folder that all machines share",
-                )
-            self._worker = Worker(module, threads)
-        return _Answer(machine_name())
+        """Start the worker process, unless it runs."""
+        with self._lock:
+            if self._worker is None:
+                try:
+                    os.chdir(folder)
+                except OSError as error:
+                    return _Answer(
+                        raised=EnvironmentFailedError.__name__,
+                        message=f"expected the folder {folder} on {platform.node()} as well, but it cannot "
+                        f"be entered ({error.strerror}); begin in a folder that all machines share",
+                    )
+                self._worker = Worker(module, threads)
+                if self._stands_still:
+                    self._worker.pause()
+        return _Answer()
 
     def call(self, method: str, params: dict[str, Any]) -> _Answer:
         assert self._worker is not None
@@ -78,41 +97,100 @@ class _Host:
     def progress(self) -> dict[str, Any] | None:
         return self._progress
 
-    def pause(self) -> None:
-        assert self._worker is not None
-        self._worker.pause()
-
-    def resume(self) -> None:
-        assert self._worker is not None
-        self._worker.resume()
-
-    def close(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
+    def stand(self, still: bool, order: int) -> None:
+        """Stop or go on. Orders are numbered: a late one, overtaken by the next, is no order any more."""
+        with self._lock:
+            if order <= self._latest:
+                return
+            self._latest, self._stands_still = order, still
+            if self._worker is not None:
+                (self._worker.pause if still else self._worker.resume)()
 
     def _keep(self, progress: dict[str, Any]) -> None:
         self._progress = progress
 
 
-class _Holder:
-    """Has a GPU, and does nothing with it."""
+class _Wish(NamedTuple):
+    """What a worker needs, the nodes where it must not be, and those where it should rather not be."""
 
-    def gpu(self) -> str:
-        return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    need: Need
+    set_aside: frozenset[str]
+    doubtful: frozenset[str]
+
+    def options(self) -> dict[str, Any]:
+        """As Ray takes them."""
+        resources = {"num_cpus": self.need.cores, "num_gpus": self.need.gpus, "max_concurrency": 4}
+        if not self.set_aside | self.doubtful:
+            return resources
+        hard, soft = (
+            {_node_label(): NotIn(*sorted(nodes))} if nodes else {}
+            for nodes in (self.set_aside, self.doubtful)
+        )
+        return resources | {"scheduling_strategy": NodeLabelSchedulingStrategy(hard, soft=soft)}
+
+
+class Crew:
+    """The workers of one executor: they serve ``module``, and share the machines of the cluster evenly.
+
+    ``say`` hears of machines that are set aside and of workers that wait for room.
+    """
+
+    def __init__(self, module: str, workers: int, gpus: float, say: Callable[[str], None]) -> None:
+        self.module = module
+        self.machines = Machines(say)
+        self.waiting = Waiting(say)
+        self._workers = workers
+        self._gpus = gpus
+
+    def start(self) -> RayWorker:
+        """Another worker."""
+        return RayWorker(self)
+
+    def wish(self) -> _Wish:
+        """What a worker needs by now, and where it should not be."""
+        set_aside = self.machines.set_aside
+        need = need_of_each(self._workers, self._gpus, hosts(self._gpus, set_aside))
+        return _Wish(need, set_aside, self.machines.doubtful)
+
+    def failed(self, place: _Place, reason: str) -> bool:
+        """Take in that a machine failed; whether there is another one for its work."""
+        others = hosts(self._gpus, self.machines.set_aside | {place.node})
+        self.machines.failed(place.node, place.name, reason, bool(others))
+        return bool(others)
+
+
+class _Asked(NamedTuple):
+    """An actor that was asked for, and its place as soon as it has one."""
+
+    host: Any
+    coming: Any
+    wish: _Wish
+
+
+class _Seat(NamedTuple):
+    """An actor that has a place, and as many cores there."""
+
+    host: Any
+    place: _Place
+    cores: int
 
 
 class RayWorker:
-    """A worker process of ``module`` on a machine of the cluster with ``threads`` cores and ``gpus`` free.
+    """A worker process on a machine of the cluster that has room for it.
 
-    It starts with its first call, as soon as a machine has room for it.
+    It asks for that with its first call, and goes on waiting in the next if there was none. Its calls come
+    from one thread, orders to stand still from another.
     """
 
-    def __init__(self, module: str, threads: int, gpus: float = 0.0) -> None:
-        actor = ray.remote(num_cpus=threads, num_gpus=gpus, max_concurrency=4)(_Host)
-        self._host: Any = actor.remote()
-        self._start = (module, threads, str(Path.cwd()))
-        self._is_here = False
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._folder = str(Path.cwd())
+        self._lock = threading.RLock()
+        self._asked: _Asked | None = None
+        self._seat: _Seat | None = None
         self._stands_still = False
+        self._is_closed = False
+        self._orders = 0
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
         """Run a method there.
@@ -120,134 +198,144 @@ class RayWorker:
         Raises:
             NoRoomError: no machine has had room for the worker so far.
             WorkerLostError: the machine is gone.
-            WorkerDiedError, WorkerFailedError, UserError: as :meth:`tvnsearch.workers.Worker.call`.
+            TryElsewhereError: the machine failed it, and there are others.
+            UserError: there was no worker at all for too long, the machine has other versions, or as below.
+            WorkerDiedError, WorkerFailedError: as :meth:`tvnsearch.workers.Worker.call`.
         """
+        host, place, cores = self._joined()
         try:
-            starting = self._host.start.remote(*self._start)
-            if not ray.wait([starting], timeout=ROOM_WITHIN_SECONDS)[0]:
-                raise NoRoomError("no machine of the cluster has room for another worker")
-            machine = _result(ray.get(starting))
-            self._is_here = machine == machine_name()
-            if self._stands_still:
-                self.pause()
-            coming = self._host.call.remote(method, dict(params))
-            told: dict[str, Any] | None = None
-            while not ray.wait([coming], timeout=PROGRESS_EVERY_SECONDS)[0]:
-                progress = ray.get(self._host.progress.remote())
-                if on_progress is not None and progress is not None and progress != told:
-                    told = progress
-                    on_progress(progress)
-            answer: _Answer = ray.get(coming)
-            if on_progress is not None and answer.progress is not None and answer.progress != told:
-                on_progress(answer.progress)
-            return _result(answer)
-        except RayActorError as error:
-            raise WorkerLostError(f"a worker was lost with its machine: {error}") from None
+            _result(ray.get(host.start.remote(self._crew.module, cores, self._folder)))
+            result = _result(_answer(host, method, params, on_progress))
+        except _LOST as error:
+            reason = f"a worker was lost with its machine {place.name}: {_first_line(error)}"
+            if not self._is_closed:
+                self._crew.failed(place, reason)
+            raise WorkerLostError(reason) from None
+        except EnvironmentFailedError as error:
+            if self._crew.failed(place, str(error)):
+                raise TryElsewhereError(f"{error} (on {place.name})") from None
+            raise
+        self._crew.machines.did_well(place.node)
+        return result
 
     def pause(self) -> None:
         """Stand still, if it runs on the driver's machine: on others it disturbs no measurement."""
-        self._stands_still = True
-        if self._is_here:
-            self._tell(self._host.pause)
+        self._order(stands_still=True)
 
     def resume(self) -> None:
         """Go on."""
-        self._stands_still = False
-        if self._is_here:
-            self._tell(self._host.resume)
+        self._order(stands_still=False)
 
     def close(self) -> None:
-        """End the process and its actor."""
-        ray.kill(self._host)
+        """End the process and its actor, or no longer wait for one."""
+        with self._lock:
+            self._is_closed = True
+            self._leave()
 
-    def _tell(self, method: Any) -> None:
+    def _joined(self) -> _Seat:
+        """The actor and where it is, once a machine has taken it that is not set aside."""
+        seat = self._seat
+        if seat is not None and seat.place.node not in self._crew.machines.set_aside:
+            return seat
+        if seat is not None:
+            self._leave()
+        asked = self._ask()
+        if not ray.wait([asked.coming], timeout=ROOM_WITHIN_SECONDS)[0]:
+            self._crew.waiting.lacks(str(asked.wish.need))
+            if self._crew.wish() != asked.wish:
+                self._leave()  # what it asked for is not what there is by now
+            raise NoRoomError(f"no machine of the cluster has room for another worker ({asked.wish.need})")
+        try:
+            place: _Place = ray.get(asked.coming)
+        except _LOST as error:
+            self._leave()
+            raise WorkerLostError(f"a worker was lost before it began: {_first_line(error)}") from None
+        except RayTaskError as error:
+            self._leave()
+            raise UserError(
+                "expected tvnsearch on every machine of the Ray cluster, but one cannot start a worker "
+                f"({str(error).strip().splitlines()[-1]}); install the same version everywhere"
+            ) from None
+        check_versions(place.versions, place.name)
+        if place.node in self._crew.machines.set_aside:
+            self._leave()
+            raise NoRoomError(f"{place.name} is set aside")
+        return self._take(_Seat(asked.host, place, asked.wish.need.cores))
+
+    def _ask(self) -> _Asked:
+        """Ask for a place, unless that is done."""
+        with self._lock:
+            if self._is_closed:
+                raise WorkerLostError("the worker was closed")
+            if self._asked is None:
+                wish = self._crew.wish()
+                host = ray.remote(_Host).options(**wish.options()).remote()
+                self._asked = _Asked(host, host.place.remote(), wish)
+            return self._asked
+
+    def _take(self, seat: _Seat) -> _Seat:
+        with self._lock:
+            if self._is_closed:
+                raise WorkerLostError("the worker was closed")
+            self._seat = seat
+            self._crew.waiting.joined()
+            if self._stands_still:
+                self._tell(seat)
+            return seat
+
+    def _leave(self) -> None:
+        """Give up the actor; the next call asks for another one."""
+        with self._lock:
+            if self._asked is not None:
+                ray.kill(self._asked.host)
+            if self._seat is not None:
+                self._crew.waiting.left()
+            self._asked = self._seat = None
+
+    def _order(self, stands_still: bool) -> None:
+        with self._lock:
+            self._stands_still = stands_still
+            if self._seat is not None:
+                self._tell(self._seat)
+
+    def _tell(self, seat: _Seat) -> None:
+        """Have the actor know what is true now; one that takes too long hears it when it can, in order."""
+        if seat.place.machine != machine_name():
+            return
+        self._orders += 1
         with suppress(RayActorError, GetTimeoutError):
-            ray.get(method.remote(), timeout=CONTROL_SECONDS)
-
-
-def connect(address: str) -> None:
-    """Join the cluster at ``address``; ``auto`` is the one that this machine is part of.
-
-    Raises:
-        UserError: there is none.
-    """
-    try:
-        host, _, port = address.rpartition(":")
-        if host and port.isdecimal():  # Ray itself would go on trying for minutes
-            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"expected a Ray cluster at {address}, but there is none to join ({reason}); start one with "
-            "`ray start --head`, or give its --address"
-        ) from None
-
-
-def cores_each(workers: int) -> int:
-    """How many cores each of so many workers can have, on whichever machines of the cluster."""
-    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    return max(1, min(sum(cores) // workers, min(filter(None, cores), default=1)))
-
-
-def check_room(threads: int, gpus: float) -> None:
-    """Make sure that there is a machine for a worker, be it in use at the moment.
-
-    Raises:
-        UserError: no machine of the cluster has so many cores and GPUs.
-    """
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(one.get("CPU", 0) >= threads and one.get("GPU", 0) >= gpus for one in machines):
-        return
-    largest = max((int(one.get("GPU", 0)) for one in machines), default=0)
-    needed = f"{threads} core(s)" + (f" and {gpus:g} GPU(s)" if gpus else "")
-    raise UserError(
-        f"expected a machine of the Ray cluster with {needed} for a worker, but of {len(machines)} none has "
-        f"them (at most {largest} GPU(s)); "
-        + ("say --train-on cpu, or add machines with GPUs" if gpus > largest else "add machines with cores")
-    )
-
-
-@contextmanager
-def keeping_free(gpu: str | None) -> Iterator[None]:
-    """Until the context is left, the ``gpu`` of this machine, by its name for CUDA, is no worker's.
-
-    That takes another GPU somewhere in the cluster. Where there is none, or other work has this one, workers
-    may have it, and stand still while it is measured.
-    """
-    held = [] if gpu is None else _holding(gpu)
-    try:
-        yield
-    finally:
-        for holder in held:
-            ray.kill(holder)
-
-
-def _holding(gpu: str) -> list[Any]:
-    """The actor that has the GPU, if it is to be had: Ray chooses, so others are taken and given back."""
-    gpus_of = {node["NodeID"]: int(node["Resources"].get("GPU", 0)) for node in ray.nodes() if node["Alive"]}
-    here = ray.get_runtime_context().get_node_id()
-    if sum(gpus_of.values()) < 2:
-        return []
-    place = NodeAffinitySchedulingStrategy(node_id=here, soft=False)
-    asked: list[Any] = []
-    try:
-        for _ in range(gpus_of.get(here, 0)):
-            asked.append(ray.remote(num_cpus=0, num_gpus=1, scheduling_strategy=place)(_Holder).remote())
-            if ray.get(asked[-1].gpu.remote(), timeout=CONTROL_SECONDS) == gpu:
-                return [asked.pop()]
-    except (GetTimeoutError, RayActorError):
-        pass  # other work has the GPUs of this machine
-    finally:
-        for other in asked:
-            ray.kill(other)
-    return []
+            ray.get(seat.host.stand.remote(self._stands_still, self._orders), timeout=CONTROL_SECONDS)
 
 
 def machine_name() -> str:
     """A name that processes share if they run on one machine, be it in different containers."""
     boot_id = Path("/proc/sys/kernel/random/boot_id")
     return boot_id.read_text().strip() if boot_id.is_file() else platform.node()
+
+
+def _answer(host: Any, method: str, params: Mapping[str, Any], on_progress: Progress | None) -> _Answer:
+    """What the actor's worker answers; its progress is told meanwhile."""
+    coming = host.call.remote(method, dict(params))
+    told: dict[str, Any] | None = None
+    while not ray.wait([coming], timeout=PROGRESS_EVERY_SECONDS)[0]:
+        progress = ray.get(host.progress.remote())
+        if on_progress is not None and progress is not None and progress != told:
+            told = progress
+            on_progress(progress)
+    answer: _Answer = ray.get(coming)
+    if on_progress is not None and answer.progress is not None and answer.progress != told:
+        on_progress(answer.progress)
+    return answer
+
+
+def _node_label() -> str:
+    """The label by which nodes are known, whose spelling depends on Ray's version."""
+    node = next(node for node in ray.nodes() if node["Alive"])
+    return next(label for label, value in node["Labels"].items() if value == node["NodeID"])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _result(answer: _Answer) -> Any:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-from tvnsearch.search.executors.executor import NoRoomError, RemoteWorker, StartWorker, WorkerLostError
-from tvnsearch.workers import WorkerDiedError
+from tvnsearch.search.executors.executor import (
+    NoRoomError,
+    RemoteWorker,
+    StartWorker,
+    TryElsewhereError,
+    WorkerLostError,
+)
+from tvnsearch.workers import EnvironmentFailedError, WorkerDiedError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,6 +24,9 @@ MOST_DEATHS = 2
 
 MOST_LOSSES = 10
 """Machines may go for reasons of their own; but a cluster that loses so many in one job is no help."""
+
+MOST_FAILING_MACHINES = 4
+"""A job that so many machines failed for what is around it is given up: they share what is broken."""
 
 
 class WorkerPool:
@@ -36,14 +45,23 @@ class WorkerPool:
 
         Raises:
             WorkerDiedError: workers keep dying of it, or the pool is closed.
+            EnvironmentFailedError: machines keep failing it, or the only one that there is did.
         """
-        deaths = losses = 0
+        deaths = losses = failures = 0
         while True:
-            worker = self._take()
+            worker, is_at_work = self._take(), True
             try:
                 return job(worker, *args, **kwargs)
             except NoRoomError:
-                self._drop(worker)  # the job waits for a machine, or for a worker that another job leaves
+                is_at_work = False  # the job waits for that worker, or for one that another job leaves
+            except TryElsewhereError:
+                self._drop(worker)
+                failures += 1
+                if self._is_closed or failures == MOST_FAILING_MACHINES:
+                    raise
+            except EnvironmentFailedError:
+                self._drop(worker)  # it may have lost its GPU, or never have started: the next one is fresh
+                raise
             except WorkerDiedError as death:
                 self._drop(worker)
                 losses += isinstance(death, WorkerLostError)
@@ -51,23 +69,23 @@ class WorkerPool:
                 if self._is_closed or deaths == MOST_DEATHS or losses == MOST_LOSSES:
                     raise
             finally:
-                self._give_back(worker)
+                self._give_back(worker, is_at_work)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """Stop every worker, and start no other, until the context is left."""
-        with self._changed:
-            self._stands_still = True
-            for worker in self._all:
-                worker.pause()
+        """Stop every worker, and start no other, until the context is left; then all go on, come what may."""
         try:
+            with self._changed:
+                self._stands_still = True
+                for worker in self._all:
+                    worker.pause()
             yield
         finally:
-            with self._changed:
+            with self._changed, ExitStack() as going_on:
                 self._stands_still = False
-                for worker in self._all:
-                    worker.resume()
                 self._changed.notify_all()
+                for worker in self._all:
+                    going_on.callback(worker.resume)
 
     def close(self) -> None:
         """End every worker; what runs a job now is told that its worker died."""
@@ -89,10 +107,11 @@ class WorkerPool:
             self._all.add(worker)
             return worker
 
-    def _give_back(self, worker: RemoteWorker) -> None:
+    def _give_back(self, worker: RemoteWorker, is_at_work: bool) -> None:
+        """The worker is free; those that still wait for room themselves are the last to be asked."""
         with self._changed:
             if worker in self._all:
-                self._idle.append(worker)
+                self._idle.insert(len(self._idle) if is_at_work else 0, worker)
 
     def _drop(self, worker: RemoteWorker) -> None:
         with self._changed:
