@@ -103,8 +103,9 @@ def scales() -> bool:
     from ray import _raylet  # noqa: PLC0415 - by what the cluster's own `ray status` is told
     from ray.experimental.internal_kv import _internal_kv_get  # noqa: PLC0415
 
-    scope = _raylet.GCS_AUTOSCALER_STATE_NAMESPACE.encode()
-    if _internal_kv_get(_raylet.GCS_AUTOSCALER_V2_ENABLED_KEY.encode(), namespace=scope) == b"1":
+    names: Any = _raylet
+    scope = names.GCS_AUTOSCALER_STATE_NAMESPACE.encode()
+    if _internal_kv_get(names.GCS_AUTOSCALER_V2_ENABLED_KEY.encode(), namespace=scope) == b"1":
         return True
     end = time.monotonic() + STATUS_SECONDS
     while (written := _internal_kv_get(b"__autoscaling_status")) is None and time.monotonic() < end:
