@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole, writing
 from tvnsearch.search.run_folder import clips_path
 
 if TYPE_CHECKING:
@@ -29,17 +30,8 @@ def keep_clips(run: Path, dataset: Dataset) -> None:
     path = clips_path(run)
     if path.is_file():
         return
-    part = path.with_suffix(".part")
-    try:
-        part.write_bytes(msgspec.json.encode(_splits_of(dataset)))
-        part.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"expected to write {path}, but that failed ({error.strerror}); make room there, and the same "
-            "command goes on"
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path, "make room there, and the same command goes on"):
+        write_whole(path, msgspec.json.encode(_splits_of(dataset)))
 
 
 def check_clips(run: Path, dataset: Dataset) -> None:
