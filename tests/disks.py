@@ -29,7 +29,7 @@ def read_only(folder: Path) -> Iterator[Path]:
 def fill(disk: Path) -> Path:
     """Fill a disk to its last byte; the file that does so."""
     filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
+    with filler.open("ab", buffering=0) as file:
         for size in (4096, 1):
             try:
                 while True:

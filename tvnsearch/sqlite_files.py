@@ -21,9 +21,11 @@ LOGS = ("-wal", "-journal")
 """What may lie beside a file and is not folded into it yet."""
 
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+UNCLEAR = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite also calls it where the index of a log cannot be made."""
 
 FULL_BYTES = 2**16
-"""With less the index of a write-ahead log does not fit, which SQLite calls an I/O error."""
+"""With less the index of a write-ahead log does not fit."""
 
 WAL_HEADER = slice(18, 20)
 """Bytes of a file that are 2 where readers have to look for a write-ahead log."""
@@ -55,21 +57,21 @@ def naming_errors(
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open an existing file in autocommit, never to be written by this connection.
 
-    In a folder that cannot be written, and on a share, nothing is made beside the file; where that takes its
-    log into account, a copy in memory is read.
+    Where nothing can be made beside the file, in a read-only folder or on a full disk, or must not be, on a
+    share, it is read without; with the log that a killed process left, from a copy in memory.
 
     Raises:
         sqlite3.Error: the file cannot be read, or is none of SQLite.
         OSError: it cannot be read.
     """
     shared = is_shared(path)
-    if not shared and os.access(path.parent, os.W_OK):
-        return _reading(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None))
+    is_alone = not shared and os.access(path.parent, os.W_OK)
     if not (shared and is_logged_ahead(path)):
         try:
-            return _reading(_opened(path, "mode=ro"))
+            # opened to be read only, SQLite leaves its log and the log's index behind
+            return _reading(_opened(path, "mode=rw" if is_alone else "mode=ro"))
         except sqlite3.OperationalError as error:
-            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if _code(error) not in (*READ_ONLY, *UNCLEAR, sqlite3.SQLITE_FULL):
                 raise
     if any(log.exists() and log.stat().st_size for log in _logs(path)):
         return _reading(_copied(path))
@@ -106,7 +108,7 @@ def _named(error: sqlite3.Error, path: Path) -> tuple[str, str]:
                 "keep it on a local disk, mount the share with locks",
             )
         return f"another process keeps it locked ({error})", "wait for that process"
-    unclear = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    unclear = code in UNCLEAR
     is_read_only = folder.is_dir() and not os.access(folder, os.W_OK)
     if code == sqlite3.SQLITE_FULL or (unclear and not is_read_only and _is_full(folder)):
         return f"the disk is full ({error})", "make room: what was there is kept"

@@ -72,8 +72,9 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_recorded(tmp_path: Path) ->
             while True:
                 journal.append(Noted(f"{kept} {'x' * 3000}"), float(kept))
                 kept += 1
-        filler.unlink()
+        fill(disk)
         assert len(noted(disk / "run")) == kept
+        filler.unlink()
         with Journal.open(disk / "run") as journal:
             journal.append(Noted("there is room again"), 99.0)
         assert noted(disk / "run")[-1] == "there is room again"
