@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,11 @@ def die_once(*, mark, progress):
     os._exit(7)
 
 
+def start_python(*, code, progress):
+    """The exit code of another Python process."""
+    return subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
 def tick(*, file, seconds, progress):
     """Adds its number to a file every few milliseconds."""
     end = time.monotonic() + seconds
@@ -67,6 +73,7 @@ if __name__ == "__main__":
             "die": die,
             "die_once": die_once,
             "sleep": sleep,
+            "start_python": start_python,
             "tick": tick,
         }
     )
