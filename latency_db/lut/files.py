@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -56,13 +57,18 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
     written = [row for row in fitting if row.in_frames == frames or not chosen.one_batch]
     if not written:
         raise UserError(_nothing_to_write(chosen, fitting, len(table.rows), frames))
+    if path.is_dir():
+        named = path / f"latency{chosen.suffix}"
+        raise UserError(f"expected a file to write, but {path} is a folder; name a file in it, --out {named}")
     content = chosen.write(replace(table, rows=tuple(written)))
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink()
         raise UserError(
             f"expected to write {path}, but that failed ({error.strerror}); choose another --out"
         ) from None

@@ -14,9 +14,9 @@ PI_5_FEATURES = (
     "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
 )
 GRAVITON_3_FEATURES = (
-    "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop sha3 "
-    "sm3 sm4 asimddp sha512 sve asimdfhm dit uscat ilrcpc flagm ssbs paca pacg dcpodp svei8mm svebf16 i8mm bf16 "
-    "dgh rng"
+    "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop "
+    "sha3 sm3 sm4 asimddp sha512 sve asimdfhm dit uscat ilrcpc flagm ssbs paca pacg dcpodp svei8mm svebf16 "
+    "i8mm bf16 dgh rng"
 )
 
 
@@ -43,7 +43,7 @@ ORIN = "".join(
     )
     for core in range(6)
 )
-XEON = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 143\nmodel name\t: Intel(R) Xeon(R) Platinum 8481C\n"
+XEON = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 143\nmodel name\t: Intel(R) Xeon(R) 8481C\n"
 
 CPU = "sys/devices/system/cpu"
 
@@ -83,7 +83,7 @@ def test_a_model_that_every_arm_core_has_names_none(tmp_path: Path) -> None:
 
 
 def test_other_processors_have_the_name_that_they_give(tmp_path: Path) -> None:
-    assert model(tmp_path, XEON) == "Intel(R) Xeon(R) Platinum 8481C"
+    assert model(tmp_path, XEON) == "Intel(R) Xeon(R) 8481C"
     assert processor_model(tmp_path / "nothing") is None
 
 
