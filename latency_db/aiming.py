@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -21,6 +22,8 @@ from tvnsearch.genome.space import SearchSpace
 from tvnsearch.genome.trace import Trace, trace
 
 LOWEST_MS = 0.5
+"""Profile from so much on; from less where half of the budget is less, or the whole space."""
+
 HIGHEST_OVER_BUDGET = 3.0
 """Profile up to this many times the budget: the predictor must know what it rejects."""
 
@@ -116,10 +119,12 @@ class GenomeSource:
             genome = self._anywhere(index, rng) if is_random else self._near_budget(index, rng)
             if genome is not None:
                 return Drawn(index, genome, is_random)
+        guesses_ms = self._guesses_ms()
         raise UserError(
-            f"expected a search space with networks between {LOWEST_MS:g} and "
-            f"{HIGHEST_OVER_BUDGET * self._max_ms:g} ms, "
-            f"but {MAX_SKIPPED * CANDIDATES} random ones were all outside; widen the space or change --max-ms"
+            f"expected a search space with networks between {self._lowest_ms():.2g} and "
+            f"{HIGHEST_OVER_BUDGET * self._max_ms:g} ms, but random ones of it take about "
+            f"{_rounded(min(guesses_ms))} to {_rounded(max(guesses_ms))} ms; say a --max-ms among those, "
+            f"or name another --space"
         )
 
     def teaches(self, network: Trace) -> float:
@@ -134,7 +139,7 @@ class GenomeSource:
         return teaching_ms / sum(expected.latencies_ms)
 
     def _anywhere(self, index: int, rng: random.Random) -> Genome | None:
-        aim_ms = _aim_ms(index, LOWEST_MS, HIGHEST_OVER_BUDGET * self._max_ms)
+        aim_ms = _aim_ms(index, self._lowest_ms(), HIGHEST_OVER_BUDGET * self._max_ms)
         nearest, nearest_gap = None, NEAR_ENOUGH
         for _ in range(CANDIDATES):
             genome = _without_more_of_the_same(sample_genome(self._space, rng))
@@ -146,8 +151,7 @@ class GenomeSource:
         return nearest
 
     def _near_budget(self, index: int, rng: random.Random) -> Genome | None:
-        lowest_ms = max(self._max_ms / NEAR_BUDGET, LOWEST_MS)
-        aim_ms = _aim_ms(index, lowest_ms, NEAR_BUDGET * self._max_ms)
+        aim_ms = _aim_ms(index, self._max_ms / NEAR_BUDGET, NEAR_BUDGET * self._max_ms)
         candidates = []
         for _ in range(CANDIDATES):
             genome = _without_more_of_the_same(self._candidate(rng))
@@ -168,6 +172,21 @@ class GenomeSource:
             genome = mutate(genome, self._space, rng)
         return genome
 
+    def _lowest_ms(self) -> float:
+        guesses_ms = self._guesses_ms()
+        of_space_ms = min(guesses_ms) if max(guesses_ms) < LOWEST_MS else LOWEST_MS
+        return min(of_space_ms, self._max_ms / NEAR_BUDGET)
+
+    def _guesses_ms(self) -> list[float]:
+        """Of random networks all over the space, by what is known so far."""
+        return [self._cost.estimate_ms(network) for network in self._samples]
+
+    @cached_property
+    def _samples(self) -> list[Trace]:
+        rng = random.Random(f"{self._seed}/samples")
+        genomes = [_without_more_of_the_same(sample_genome(self._space, rng)) for _ in range(CANDIDATES)]
+        return [trace(genome, self._classes) for genome in genomes]
+
     def _gap(self, network: Trace, aim_ms: float) -> float:
         return abs(math.log(self._cost.estimate_ms(network) / aim_ms))
 
@@ -175,6 +194,10 @@ class GenomeSource:
 def _aim_ms(index: int, lowest_ms: float, highest_ms: float) -> float:
     """Even in the logarithm over any run of indices."""
     return float(lowest_ms * (highest_ms / lowest_ms) ** (index // 2 * GOLDEN % 1.0))
+
+
+def _rounded(latency_ms: float) -> str:
+    return f"{latency_ms:.2g}" if latency_ms < 100 else f"{latency_ms:.0f}"
 
 
 def _without_more_of_the_same(genome: Genome) -> Genome:

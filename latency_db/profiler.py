@@ -76,11 +76,11 @@ def profile(
 
     Ends earlier when what ``learn`` makes of them no longer improves while the genomes double, and does
     nothing where an earlier profile of this space and budget ended so. Every other genome is drawn from the
-    whole space, latencies even in their logarithm from 0.5 ms to three times ``max_ms``; the others are near
-    ``max_ms`` and made of layer calls that are most in doubt. A genome's rows are written
-    in one transaction, so whatever ends this early, what ``on_progress`` reported stays; a later run goes on
-    behind the last number in the store, and behind those that may have failed after it. After every eighth
-    genome an earlier one is measured again, for the noise floor.
+    whole space, latencies even in their logarithm from 0.5 ms (less in a space or with a budget of less) to
+    three times ``max_ms``; the others are near ``max_ms`` and made of layer calls that are most in doubt. A
+    genome's rows are written in one transaction, so whatever ends this early, what ``on_progress`` reported
+    stays; a later run goes on behind the last number in the store, and behind those that may have failed
+    after it. After every eighth genome an earlier one is measured again, for the noise floor.
 
     Raises:
         UserError: the space has no networks of such latencies, or one network after the other cannot be run.

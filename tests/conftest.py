@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _importable():
+    """Workers import nothing from the working directory: they are told where the tests' modules are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent.parent), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

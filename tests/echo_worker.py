@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -65,6 +66,11 @@ def lose(*, progress):
     return os.getpid()
 
 
+def start_python(*, code, progress):
+    """The exit code of another Python process."""
+    return subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
 def tick(*, file, seconds, progress):
     """Adds its number to a file every few milliseconds."""
     end = time.monotonic() + seconds
@@ -87,6 +93,7 @@ if __name__ == "__main__":
             "run_out_of_memory": run_out_of_memory,
             "die_once": die_once,
             "sleep": sleep,
+            "start_python": start_python,
             "tick": tick,
             "lose": lose,
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tvnsearch import workers
 from tvnsearch.errors import UserError
 from tvnsearch.workers import EnvironmentFailedError, Worker, WorkerDiedError, WorkerFailedError
 
@@ -68,6 +69,71 @@ def test_a_dying_worker_is_noticed() -> None:
             worker.call("die", {})
         with pytest.raises(WorkerDiedError):
             worker.call("echo", {"value": 1})
+
+
+SPOILT = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\nprint('not JSON')\n"
+
+
+def test_modules_of_the_working_directory_do_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("statistics", "random", "queue", "struct", "msgspec", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(SPOILT)
+    monkeypatch.chdir(tmp_path)
+    with Worker(MODULE, threads=1) as worker:
+        assert worker.call("echo", {"value": 1})["value"] == 1
+        started = worker.call("start_python", {"code": "import queue, statistics"})
+    assert started == 0
+    assert not (tmp_path / "ran").exists()
+
+
+def test_no_command_runs_modules_of_the_folder_that_it_is_given_in(tmp_path: Path) -> None:
+    for name in ("statistics", "random", "queue"):
+        (tmp_path / f"{name}.py").write_text(SPOILT)
+    command = [str(Path(sys.executable).with_name("tvnsearch")), "measure", "tvn-1", "--max-seconds", "0.5"]
+    measured = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert measured.returncode == 0, measured.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_printed_while_a_worker_imports_disturbs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('{\"result\": 0}')\nprint('no JSON', flush=True)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with Worker(MODULE, threads=1) as worker:
+        assert worker.call("echo", {"value": 1})["value"] == 1
+        with pytest.raises(WorkerDiedError, match=r"code 7: .*no JSON"):
+            worker.call("die", {})
+
+
+def test_a_module_that_cannot_be_imported_is_named() -> None:
+    said = r"code 1: .*No module named tests\.no_such_worker"
+    with (
+        Worker("tests.no_such_worker", threads=1) as worker,
+        pytest.raises(WorkerDiedError, match=said) as death,
+    ):
+        worker.call("echo", {"value": 1})
+    assert not death.value.for_memory
+
+
+def test_a_worker_that_is_killed_is_not_said_to_have_lacked_memory() -> None:
+    with Worker(MODULE, threads=1) as worker:
+        os.kill(worker.call("echo", {"value": 1})["pid"], signal.SIGKILL)
+        with pytest.raises(WorkerDiedError, match=r"code -9 \(SIGKILL\)") as death:
+            worker.call("echo", {"value": 1})
+    assert "memory" not in str(death.value)
+    assert not death.value.for_memory
+
+
+def test_a_worker_that_the_kernel_kills_for_lack_of_memory_is_said_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kills = iter([3, 4])
+    monkeypatch.setattr(workers, "memory_kills", lambda: next(kills))
+    with Worker(MODULE, threads=1) as worker:
+        os.kill(worker.call("echo", {"value": 1})["pid"], signal.SIGKILL)
+        with pytest.raises(WorkerDiedError, match="killed for lack of memory") as death:
+            worker.call("echo", {"value": 1})
+    assert death.value.for_memory
 
 
 def test_a_worker_stands_still_and_goes_on(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ The allocator is part of the device: with glibc's defaults the same eager networ
 process as in another, because large blocks go back to the kernel after each use and every page faults anew.
 It can only be set when a process starts, so whatever is timed or trained runs in a worker.
 
-One request is one line of JSON on the worker's standard input, each answer one line on its standard output.
+One request is one line of JSON on the worker's standard input, each answer one line on a pipe of its own:
+whatever else the process prints, be it while it imports, is kept for its last words. A worker does not import
+from the folder that it runs in, which is the user's: a ``random.py`` there is no module of ours.
 A worker ends when its input closes, so none outlives the process that started it, however that one ended.
 """
 
@@ -25,6 +27,7 @@ import msgspec
 
 from tvnsearch.errors import UserError
 from tvnsearch.faults import is_of_environment
+from tvnsearch.process_end import described_end, memory_kills, was_memory
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -52,9 +55,19 @@ and weights push out of the caches: four networks in six processes each differed
 and ran 4 % slower; on huge pages by 1.8 %.
 """
 
+NOT_FROM_HERE = {"PYTHONSAFEPATH": "1"}
+"""Import nothing from the working directory: neither a worker nor any Python process that it starts."""
+
 
 class WorkerDiedError(RuntimeError):
-    """A worker ended without answering; the message holds the last lines that it wrote to standard error."""
+    """A worker ended without answering; the message says how, and holds the last lines that it printed.
+
+    ``for_memory`` tells that the kernel killed it for lack of memory.
+    """
+
+    def __init__(self, message: str, for_memory: bool = False) -> None:
+        super().__init__(message)
+        self.for_memory = for_memory
 
 
 class WorkerFailedError(RuntimeError):
@@ -78,23 +91,31 @@ class Worker:
 
     def __init__(self, module: str, threads: int, pin_allocator: bool = True, gpu: str | None = None) -> None:
         count = str(threads)
-        environment = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        environment = os.environ | NOT_FROM_HERE | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
         if gpu is not None:
             environment |= {"CUDA_VISIBLE_DEVICES": gpu}
         if pin_allocator:
             environment |= PINNED_ALLOCATOR
-        self._errors: list[str] = []
+        self._printed: list[str] = []
         self._has_started = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", RUN_MODULE, module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches the driver alone, which then ends its workers in order
-        )
-        self._error_reader = threading.Thread(target=self._keep_errors, daemon=True)
-        self._error_reader.start()
+        self._memory_kills = memory_kills()
+        answers, worker_end = os.pipe()
+        self._answers = os.fdopen(answers, "rb")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", RUN_MODULE, module, str(worker_end)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(worker_end,),
+                env=environment,
+                # Ctrl-C reaches the driver alone, which then ends its workers in order
+                start_new_session=True,
+            )
+        finally:
+            os.close(worker_end)
+        self._printed_reader = threading.Thread(target=self._keep_printed, daemon=True)
+        self._printed_reader.start()
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
         """Run ``method(**params)`` in the worker and return its result (plain JSON data).
@@ -105,14 +126,16 @@ class Worker:
             WorkerFailedError: the method raised anything else.
             WorkerDiedError: the process ended instead of answering.
         """
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
         request = msgspec.json.encode({"method": method, "params": params})
         try:
             self._process.stdin.write(request + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._death() from None
-        for line in self._process.stdout:
+        for line in self._answers:
+            if not line.endswith(b"\n"):
+                break  # it died while it answered
             answer = msgspec.json.decode(line)
             if "started" in answer:
                 self._has_started = True
@@ -142,8 +165,8 @@ class Worker:
         """End the process, also one that stands still; work in progress is dropped."""
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._error_reader.join()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        self._printed_reader.join()
+        for stream in (self._process.stdin, self._process.stdout, self._answers):
             if stream is not None:
                 try:
                     stream.close()
@@ -164,19 +187,21 @@ class Worker:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
-    def _keep_errors(self) -> None:
-        assert self._process.stderr
-        for line in self._process.stderr:
-            self._errors.append(line.decode(errors="replace").rstrip())
-            del self._errors[:-20]
+    def _keep_printed(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._printed.append(line.decode(errors="replace").rstrip())
+            del self._printed[:-20]
 
     def _death(self) -> WorkerDiedError | EnvironmentFailedError:
         code = self._process.wait()
-        self._error_reader.join(timeout=5)
-        said = " | ".join(self._errors[-5:])
+        self._printed_reader.join(timeout=5)
+        for_memory = was_memory(code, self._memory_kills, memory_kills())
+        end = described_end(code, for_memory)
+        last_words = " | ".join(self._printed[-5:]) or "it said nothing"
         if self._has_started or code == -signal.SIGKILL:  # its caller may have closed it before it was there
-            return WorkerDiedError(f"a worker process ended with code {code}: {said}")
-        return EnvironmentFailedError(f"a worker process could not start, and ended with code {code}: {said}")
+            return WorkerDiedError(f"a worker process {end}: {last_words}", for_memory)
+        return EnvironmentFailedError(f"a worker process could not start, and {end}: {last_words}")
 
 
 _RAISED: Mapping[str, type[Exception]] = {
@@ -188,13 +213,12 @@ _RAISED: Mapping[str, type[Exception]] = {
 
 
 def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
-    """The worker's side: answer requests until the input closes.
+    """The worker's side: answer requests until the input closes, on the pipe that :class:`Worker` has named.
 
     Each method is called with the request's params as keywords and ``progress``, a function that sends a
-    dictionary to the caller while the method runs. Whatever else the process prints goes to standard error.
+    dictionary to the caller while the method runs.
     """
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    answers = os.fdopen(int(sys.argv[2]), "wb")
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read_requests() -> None:

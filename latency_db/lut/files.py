@@ -56,6 +56,9 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
     written = [row for row in fitting if row.in_frames == frames or not chosen.one_batch]
     if not written:
         raise UserError(_nothing_to_write(chosen, fitting, len(table.rows), frames))
+    if path.is_dir():
+        named = path / f"latency{chosen.suffix}"
+        raise UserError(f"expected a file to write, but {path} is a folder; name a file in it, --out {named}")
     content = chosen.write(replace(table, rows=tuple(written)))
     with writing(path, "make room, or choose another --out"):
         write_whole(path, content)

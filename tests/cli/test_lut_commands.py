@@ -152,6 +152,7 @@ def test_malformed_and_unknown_tables_are_one_line(database: Path, tmp_path: Pat
     assert "line 2 of table.txt" in refused("lut", "import", table, "--format", "tinynas", "--db", database)
     assert "but got 'xlsx'" in refused("lut", "import", table, "--format", "xlsx", "--db", database)
     assert "nobody" in refused("lut", "show", "--table", "nobody", "--db", database)
+    assert "is a folder" in refused("lut", "export", "--table", DIGEST, "--db", database, "--out", ".")
     assert "only those of" in refused("lut", "show", "--table", DIGEST, "--type", "conv3d", "--db", database)
     table.write_text("{Regular,1,16,7,7,16,1,1,0} 0.123\n")
     run_json("lut", "import", table, "--format", "tinynas", "--name", "tiny", "--db", database)

@@ -64,3 +64,45 @@ def test_networks_that_are_deployed_otherwise_make_another_device(monkeypatch):
     after = fingerprint(Device("cpu"))
     assert fingerprint_digest(before) != fingerprint_digest(after)
     assert {key for key in after if after[key] != before[key]} == {"deployment"}
+
+
+AS_IT_WAS = {
+    *("device", "processor", "cores", "threads", "backend", "dtype", "batch", "deployment"),
+    *("torch", "onednn", "allocator", "governor"),
+}
+
+
+@pytest.fixture
+def _plain(monkeypatch):
+    for name in (*fingerprint_module.INSTRUCTIONS, *fingerprint_module.PLACES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(fingerprint_module, "core_kind", lambda cores: None)
+
+
+@pytest.mark.usefixtures("_plain")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        ("DNNL_MAX_CPU_ISA", "AVX2"),
+        ("ATEN_CPU_CAPABILITY", "default"),
+        ("OMP_PROC_BIND", "true"),
+        ("OMP_PLACES", "{0}"),
+        ("GOMP_CPU_AFFINITY", "0"),
+        ("KMP_AFFINITY", "compact"),
+        ("MKL_ENABLE_INSTRUCTIONS", "SSE4_2"),
+    ],
+)
+def test_what_the_environment_says_of_instructions_and_places_makes_another_device(monkeypatch, name, value):
+    before = fingerprint(Device("cpu"))
+    monkeypatch.setenv(name, "")
+    assert fingerprint(Device("cpu")) == before
+    monkeypatch.setenv(name, value)
+    assert fingerprint(Device("cpu")) == before | {name: value}
+
+
+@pytest.mark.usefixtures("_plain")
+def test_without_any_of_that_databases_stay_valid(monkeypatch):
+    assert set(fingerprint(Device("cpu"))) == AS_IT_WAS
+    monkeypatch.setattr(fingerprint_module, "core_kind", lambda cores: "cpu_atom")
+    assert fingerprint(Device("cpu"))["kind of core"] == "cpu_atom"

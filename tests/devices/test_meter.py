@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import random
 
 import msgspec
 import pytest
 
+from tvnsearch import workers
 from tvnsearch.devices import Device, Meter, fingerprint_digest, open_device
 from tvnsearch.devices import meter as meter_module
 from tvnsearch.devices.reference import reference_path
@@ -118,9 +120,27 @@ def test_a_worker_that_dies_once_is_started_again(dying):
 
 def test_a_network_that_kills_its_worker_twice_is_named_and_the_meter_stays_usable(dying):
     with dying(2) as meter:
-        with pytest.raises(UserError, match=f"expected to profile {genome_id(SMALL)} on cpu"):
+        with pytest.raises(UserError, match=f"expected to profile {genome_id(SMALL)} on cpu") as error:
             meter.profile(SMALL)
+        assert "SIGKILL" in str(error.value)
+        assert "memory" not in str(error.value)
         assert meter.fingerprint == {"device": "cpu"}
+
+
+def test_lack_of_memory_is_said_where_the_kernel_counted_a_kill_for_it(dying, monkeypatch):
+    kills = itertools.count()
+    monkeypatch.setattr(workers, "memory_kills", lambda: next(kills))
+    with dying(2) as meter, pytest.raises(UserError, match="free some memory"):
+        meter.profile(SMALL)
+
+
+def test_a_worker_that_cannot_start_ends_with_its_last_words(monkeypatch):
+    monkeypatch.setattr(meter_module, "TASK", "tests.no_such_worker")
+    with Meter(Device("cpu")) as meter, pytest.raises(UserError) as error:
+        meter.digest  # noqa: B018 - it is asked for
+    assert "expected to ask for the fingerprint on cpu" in str(error.value)
+    assert "No module named tests.no_such_worker" in str(error.value)
+    assert "memory" not in str(error.value)
 
 
 def test_a_defect_names_the_network(dying):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import math
 import sys
 from collections import Counter
@@ -193,7 +194,6 @@ MALFORMED = {
         (0, "{line:microseconds->ms}", 1),
         (1, "{line:_res->_res}{line:_res->_res}", 2),
         (1, "__import__('os').abort()", 2),
-        (1, "", 2),
     ],
     "tinynas": [
         (0, "Regular,1,8,7,9,16,1,1,0 0.5", 1),
@@ -202,7 +202,6 @@ MALFORMED = {
         (1, "{line:0.5->fast}", 2),
         (1, "{line:14,14,8->14,14,9}", 2),
         (1, "{line:14,14->0,14}", 2),
-        (1, "", 2),
     ],
 }
 
@@ -228,6 +227,100 @@ def test_a_malformed_line_is_named_by_its_number(name, index, pattern, named, tm
     with pytest.raises(UserError, match=rf"in line {named} of table, but") as refused:
         read_table(path, name)
     assert "\n" not in str(refused.value)
+
+
+EDITORS = {
+    "a mark of the order of bytes": lambda text: "\ufeff" + text,
+    "an empty line behind": lambda text: text + "\n",
+    "a line of blanks behind": lambda text: text + "  \n",
+    "lines that end as on Windows": lambda text: text.replace("\n", "\r\n"),
+    "no end of the last line": lambda text: text.removesuffix("\n"),
+}
+COMMENTS = {
+    "a comment before": lambda text: "# measured on a quiet night\n" + text,
+    "comments, empty lines and a mark": lambda text: "\ufeff\n# one\n\n# two\n" + text,
+    "a comment behind the header": lambda text: text.replace("\n", "\n# from here on: rows\n", 1),
+}
+BATCH_OF_8 = LookupTable(
+    "phone",
+    {"processor": "Imaginary 9000"},
+    (
+        row(layer_call(SpatialConv(32, 3, 2, "relu6"), Shape(8, 224, 224, 3)), 1.5),
+        row(layer_call(SpatialConv(16, 1, 1, "relu6"), Shape(8, 7, 7, 8)), 0.5),
+    ),
+)
+
+
+@pytest.mark.parametrize("edit", EDITORS.values(), ids=EDITORS)
+@pytest.mark.parametrize("name", TEXT)
+def test_what_editors_do_to_a_file_changes_no_row(name, edit, tmp_path):
+    path = tmp_path / "table"
+    export_table(TABLE, path, name)
+    before = read_table(path, name)
+    path.write_bytes(edit(path.read_text()).encode())
+    assert read_table(path, name) == before
+
+
+@pytest.mark.parametrize("edit", COMMENTS.values(), ids=COMMENTS)
+@pytest.mark.parametrize("name", ["csv", "once-for-all"])
+def test_comments_before_the_rows_lose_neither_device_nor_batch(name, edit, tmp_path):
+    path = tmp_path / "table"
+    export_table(BATCH_OF_8, path, name, frames=8)
+    path.write_bytes(edit(path.read_text()).encode())
+    read = read_table(path, name).table
+    assert (read.device, read.fingerprint) == ("phone", {"processor": "Imaginary 9000"})
+    assert [kept.call for kept in read.rows] == [kept.call for kept in BATCH_OF_8.rows]
+
+
+def test_a_header_behind_the_beginning_of_a_yaml_document_is_read(tmp_path):
+    path = tmp_path / "table"
+    export_table(BATCH_OF_8, path, "once-for-all", frames=8)
+    path.write_text("%YAML 1.1\n---\n" + path.read_text())
+    assert read_table(path, "once-for-all").table.rows[0].in_frames == 8
+
+
+@given(
+    before=st.lists(st.sampled_from(["", "# a comment", "#", "   "]), max_size=4),
+    between=st.lists(st.sampled_from(["", "# a comment"]), max_size=2),
+    spoilt_row=st.integers(0, len(TABLE.rows) - 1),
+    mark=st.sampled_from(["", "\ufeff"]),
+)
+@RELAXED
+def test_errors_name_lines_as_the_file_has_them(before, between, spoilt_row, mark, tmp_path):
+    path = tmp_path / "table"
+    export_table(TABLE, path, "csv")
+    header, columns, *rows = path.read_text().splitlines()
+    rows[spoilt_row] += ",1"
+    lines = [*before, header, *between, columns, *rows]
+    path.write_text(mark + "\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=rf"in line {lines.index(rows[spoilt_row]) + 1} of table, but"):
+        read_table(path, "csv")
+
+
+def test_a_header_that_is_none_is_named_by_its_own_line(tmp_path):
+    path = tmp_path / "table"
+    for name in ("csv", "once-for-all"):
+        path.write_text("# a comment\n\n# {}\n")
+        with pytest.raises(UserError, match="in line 3 of table"):
+            read_table(path, name)
+
+
+def test_a_folder_is_no_file_to_write_and_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for out in (Path(), tmp_path, tmp_path / "..", Path("/")):
+        with pytest.raises(UserError, match=r"is a folder; name a file in it, --out .*csv"):
+            export_table(TABLE, out, "csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_cannot_be_written_leaves_no_part(tmp_path, monkeypatch):
+    def is_full(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", is_full)
+    with pytest.raises(UserError, match="No space left on device"):
+        export_table(TABLE, tmp_path / "table", "csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -285,6 +378,27 @@ def test_a_table_of_once_for_all_itself_is_read(tmp_path):
     assert block.call == inverted_residual_call(Shape(1, 7, 7, 192), 192, 576, 7, 1, "relu6", True)
     assert (block.origin, block.count, block.mean_ms, block.variance_ms2) == ("imported", 154, 5.25, 0.2)
     assert read.table.device == "mobile.yaml"
+
+
+OF_MOBILENET_V3 = (
+    "expanded_conv-input:112x112x16-output:56x56x24-expand:64-kernel:3-stride:2-idskip:0-se:0-hs:0",
+    "Conv_2-input:1x1x960-output:1x1x1280",
+)
+
+
+@pytest.mark.parametrize("key", OF_MOBILENET_V3)
+def test_the_first_and_last_convolutions_of_mobilenet_v3_end_with_h_swish(key, tmp_path):
+    path = tmp_path / "mobilenet_v3.yaml"
+    stem, last = "Conv-input:224x224x3-output:112x112x16", "Conv_1-input:7x7x160-output:7x7x960"
+    path.write_text("".join(f"{name}:\n  count: 9\n  mean: 2.5\n" for name in (stem, last, key)))
+    read = read_table(path, "once-for-all")
+    assert [known.call for known in read.table.rows] == [
+        layer_call(SpatialConv(16, 3, 2, "hswish"), Shape(1, 224, 224, 3)),
+        layer_call(SpatialConv(960, 1, 1, "hswish"), Shape(1, 7, 7, 160)),
+    ]
+    assert read.left_out == {key.partition("-")[0]: 1}
+    path.write_text("".join(f"{name}:\n  count: 9\n  mean: 2.5\n" for name in (stem, last)))
+    assert {known.activation for known in read_table(path, "once-for-all").table.rows} == {"relu6"}
 
 
 def test_the_reader_of_nni_finds_operators_by_name_shape_and_type(tmp_path):

@@ -80,6 +80,25 @@ def test_latencies_cover_the_range_evenly_in_their_logarithm(store, digest):
     assert min(thirds) >= 0.15 * len(latencies_ms)
 
 
+TINY = SearchSpace(
+    resolution=IntRange(16, 16),
+    frames=IntRange(1, 2),
+    frame_stride=IntRange(1, 1),
+    blocks=IntRange(1, 2),
+    repeats=IntRange(1, 1),
+    layers=IntRange(1, 2),
+    layer_types=("spatial_conv", "depthwise_conv"),
+    filters=IntRange(4, 8),
+)
+
+
+@pytest.mark.parametrize("max_ms", [0.04, 0.5, 50.0])
+def test_a_space_of_tiny_networks_is_profiled_whatever_the_budget(store, digest, max_ms):
+    result = run(store, FakeMeter(), 0.003, max_ms=max_ms, space=TINY)
+    assert result.genomes >= 3
+    assert max(known.network.latency_ms for known in store.profiles(digest)) < 0.25
+
+
 def test_what_was_reported_survives_an_interruption(store, digest):
     meter = FakeMeter()
 
@@ -195,7 +214,7 @@ def test_a_space_out_of_range_is_one_sentence(store):
         layer_types=("spatial_conv",),
         stride=IntRange(1, 1),
     )
-    with pytest.raises(UserError, match=r"between 0\.5 and 6 ms.*widen the space or change --max-ms"):
+    with pytest.raises(UserError, match=r"between 0\.5 and 6 ms.*say a --max-ms among those"):
         run(store, FakeMeter(), 1.0, max_ms=2.0, space=space)
 
 

@@ -9,15 +9,33 @@ from pathlib import Path
 
 import torch
 
+from tvnsearch.devices.core_lock import timed_cores
 from tvnsearch.devices.device import Device
+from tvnsearch.devices.processor import core_kind, processor_model
 from tvnsearch.network.deploy import DEPLOYMENT
 from tvnsearch.workers import PINNED_ALLOCATOR
 
 UNKNOWN = "unknown"
 
+INSTRUCTIONS = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)
+PLACES = ("GOMP_CPU_AFFINITY", "KMP_AFFINITY", "OMP_PLACES", "OMP_PROC_BIND")
+"""Variables of the environment that decide what instructions libraries use, and where threads run."""
+
 
 def fingerprint(device: Device) -> dict[str, str]:
-    """Processor, threads, backend, deployment, libraries, allocator: figures compare where all are equal."""
+    """Processor, threads, backend, deployment, libraries, allocator: figures compare where all are equal.
+
+    Where a machine has several kinds of cores, that of those which are timed; and of the environment what is
+    set of ``INSTRUCTIONS`` and ``PLACES``.
+    """
     found = {
         "device": device.name,
         "processor": _processor(device),
@@ -32,6 +50,10 @@ def fingerprint(device: Device) -> dict[str, str]:
         "allocator": _allocator(),
         "governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
     }
+    kind = core_kind(timed_cores(device)) if device.name == "cpu" else None
+    if kind is not None:
+        found["kind of core"] = kind
+    found |= {name: os.environ[name] for name in (*INSTRUCTIONS, *PLACES) if os.environ.get(name)}
     if device.name == "cuda":
         found["cuda"] = str(torch.version.cuda)
         found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
@@ -41,11 +63,9 @@ def fingerprint(device: Device) -> dict[str, str]:
 def _processor(device: Device) -> str:
     if device.name == "cuda":
         return str(torch.cuda.get_device_name())
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
-        if model:
-            return f"{model[1]} ({torch.backends.cpu.get_cpu_capability()})"
+    model = processor_model()
+    if model is not None:
+        return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
     return platform.processor() or platform.machine()
 
 

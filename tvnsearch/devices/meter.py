@@ -140,10 +140,19 @@ class Meter:
                 return self._worker.call(method, request)
         except WorkerDiedError as death:
             self.restart()
+            asked = f"{method} {names}" if names else f"ask for the {method}"
             raise UserError(
-                f"expected to {method} {names} on {self.device.name}, but the process died of it twice "
-                f"({death}), mostly for lack of memory; use a smaller network or free some memory"
+                f"expected to {asked} on {self.device.name}, but the process ended twice ({death}); "
+                + _what_to_do(death, bool(names))
             ) from None
         except WorkerFailedError as failure:
             self.restart()  # what has failed once on a GPU may fail for ever in its process
             raise type(failure)(f"{method} {names}: {failure}") from None
+
+
+def _what_to_do(death: WorkerDiedError, of_a_network: bool) -> str:
+    if death.for_memory:
+        return "use a smaller network or free some memory"
+    if of_a_network:
+        return "mend what its last words name, or use another network"
+    return "mend what its last words name, and try again"

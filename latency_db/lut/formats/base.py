@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -60,16 +60,40 @@ def header_line(table: LookupTable, units: Mapping[str, str]) -> str:
     return f"# {text}\n"
 
 
-def read_header_line(line: str, source: str) -> Header:
-    """The other way round, from the first line of ``source``.
+class Beginning(Struct, frozen=True):
+    """The lines of a file before its first row: how many, and the header with its number, if there is one."""
+
+    lines: int
+    header: Header | None
+    header_line: int
+
+
+def read_beginning(text: str, source: str) -> Beginning:
+    """The comments and empty lines that ``text`` begins with; the header is the one that holds an object.
 
     Raises:
-        UserError: it is not such a line.
+        UserError: that one is not as :func:`header_line` writes it.
     """
-    try:
-        return msgspec.json.decode(line.removeprefix("#"), type=Header)
-    except msgspec.DecodeError as error:
-        refuse(source, 1, "a comment with the device and the units as JSON", error)
+    header, header_line, number = None, 1, 0
+    for line in map(str.strip, text.split("\n")):
+        if line and not line.startswith(("#", "%YAML", "---")):  # the last two begin a document in YAML
+            break
+        number += 1
+        said = line.removeprefix("#").strip()
+        if said.startswith("{") and header is None:
+            header_line = number
+            try:
+                header = msgspec.json.decode(said, type=Header)
+            except msgspec.DecodeError as error:
+                refuse(source, number, "a comment with the device and the units as JSON", error)
+    return Beginning(number, header, header_line)
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, stripped, with their numbers from 1."""
+    for number, line in enumerate(map(str.strip, text.split("\n")), 1):
+        if line:
+            yield number, line
 
 
 def foreign_row(
@@ -98,13 +122,13 @@ def convert_row(columns: Mapping[str, Any]) -> LutRow:
 
 
 def text_of(content: bytes, source: str) -> str:
-    """The file's text.
+    """The file's text, without the mark of the order of bytes that some editors begin it with.
 
     Raises:
         UserError: it is not UTF-8.
     """
     try:
-        return content.decode()
+        return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         refuse(source, content.count(b"\n", 0, error.start) + 1, "UTF-8 text", error.reason)
 

@@ -15,7 +15,7 @@ from latency_db.lut.formats.base import (
     ReadTable,
     convert_row,
     header_line,
-    read_header_line,
+    read_beginning,
     refuse,
     text_of,
 )
@@ -40,16 +40,23 @@ def read(content: bytes, source: str) -> ReadTable:
     Raises:
         UserError: a line of it is malformed.
     """
-    text = io.StringIO(text_of(content, source), newline="")
-    header = read_header_line(text.readline(), source)
-    lines = csv.reader(text, strict=True)
+    text = text_of(content, source)
+    beginning = read_beginning(text, source)
+    if beginning.header is None:
+        first = text.partition("\n")[0] or "nothing"
+        refuse(source, 1, "a comment with the device and the units as JSON", first)
+    rest = "\n".join(text.split("\n")[beginning.lines :])
+    lines = csv.reader(io.StringIO(rest, newline=""), strict=True)
     rows = []
     try:
         columns = next(lines, [])
         if columns != list(COLUMNS):
-            refuse(source, 2, f"the columns {','.join(COLUMNS)}", ",".join(columns) or "nothing")
+            came = ",".join(columns) or "nothing"
+            refuse(source, beginning.lines + 1, f"the columns {','.join(COLUMNS)}", came)
         for cells in lines:
-            line = 1 + lines.line_num
+            line = beginning.lines + lines.line_num
+            if not "".join(cells).strip() and len(cells) < 2:
+                continue  # an empty line
             if len(cells) != len(COLUMNS):
                 refuse(source, line, f"{len(COLUMNS)} cells", f"{len(cells)}")
             values: dict[str, str | None] = dict(zip(COLUMNS, cells, strict=True))
@@ -60,7 +67,8 @@ def read(content: bytes, source: str) -> ReadTable:
             except msgspec.ValidationError as error:
                 refuse(source, line, "a row of the lookup table", error)
     except csv.Error as error:
-        refuse(source, 1 + lines.line_num, "comma-separated values", error)
+        refuse(source, beginning.lines + lines.line_num, "comma-separated values", error)
+    header = beginning.header
     return ReadTable(LookupTable(header.device, header.fingerprint, tuple(rows)), {})
 
 

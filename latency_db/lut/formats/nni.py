@@ -16,7 +16,15 @@ import msgspec
 from msgspec import Struct
 
 from latency_db.lut.blocks import INVERTED_RESIDUAL, WITH_SHORTCUT, inverted_residual_call
-from latency_db.lut.formats.base import Format, ReadTable, counted, foreign_row, refuse, text_of
+from latency_db.lut.formats.base import (
+    Format,
+    ReadTable,
+    counted,
+    foreign_row,
+    numbered_lines,
+    refuse,
+    text_of,
+)
 from latency_db.lut.table import LookupTable, LutRow, Origin, Size
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.layer_calls import layer_call
@@ -58,9 +66,9 @@ def read(content: bytes, source: str) -> ReadTable:
         UserError: a line of it is malformed.
     """
     rows, others = [], []
-    for number, line in enumerate(text_of(content, source).splitlines(), 1):
+    for number, line in numbered_lines(text_of(content, source)):
         try:
-            record = msgspec.convert(ast.literal_eval(line.strip()), _Record, strict=True)
+            record = msgspec.convert(ast.literal_eval(line), _Record, strict=True)
             if record.op_latency_unit != _UNIT:
                 raise ValueError(f"expected {_UNIT}, got {record.op_latency_unit}")
             call = _call(record)

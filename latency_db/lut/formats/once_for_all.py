@@ -5,6 +5,10 @@ What a key means there (``search/utils/latency_estimator.py`` in mit-han-lab/pro
 2, ``Conv_1`` the pointwise one before the head, ``Logits`` everything after it, ``expanded_conv`` an inverted
 residual of which ``expand`` is the ratio. All with ReLU6; sizes are height x width x channels. Readers use
 ``mean`` only, in ms.
+
+``MBv3LatencyTable`` there reads tables of MobileNetV3 by keys of the same names: blocks say ``se`` and
+``hs`` besides (``expand`` is their inner width), ``Conv_2`` comes after the pooling, and ``Conv`` and
+``Conv_1`` end with h-swish.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from latency_db.lut.formats.base import (
     counted,
     foreign_row,
     header_line,
-    read_header_line,
+    read_beginning,
     refuse,
     text_of,
 )
@@ -32,10 +36,11 @@ from latency_db.lut.table import LookupTable, LutRow, Origin
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import LayerCall, Shape, head_call
 from tvnsearch.genome.layer_calls import layer_call
-from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.genome.layers import Activation, SpatialConv
 
 _SHAPES = re.compile(r"(\w+)-input:(\d+)x(\d+)x(\d+)-output:(?:(\d+)x(\d+)x)?(\d+)(?:-(.+))?")
 _BLOCK = re.compile(r"expand:(\d+)-kernel:(\d+)-stride:(\d+)-idskip:([01])")
+_MOBILENET_V3 = re.compile(r"Conv_2-.*|expanded_conv-.*-se:[01]-hs:[01]")
 _IMAGE_CHANNELS = 3
 
 
@@ -73,24 +78,25 @@ def write(table: LookupTable) -> bytes:
 
 
 def read(content: bytes, source: str) -> ReadTable:
-    """The table in ``content``; keys of other layers are left out and counted.
+    """The table in ``content``, of either network; keys of other layers are left out and counted.
 
     Raises:
         UserError: a line of it is malformed, or PyYAML is not installed.
     """
     text = text_of(content, source)
-    header = Header(source, {}, {})
-    if text.startswith("# {"):
-        header = read_header_line(text.partition("\n")[0], source)
-    frames = _frames(header, source)
+    beginning = read_beginning(text, source)
+    header = beginning.header or Header(source, {}, {})
+    frames = _frames(header, source, beginning.header_line)
+    entries = _entries(text, source)
+    of_mobilenet_v3 = any(_MOBILENET_V3.fullmatch(key) for key, _, _ in entries)
     rows, others, seen = [], [], set()
-    for key, line, values in _entries(text, source):
+    for key, line, values in entries:
         if key in seen:
             refuse(source, line, "each layer once", f"{key} again")
         seen.add(key)
         try:
             entry = msgspec.convert(values, _Entry, strict=False)
-            call = _call(key, frames)
+            call = _call(key, frames, "hswish" if of_mobilenet_v3 else "relu6")
             if call is None:
                 others.append(key.partition("-")[0])
                 continue
@@ -120,8 +126,11 @@ def _key(row: LutRow) -> str | None:
     return None
 
 
-def _call(key: str, frames: int) -> LayerCall | None:
-    """The call that a key stands for, None for other layers; ValueError where its sizes disagree."""
+def _call(key: str, frames: int, activation: Activation) -> LayerCall | None:
+    """The call that a key stands for, None for other layers; ValueError where its sizes disagree.
+
+    ``activation`` is what ``Conv`` and ``Conv_1`` end with.
+    """
     match = _SHAPES.fullmatch(key)
     if match is None:
         raise ValueError("not of the form NAME-input:7x7x192-output:7x7x320")
@@ -132,9 +141,9 @@ def _call(key: str, frames: int) -> LayerCall | None:
         raise ValueError("a size of 0")
     call: LayerCall | None
     if name == "Conv" and rest is None:
-        call = layer_call(SpatialConv(filters, 3, 2, "relu6"), in_shape)
+        call = layer_call(SpatialConv(filters, 3, 2, activation), in_shape)
     elif name == "Conv_1" and rest is None:
-        call = layer_call(SpatialConv(filters, 1, 1, "relu6"), in_shape)
+        call = layer_call(SpatialConv(filters, 1, 1, activation), in_shape)
     elif name == "Logits" and rest is None and match[5] is None and frames == 1:
         return head_call(in_shape, filters)
     elif name == "expanded_conv":
@@ -153,10 +162,10 @@ def _call(key: str, frames: int) -> LayerCall | None:
     return call
 
 
-def _frames(header: Header, source: str) -> int:
+def _frames(header: Header, source: str, line: int) -> int:
     batch = re.fullmatch(r"([1-9]\d*) images", header.units.get("batch", "1 images"))
     if batch is None:
-        refuse(source, 1, "a batch of images in the units", header.units["batch"])
+        refuse(source, line, "a batch of images in the units", header.units["batch"])
     return int(batch[1])
 
 

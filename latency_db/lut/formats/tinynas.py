@@ -13,7 +13,15 @@ import re
 
 import msgspec
 
-from latency_db.lut.formats.base import Format, ReadTable, counted, foreign_row, refuse, text_of
+from latency_db.lut.formats.base import (
+    Format,
+    ReadTable,
+    counted,
+    foreign_row,
+    numbered_lines,
+    refuse,
+    text_of,
+)
 from latency_db.lut.table import LookupTable, LutRow
 from tvnsearch.genome.calls import LayerCall, Shape
 from tvnsearch.genome.layer_calls import layer_call
@@ -46,10 +54,10 @@ def read(content: bytes, source: str) -> ReadTable:
         UserError: a line of it is malformed.
     """
     rows, others = [], []
-    for number, line in enumerate(text_of(content, source).splitlines(), 1):
-        match = _LINE.fullmatch(line.strip())
+    for number, line in numbered_lines(text_of(content, source)):
+        match = _LINE.fullmatch(line)
         if match is None:
-            refuse(source, number, "a line like {Regular,1,16,7,7,16,1,1,0} 0.123", line or "an empty line")
+            refuse(source, number, "a line like {Regular,1,16,7,7,16,1,1,0} 0.123", line)
         kind, *sizes, fused, latency = match.groups()
         try:
             latency_ms = float(latency)
