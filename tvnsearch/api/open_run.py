@@ -117,7 +117,7 @@ def open_run(
         )
         kept = predictors_folder(folder)
         with open_equipment(settings, plan.space, watch, kept) as equipment:
-            check_unchanged(folder, plan, equipment.latency.digest, equipment.dataset)
+            check_unchanged(folder, plan, equipment.latency, equipment.dataset)
             equipment.keep_predictors(folder)
             equipment.decode_clips(watch)
             if plan != begun:

@@ -22,6 +22,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
+from tvnsearch.seeds import require_seed
 from tvnsearch.training.recipe import Recipe, load_recipe
 from tvnsearch.workers import Worker
 
@@ -71,9 +72,11 @@ def train(
     all cores that it may use. None comes in all processes but the first where torchrun started several.
 
     Raises:
-        UserError: there is no such genome, recipe or data, ``out`` holds something else, or the training
-            ended without a network.
+        UserError: there is no such genome, recipe or data, the seed is no good, ``out`` holds something else,
+            or the training ended without a network.
     """
+    if seed is not None:
+        require_seed(seed)
     if out is None and _is_in_a_team():
         raise UserError("expected --out, so that all processes of torchrun work in the same folder")
     folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tvnsearch.errors import UserError
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
+from tvnsearch.seeds import require_seed
 
 EXECUTORS = ("local", "ray")
 
@@ -26,14 +27,22 @@ WITH_TOURNAMENTS = ("tournament", "ageing")
 """The strategies in which the best of some individuals is a parent."""
 
 
+LARGEST_COUNT = 2**53
+"""Larger whole numbers are not exact in every reader of JSON."""
+
+
 def require_positive(name: str, value: int) -> None:
-    """Refuse a number under 1.
+    """Refuse a number under 1, and one that is beyond all that anybody could mean.
 
     Raises:
         UserError: it is.
     """
     if value < 1:
         raise UserError(f"expected {name} of at least 1, but got {value}; give a larger number")
+    if value > LARGEST_COUNT:
+        raise UserError(
+            f"expected {name} of at most {LARGEST_COUNT:,}, but got {value}; give a smaller number"
+        )
 
 
 class DeviceSettings(Struct, frozen=True, kw_only=True):
@@ -261,6 +270,7 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
         settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise UserError(_told(str(error))) from None
+    require_seed(settings.search.seed)  # here and not in the record, so that a run which had another is read
     return _with_absolute_paths(
         replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
     )
