@@ -47,7 +47,7 @@ def fitting_widths(
 ) -> list[int] | None:
     """How wide each column is in ``room``; None where numbers would have to be cut.
 
-    Words are wrapped first, but for those of the first column, and then broken.
+    Words are wrapped first, but for those of the first column, then broken, and the heads of numbers last.
     """
     asked = [
         _widths(column, [row[index] for row in rows], index, word_columns)
@@ -55,7 +55,8 @@ def fitting_widths(
     ]
     room -= len(columns) + 1  # a blank between columns and at both ends
     widths = [each.wanted for each in asked]
-    for limits in ([each.whole for each in asked], [each.least for each in asked]):
+    whole, least = [each.whole for each in asked], [each.least for each in asked]
+    for limits in (whole, least[:word_columns] + whole[word_columns:], least):
         while sum(widths) > room:
             slack, widest = max((width - limits[index], index) for index, width in enumerate(widths))
             if slack <= 0:

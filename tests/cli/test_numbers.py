@@ -68,7 +68,9 @@ def test_a_search_is_asked_for_in_numbers_that_have_an_end(option: str, number: 
         ("--max-params", "expected a budget that ends, but got 1"),
     ],
 )
-def test_a_count_beyond_all_that_could_be_meant_is_refused(option: str, sentence: str, tmp_path: Path) -> None:
+def test_a_count_beyond_all_that_could_be_meant_is_refused(
+    option: str, sentence: str, tmp_path: Path
+) -> None:
     assert sentence in refused("evolve", "--max-ms", 50, option, 10**30, "--run", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
