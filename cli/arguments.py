@@ -123,7 +123,8 @@ TrainThreadsOption = Annotated[
         "--train-threads",
         metavar="N",
         min=1,
-        help="Threads that training and scoring may use; by default as many as there are cores.",
+        help="Threads that training and scoring may use; by default as many as there are cores, or "
+        "OMP_NUM_THREADS if that is less.",
         rich_help_panel=DEVICE,
     ),
 ]
@@ -213,6 +214,27 @@ GpusPerWorkerOption = Annotated[
     float,
     typer.Option(
         "--gpus-per-worker", metavar="SHARE", help=f"{GPUS_PER_WORKER_HELP}.", rich_help_panel=WORKERS
+    ),
+]
+EACH_TRAIN_THREADS_HELP = "Threads of each training"
+EachTrainThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        metavar="N",
+        min=1,
+        help=f"{EACH_TRAIN_THREADS_HELP}; by default all share the cores evenly, up to OMP_NUM_THREADS each.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeTrainThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        metavar="N",
+        min=1,
+        help=f"{EACH_TRAIN_THREADS_HELP}; by default as the run began.",
+        rich_help_panel=WORKERS,
     ),
 ]
 ResumeTrainOnOption = Annotated[

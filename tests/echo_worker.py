@@ -22,6 +22,10 @@ def echo(*, value, progress):
     }
 
 
+def environment(*, names, progress):
+    return {name: os.environ.get(name) for name in names}
+
+
 def refuse(*, progress):
     raise UserError("expected more, got less")
 
@@ -62,6 +66,7 @@ if __name__ == "__main__":
     serve(
         {
             "echo": echo,
+            "environment": environment,
             "refuse": refuse,
             "fail": fail,
             "die": die,

@@ -216,6 +216,9 @@ def test_who_resumes_may_name_other_workers_and_the_run_keeps_its_own(opened: Op
         go_on(run)
     evolve(run=run, **opened.options(workers=4))
     assert [one.workers for one in opened.workforces] == [2, 5, 2, 5, 2, 4]
+    resume(run, train_threads=3)
+    evolve(run=run, **opened.options(train_threads=2))
+    assert [one.train_threads for one in opened.workforces] == [None] * 6 + [3, 2]
     with pytest.raises(UserError, match="expected 1 worker or more, but got 0"):
         resume(run, workers=0)
     with pytest.raises(UserError, match="expected an executor of local, ray, but got 'slurm'"):

@@ -45,8 +45,8 @@ def test_words_are_broken_before_a_table_becomes_lines() -> None:
     [first] = [line for line in lines if "8.1044" in line]
     assert "1,204" in first
     assert "mobilenetv3-large-2f" not in first
-    broken = lines[lines.index(first) : lines.index(first) + 3]
-    assert "".join(line.split()[0] for line in broken) == "mobilenetv3-large-2f"
+    name = [line.split()[0] for line in lines[lines.index(first) :] if line.strip()]
+    assert "".join(name).startswith("mobilenetv3-large-2f")
     assert "samples" in " ".join(lines).split()
 
 

@@ -17,7 +17,7 @@ from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
-from tvnsearch.devices.container import usable_threads
+from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
@@ -69,7 +69,8 @@ def train(
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
     ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
-    all cores that it may use. None comes in all processes but the first where torchrun started several.
+    all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
+    torchrun started several.
 
     Raises:
         UserError: there is no such genome, recipe or data, the seed is no good, ``out`` holds something else,
@@ -115,7 +116,7 @@ def resume_training(
         if _is_in_a_team():
             result = _train_together(order, folder, cache, watch)
         else:
-            result = _train_alone(order, folder, cache, source, threads or usable_threads(), watch)
+            result = _train_alone(order, folder, cache, source, threads or training_threads(), watch)
         if result is None:
             return None
         watch.progress("train", 1.0, f"{result.iterations:,} iterations")
@@ -199,7 +200,7 @@ def _train_alone(
         "recipe": msgspec.to_builtins(order.recipe),
         "checkpoints": str(folder.resolve()),
     }
-    with Worker(TRAINING_MODULE, threads) as worker:
+    with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
     return msgspec.convert(answer, TrainingResult)
 

@@ -138,7 +138,8 @@ class Workforce(Struct, frozen=True):
     """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
 
     They ``train_on`` a ``cpu``, on GPUs (``cuda``) or on one of this machine's (``cuda:1``); without that, on
-    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one.
+    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one. Each has
+    ``train_threads``; without that number the cores are shared out evenly.
 
     Raises:
         UserError: there is no such executor, no worker in it, or nothing of the kind to train on.
@@ -149,6 +150,7 @@ class Workforce(Struct, frozen=True):
     address: str = "auto"
     train_on: str | None = None
     gpus_per_worker: float = 1.0
+    train_threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -172,6 +174,11 @@ class Workforce(Struct, frozen=True):
             raise UserError(
                 f"expected more than 0 and up to 1 GPU per worker, but got {self.gpus_per_worker:g}; say "
                 "--gpus-per-worker 0.5, and two workers share a GPU"
+            )
+        if self.train_threads is not None and self.train_threads < 1:
+            raise UserError(
+                f"expected 1 thread or more for each training, but got {self.train_threads}; say "
+                "--train-threads 1"
             )
 
 

@@ -63,7 +63,7 @@ class _Host:
                     message=f"expected the folder {folder} on {platform.node()} as well, but it cannot be "
                     f"entered ({error.strerror}); begin the search in a folder that all machines share",
                 )
-            self._worker = Worker(module, threads)
+            self._worker = Worker(module, threads, shares_cores=True)
         return _Answer(machine_name())
 
     def call(self, method: str, params: dict[str, Any]) -> _Answer:
