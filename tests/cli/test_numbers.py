@@ -45,6 +45,21 @@ def test_a_decimal_comma_is_answered_by_the_point_that_is_expected(text: str) ->
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("profile", "--max-ms"), ("evolve", "--minutes"), ("evolve", "--max-gflops"), ("scale", "--width")],
+)
+def test_a_decimal_comma_is_named_wherever_a_number_is_wanted(command: tuple[str, str]) -> None:
+    line = refused(*command, "12,5")
+    assert "but got '12,5' with a comma in place of a decimal point; see" in line
+
+
+@pytest.mark.parametrize("number", ["inf", "1e999"])
+def test_what_is_predicted_is_held_against_a_budget_that_ends(number: str) -> None:
+    line = refused("predict", "tvn-1", "--max-ms", number)
+    assert "expected --max-ms over 0 that has an end, but got inf; give another number" in line
+
+
 def test_a_comma_stands_between_devices() -> None:
     assert parse_max_ms("12.5,nvidia-h200=10", "cpu") == (12.5, {"nvidia-h200": 10.0})
     assert parse_max_ms("1e1", "cpu") == (10.0, {})
