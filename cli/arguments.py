@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from copy import copy
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 
 from cli.choices import RECIPES, SPACES, Backend, DeviceName, Dtype, ExecutorName
 from tvnsearch.errors import UserError
+from tvnsearch.seeds import LARGEST_SEED
 
 BUDGET, DEVICE, SEARCH, TRAINING = "Budget", "Device", "Search", "Training"
 ACCELERATIONS, WORKERS, OUTPUT = "Accelerations", "Workers", "Output"
@@ -99,7 +101,7 @@ def recipe_names() -> list[str]:
     return list(RECIPES)
 
 
-SEED = typer.Option("--seed", "-s", metavar="N", help="Decides every random choice.")
+SEED = typer.Option("--seed", "-s", metavar="N", min=0, max=LARGEST_SEED, help="Decides every random choice.")
 SeedOption = Annotated[int, SEED]
 CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
 ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
@@ -121,7 +123,8 @@ TrainThreadsOption = Annotated[
         "--train-threads",
         metavar="N",
         min=1,
-        help="Threads that training and scoring may use; by default as many as there are cores.",
+        help="Threads that training and scoring may use; by default as many as there are cores, or "
+        "OMP_NUM_THREADS if that is less.",
         rich_help_panel=DEVICE,
     ),
 ]
@@ -213,6 +216,27 @@ GpusPerWorkerOption = Annotated[
         "--gpus-per-worker", metavar="SHARE", help=f"{GPUS_PER_WORKER_HELP}.", rich_help_panel=WORKERS
     ),
 ]
+EACH_TRAIN_THREADS_HELP = "Threads of each training"
+EachTrainThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        metavar="N",
+        min=1,
+        help=f"{EACH_TRAIN_THREADS_HELP}; by default all share the cores evenly, up to OMP_NUM_THREADS each.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeTrainThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--train-threads",
+        metavar="N",
+        min=1,
+        help=f"{EACH_TRAIN_THREADS_HELP}; by default as the run began.",
+        rich_help_panel=WORKERS,
+    ),
+]
 ResumeTrainOnOption = Annotated[
     str | None,
     typer.Option(
@@ -282,6 +306,12 @@ ResumeDbOption = Annotated[
 ]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+_COUNT = re.compile(
+    r"(?P<grouped>\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+)"
+    r"|(?P<number>\d+(?:\.\d+)?(?:e\+?\d{1,2})?) *(?P<unit>[kmgb]?)",
+    re.IGNORECASE,
+)
+_DECIMAL_COMMA = re.compile(r"(?:^|=)\s*\d+,\d+(?:\.\d*)?\s*(?:,|$)")
 
 
 def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
@@ -290,6 +320,11 @@ def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
     Raises:
         UserError: it is neither, or says nothing of the device that is measured.
     """
+    if _DECIMAL_COMMA.search(text):
+        raise UserError(
+            f"expected --max-ms with a decimal point, like 12.5 or {device}=12.5, but got '{text}'; a comma "
+            "stands between devices, write a point"
+        )
     limits: dict[str, float] = {}
     for part in text.split(","):
         name, equals, number = part.rpartition("=")
@@ -309,14 +344,24 @@ def parse_max_ms(text: str, device: str) -> tuple[float, dict[str, float]]:
 
 
 def parse_count(text: str | None, option: str) -> int | None:
-    """Read ``12M``, ``800k`` or ``1500000``.
+    """Read ``12M``, ``800k``, ``1500000``, ``1,500,000``, ``1_500_000`` or ``1.5e6``.
+
+    A comma or an underscore stands between groups of three digits, and nowhere else: ``1,5`` is refused.
 
     Raises:
-        UserError: it is none of these.
+        UserError: it is none of these, or no count of 1 or more.
     """
     if text is None:
         return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGbB]?)\s*", text)
-    if match is None or float(match[1]) == 0:
-        raise UserError(f"expected {option} to be a number like 12M, 800k or 1500000, got '{text}'")
-    return round(float(match[1]) * _UNITS[match[2].lower()])
+    match = _COUNT.fullmatch(text.strip())
+    count = 0
+    if match is not None and match["grouped"]:
+        count = int(re.sub("[,_]", "", match["grouped"]))
+    elif match is not None:
+        count = round(Decimal(match["number"]) * _UNITS[match["unit"].lower()])
+    if count < 1:
+        raise UserError(
+            f"expected {option} to be a number of 1 or more like 12M, 800k, 1500000, 1,500,000 or 1.5e6, but "
+            f"got '{text}'; write it in one of these ways"
+        )
+    return count

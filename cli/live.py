@@ -14,7 +14,10 @@ from cli.output import PLAIN_LINE_EVERY_SECONDS, err, say
 
 
 class LiveView:
-    """What views of long work share; a context manager. The terminal is theirs once something is shown."""
+    """What views of long work share; a context manager. The terminal is theirs once something is shown.
+
+    What is shown last stays where an exception, such as Ctrl-C, ends the work.
+    """
 
     def __init__(self, transient: bool) -> None:
         self._live = Live(console=err, refresh_per_second=2, transient=transient)
@@ -50,4 +53,6 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is not None:
+            self._live.transient = False
         self.end()

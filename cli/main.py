@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,7 +32,7 @@ from cli.commands import (
     train,
     zoo,
 )
-from cli.interrupting import INTERRUPTED_LINE, CommandInterruptedError
+from cli.interrupting import INTERRUPTED_LINE, CommandInterruptedError, interrupted_by_signals
 from cli.mistakes import mistake_line
 from tvnsearch.errors import UserError
 from tvnsearch.workers import WorkerDiedError, WorkerFailedError
@@ -108,7 +109,19 @@ app.add_typer(data.app, name="data", rich_help_panel=DATA)
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line on stderr and exit code 2."""
+    """Run a command; a user's mistake is one line on stderr and exit code 2, a signal 128 and its number."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files come out in the bytes that they are
+    with interrupted_by_signals() as came:
+        try:
+            _run(came)
+        except OSError:
+            if not came:
+                raise
+            sys.exit(_interrupted(came))  # the terminal that would be told is gone
+
+
+def _run(came: Sequence[int]) -> NoReturn:
     try:
         code = app(prog_name=NAME, standalone_mode=False)
     except UserError as error:
@@ -118,14 +131,19 @@ def main() -> None:
             sys.exit()
         _end(mistake_line(error, _command_of(sys.argv[1:])), USER_MISTAKE)
     except CommandInterruptedError as interrupted:
-        _end(f"{interrupted}", INTERRUPTED)
+        _end(f"{interrupted}", _interrupted(came))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except (WorkerDiedError, WorkerFailedError) as error:
         _end(f"{error}", FAILURE)
     if code == INTERRUPTED:
-        _end(INTERRUPTED_LINE, INTERRUPTED)
+        _end(INTERRUPTED_LINE, _interrupted(came))
     sys.exit(code)
+
+
+def _interrupted(came: Sequence[int]) -> int:
+    """The exit code of an interrupted command, by the signal that came if it was not Ctrl-C."""
+    return 128 + came[0] if came else INTERRUPTED
 
 
 def _command_of(arguments: Sequence[str]) -> str:

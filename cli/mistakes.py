@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+_DECIMAL_COMMA = re.compile(r"'\d+,\d+'")
+
 
 def mistake_line(error: typer.TyperException, command: str) -> str:
     """The line for a mistake in the words after ``command``: what is expected, what came, what to do."""
@@ -41,7 +43,9 @@ def _sentence(error: typer.TyperException, command: str) -> tuple[str, Sequence[
         case "BadOptionUsage" if "does not take" in message:
             sentence = f"expected {option} alone, but got a value with it"
         case "BadParameter" if param is not None and _wanted(param):
-            sentence = f"expected {_label(param)} to be {_wanted(param)}, but got {_given(error)}"
+            given = _given(error)
+            comma = " with a comma in place of a decimal point" if _DECIMAL_COMMA.fullmatch(given) else ""
+            sentence = f"expected {_label(param)} to be {_wanted(param)}, but got {given}{comma}"
     return sentence, instead
 
 

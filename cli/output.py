@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,11 +13,10 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-from rich.box import SIMPLE
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from cli.tables import table_of
 from tvnsearch.api.watching import Watch
 
 out = Console()
@@ -26,7 +27,28 @@ PLAIN_LINE_EVERY_SECONDS = 10.0
 
 def print_json(data: Any) -> None:
     """Write one JSON document to stdout and nothing else."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(json_of(data), indent=1) + "\n")
+
+
+def json_of(data: Any) -> str:
+    """``data`` as JSON in one line.
+
+    A byte of a file's name that is no UTF-8 comes as Python writes it in text, ``\\xe9``: JSON has no bytes.
+    """
+    try:
+        return msgspec.json.encode(data).decode()
+    except UnicodeEncodeError:
+        plain = json.dumps(msgspec.to_builtins(data, str_keys=True))
+        finite = json.loads(plain, parse_constant=lambda _: None)  # as msgspec has it
+        return _NO_TEXT.sub(_written_byte, json.dumps(finite, ensure_ascii=False))
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs; Python reads a byte that is no UTF-8 as one of the last 128."""
+
+
+def _written_byte(half: re.Match[str]) -> str:
+    return f"\\\\x{ord(half[0]) - 0xDC00:02x}" if half[0] >= "\udc80" else "\ufffd"
 
 
 def print_table(
@@ -34,15 +56,10 @@ def print_table(
 ) -> None:
     """Print a table; after ``word_columns`` columns of words come numbers, which stand right.
 
-    Where the terminal is too narrow, words are broken if there are several columns of them, else numbers.
+    Where the terminal is too narrow, words are wrapped and broken; numbers never are.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 0))
-    for index, column in enumerate(columns):
-        justify: JustifyMethod = "left" if index < word_columns else "right"
-        table.add_column(column, justify=justify, no_wrap=index == 0 or index >= word_columns > 1)
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    out.print(table)
+    cells = [[str(cell) for cell in row] for row in rows]
+    out.print(table_of(title, columns, cells, word_columns, out.width))
 
 
 def say(text: str) -> None:

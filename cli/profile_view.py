@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE
 from rich.console import Group
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from cli.live import LiveView
 from cli.output import err
+from cli.tables import table_of
 from tvnsearch.api.times import written_time
 
 if TYPE_CHECKING:
@@ -37,11 +36,7 @@ class ProfileView(LiveView):
 
         def rendered() -> Group:
             self._bar.update(self._task, completed=share)
-            table = Table(box=SIMPLE)
-            for name in cells:
-                table.add_column(name, justify="right")
-            table.add_row(*cells.values())
-            return Group(self._bar, table)
+            return Group(self._bar, table_of("", list(cells), [list(cells.values())], 0, err.width))
 
         def line() -> str:
             left = written_time(max(60 * (progress.minutes_wanted - progress.minutes), 0))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from cli.live import LiveView
-from cli.output import count, say
+from cli.output import count, err, say
+from cli.tables import table_of
 from tvnsearch.api.times import written_time
 from tvnsearch.search.progress.figures import FrontPoint, RunFigures, SearchProgress
 
@@ -53,7 +52,7 @@ class SearchView(LiveView):
         if trained:
             parts.append(Text(f"in training: {trained}"))
         if board.front:
-            parts.append(front_table(board.front, self._max_ms))
+            parts.append(front_table(board.front, self._max_ms, err.width))
         return Group(*parts)
 
 
@@ -89,26 +88,25 @@ def plain_line(board: RunFigures) -> str:
     )
 
 
-def front_table(front: tuple[FrontPoint, ...], max_ms: float) -> Table:
-    """The fittest of the front, the fastest first."""
+def front_table(front: tuple[FrontPoint, ...], max_ms: float, room: int) -> RenderableType:
+    """The fittest of the front, the fastest first, in ``room`` columns of a terminal."""
     shown = sorted(sorted(front, key=lambda point: -point.fitness)[:FRONT_SHOWN], key=_latency_ms)
-    table = Table(
-        title=f"front of fitness, latency and parameters: the fittest {len(shown)} of {len(front)}, "
+    return table_of(
+        f"front of fitness, latency and parameters: the fittest {len(shown)} of {len(front)}, "
         f"budget {max_ms:g} ms",
-        title_justify="left",
-        box=SIMPLE,
-        padding=(0, 1),
+        ["individual", "fitness", "ms", "parameters"],
+        [
+            [
+                str(point.number),
+                f"{point.fitness:.3f}{' foretold' if point.stopped else ''}",
+                f"{point.latency_ms:.2f}",
+                count(point.params),
+            ]
+            for point in shown
+        ],
+        0,
+        room,
     )
-    for column in ("individual", "fitness", "ms", "parameters"):
-        table.add_column(column, justify="right")
-    for point in shown:
-        table.add_row(
-            str(point.number),
-            f"{point.fitness:.3f}{' foretold' if point.stopped else ''}",
-            f"{point.latency_ms:.2f}",
-            count(point.params),
-        )
-    return table
 
 
 def _latency_ms(point: FrontPoint) -> float:

@@ -25,6 +25,10 @@ def echo(*, value, progress):
     }
 
 
+def environment(*, names, progress):
+    return {name: os.environ.get(name) for name in names}
+
+
 def refuse(*, progress):
     raise UserError("expected more, got less")
 
@@ -86,6 +90,7 @@ if __name__ == "__main__":
     serve(
         {
             "echo": echo,
+            "environment": environment,
             "refuse": refuse,
             "fail": fail,
             "die": die,

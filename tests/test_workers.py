@@ -7,12 +7,19 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tvnsearch import workers
 from tvnsearch.errors import UserError
-from tvnsearch.workers import EnvironmentFailedError, Worker, WorkerDiedError, WorkerFailedError
+from tvnsearch.workers import (
+    ASLEEP_WHILE_WAITING,
+    EnvironmentFailedError,
+    Worker,
+    WorkerDiedError,
+    WorkerFailedError,
+)
 
 MODULE = "tests.echo_worker"
 
@@ -34,6 +41,40 @@ def test_a_worker_answers_with_its_allocator_pinned() -> None:
         assert heard == [{"share": 0.5}]
         assert worker.call("echo", {"value": 2})["pid"] == answer["pid"] != os.getpid()
     assert not _is_alive(answer["pid"])
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that says nothing of threads."""
+    for name in ("OMP_NUM_THREADS", *ASLEEP_WHILE_WAITING):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def waiting(shares_cores: bool) -> Any:
+    with Worker(MODULE, threads=2, shares_cores=shares_cores) as worker:
+        return worker.call("environment", {"names": list(ASLEEP_WHILE_WAITING)})
+
+
+def test_threads_that_train_sleep_while_they_wait_and_those_that_are_timed_do_not(
+    unset: pytest.MonkeyPatch,
+) -> None:
+    assert waiting(shares_cores=True) == {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",
+        "KMP_BLOCKTIME": "0",
+    }
+    assert set(waiting(shares_cores=False).values()) == {None}
+
+
+def test_a_user_says_how_threads_wait(unset: pytest.MonkeyPatch) -> None:
+    unset.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    for shares_cores in (True, False):
+        assert waiting(shares_cores) == {
+            "OMP_WAIT_POLICY": "ACTIVE",
+            "GOMP_SPINCOUNT": None,
+            "KMP_BLOCKTIME": None,
+        }
 
 
 def test_errors_keep_their_kind_and_the_worker_goes_on() -> None:

@@ -57,6 +57,8 @@ and ran 4 % slower; on huge pages by 1.8 %.
 
 NOT_FROM_HERE = {"PYTHONSAFEPATH": "1"}
 """Import nothing from the working directory: neither a worker nor any Python process that it starts."""
+ASLEEP_WHILE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""Threads that wait for each other leave their core to other work, instead of spinning on it."""
 
 
 class WorkerDiedError(RuntimeError):
@@ -86,12 +88,22 @@ class Worker:
 
     ``threads`` bounds the threads of every numerical library in it. It sees the GPU ``gpu`` alone if one is
     given, a value of CUDA_VISIBLE_DEVICES. Only who wants to know what the allocator does without leaves it
-    unpinned.
+    unpinned. What trains ``shares_cores``: its threads do not spin while they wait, unless the environment
+    says how they do. What is timed spins, for that is faster on cores of its own.
     """
 
-    def __init__(self, module: str, threads: int, pin_allocator: bool = True, gpu: str | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        threads: int,
+        pin_allocator: bool = True,
+        gpu: str | None = None,
+        shares_cores: bool = False,
+    ) -> None:
         count = str(threads)
         environment = os.environ | NOT_FROM_HERE | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        if shares_cores and not os.environ.keys() & ASLEEP_WHILE_WAITING.keys():
+            environment |= ASLEEP_WHILE_WAITING
         if gpu is not None:
             environment |= {"CUDA_VISIBLE_DEVICES": gpu}
         if pin_allocator:

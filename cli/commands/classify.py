@@ -64,16 +64,14 @@ def classify(
 
 def _follow(stream: Iterable[Moment], as_json: bool) -> None:
     """A line for each window as it comes, until the stream ends, or Ctrl-C, or nobody reads any more."""
-    import msgspec
-
-    from cli.output import say
+    from cli.output import json_of, say
 
     count = dropped = 0
     said_s = -SAID_EVERY_S
     with suppress(KeyboardInterrupt):
         try:
             for moment in stream:
-                _write(msgspec.json.encode(moment).decode() if as_json else _line(moment))
+                _write(json_of(moment) if as_json else _line(moment))
                 count += 1
                 if moment.dropped > dropped and moment.end_s - said_s >= SAID_EVERY_S:
                     said_s = moment.end_s

@@ -28,6 +28,7 @@ from cli.arguments import (
     DbOption,
     DeviceOption,
     DtypeOption,
+    EachTrainThreadsOption,
     ExecutorOption,
     GpusPerWorkerOption,
     ThreadsOption,
@@ -163,6 +164,7 @@ def evolve(
     address: AddressOption = "auto",
     train_on: TrainOnOption = None,
     gpus_per_worker: GpusPerWorkerOption = 1.0,
+    train_threads: EachTrainThreadsOption = None,
     run: Annotated[
         Path | None,
         typer.Option(

@@ -16,6 +16,7 @@ from cli.arguments import (
     ResumeExecutorOption,
     ResumeGpusPerWorkerOption,
     ResumeTrainOnOption,
+    ResumeTrainThreadsOption,
     ResumeWorkersOption,
     RunArgument,
     recipe_names,
@@ -54,6 +55,7 @@ def finalists(
     address: ResumeAddressOption = None,
     train_on: ResumeTrainOnOption = None,
     gpus_per_worker: ResumeGpusPerWorkerOption = None,
+    train_threads: ResumeTrainThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the best networks of a run at full length.
@@ -81,6 +83,7 @@ def finalists(
             address=address,
             train_on=train_on,
             gpus_per_worker=gpus_per_worker,
+            train_threads=train_threads,
         )
     if as_json:
         print_json(report)

@@ -15,6 +15,7 @@ from cli.arguments import (
     ResumeExecutorOption,
     ResumeGpusPerWorkerOption,
     ResumeTrainOnOption,
+    ResumeTrainThreadsOption,
     ResumeWorkersOption,
     RunArgument,
 )
@@ -48,6 +49,7 @@ def resume(
     address: ResumeAddressOption = None,
     train_on: ResumeTrainOnOption = None,
     gpus_per_worker: ResumeGpusPerWorkerOption = None,
+    train_threads: ResumeTrainThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run where it stopped.
@@ -75,6 +77,7 @@ def resume(
             address=address,
             train_on=train_on,
             gpus_per_worker=gpus_per_worker,
+            train_threads=train_threads,
         )
     if as_json:
         print_json(report)

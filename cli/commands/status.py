@@ -23,5 +23,5 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
     for line in board_lines(figures):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     if figures.front:
-        out.print(front_table(figures.front, report.max_ms))
+        out.print(front_table(figures.front, report.max_ms, out.width))
     print_summary(report)

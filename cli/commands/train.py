@@ -17,6 +17,7 @@ from cli.arguments import (
     recipe_names,
 )
 from cli.choices import HeadName
+from tvnsearch.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
     from tvnsearch.api.train import Trained
@@ -67,7 +68,12 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", "-s", metavar="N", min=0, help="Decides every random choice; by default the recipe's."
+            "--seed",
+            "-s",
+            metavar="N",
+            min=0,
+            max=LARGEST_SEED,
+            help="Decides every random choice; by default the recipe's.",
         ),
     ] = None,
     as_json: JsonOption = False,

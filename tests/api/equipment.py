@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,10 @@ class Clips:
 class NamedLatency(FakeLatency):
     """Latencies on a device that has a name."""
 
-    def __init__(self, digest: str = DIGEST) -> None:
+    def __init__(self, digest: str = DIGEST, differences: Sequence[str] = ()) -> None:
         super().__init__()
         self.digest = digest
+        self.differences = list(differences)
 
     def keep_predictors(self, folder: Path) -> None:
         return None
@@ -110,6 +111,7 @@ class Opened:
         self.workforces: list[Workforce] = []
         self.trainer = PretendingTrainer()
         self.digest = DIGEST
+        self.differences: list[str] = []
         self.dataset = DATASET
         self._folder = folder
         self.db = folder / "latency.sqlite"
@@ -130,7 +132,7 @@ class Opened:
     @contextmanager
     def _open_latency(self, device: Device, db: Path, *rest: Any, watch: Watch) -> Iterator[NamedLatency]:
         self.counts["meter"] += 1
-        yield NamedLatency(self.digest)
+        yield NamedLatency(self.digest, self.differences)
 
     def _open_clips(self, *address: Any, seed: int) -> tuple[Clips, DataSource]:
         self.counts["clips"] += 1

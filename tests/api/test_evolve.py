@@ -21,7 +21,7 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.genome.sampling import sample_genome
-from tvnsearch.genome.space import load_space
+from tvnsearch.genome.space import IntRange, SearchSpace, load_space
 from tvnsearch.search import (
     Candidate,
     Fitness,
@@ -122,6 +122,38 @@ def test_a_search_without_a_winner_says_why(
     Journal.create(tmp_path / "run", plan_of_twenty(trainings=10, **changes)).close()
     with pytest.raises(UserError, match=sentence):
         gone_on_with(tmp_path / "run", latency, fitness, monkeypatch)
+
+
+class Creeping(FakeLatency):
+    """No network keeps a budget when it is measured."""
+
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        return measurement(1000.0)
+
+
+@pytest.mark.parametrize("changes", [{}, {"minutes": 600.0}])
+def test_where_nothing_new_is_left_more_time_is_no_advice(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = IntRange(1, 1)
+    few = SearchSpace(
+        resolution=IntRange(32, 32),
+        frames=one,
+        frame_stride=one,
+        blocks=one,
+        repeats=one,
+        layers=one,
+        layer_types=("spatial_conv",),
+        kernel=IntRange(1, 2),
+        stride=one,
+        filters=IntRange(32, 32),
+        residuals=("none",),
+        activations=("none",),
+    )
+    Journal.create(tmp_path / "run", plan_of_twenty(space=few, **changes)).close()
+    with pytest.raises(UserError, match="found none before nothing new could be drawn") as refused:
+        gone_on_with(tmp_path / "run", Creeping(fails=False), FakeFitness(), monkeypatch)
+    assert "--minutes" not in str(refused.value)
 
 
 def test_time_that_went_into_failing_measurements_is_no_want_of_time(

@@ -83,6 +83,21 @@ def test_settings_that_are_not_those_of_the_run_are_named(
     assert f"expected the settings that the run {run} was begun with, but {told}" in str(refused.value)
 
 
+@pytest.mark.parametrize("clips", ["clips/", "./clips", "../{folder}/clips", "link/clips", "{here}/clips"])
+def test_clips_are_the_same_in_whatever_way_their_place_is_said(
+    clips: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    begin(settings_of({"max_ms": 0.5, "data": "clips"}), tmp_path / "run")
+    said = clips.format(folder=tmp_path.name, here=tmp_path)
+    assert was_begun(tmp_path / "run", settings_of({"max_ms": 0.5, "data": said}))
+    (tmp_path / "others").mkdir()
+    with pytest.raises(UserError, match=r"data was .*/clips and is .*/others"):
+        was_begun(tmp_path / "run", settings_of({"max_ms": 0.5, "data": "others"}))
+
+
 def test_a_run_is_gone_on_with_from_any_folder(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +187,10 @@ def test_a_command_opens_device_clips_and_workers_once(opened: Opened, tmp_path:
     [
         ({"digest": "ba9876543210"}, "expected the device 0123456789ab that the run .* this is ba9876543210"),
         (
+            {"digest": "ba9876543210", "differences": ["onednn was 3.4 and is 3.5", "cores was 2 and is 4"]},
+            "0123456789ab that the run .* but onednn was 3.4 and is 3.5, cores was 2 and is 4; go on where",
+        ),
+        (
             {"dataset": replace(DATASET, classes=("a", "b", "c"))},
             "expected the 2 classes that the run .* has 3; restore the clips",
         ),
@@ -197,6 +216,9 @@ def test_who_resumes_may_name_other_workers_and_the_run_keeps_its_own(opened: Op
         go_on(run)
     evolve(run=run, **opened.options(workers=4))
     assert [one.workers for one in opened.workforces] == [2, 5, 2, 5, 2, 4]
+    resume(run, train_threads=3)
+    evolve(run=run, **opened.options(train_threads=2))
+    assert [one.train_threads for one in opened.workforces] == [None] * 6 + [3, 2]
     with pytest.raises(UserError, match="expected 1 worker or more, but got 0"):
         resume(run, workers=0)
     with pytest.raises(UserError, match="expected an executor of local, ray, but got 'slurm'"):

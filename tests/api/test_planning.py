@@ -41,6 +41,21 @@ def test_fast_and_slow_networks_are_timed_and_scoring_is_not(
     assert max(latencies_ms) > 0.8 * MAX_MS
 
 
+def test_what_few_minutes_do_not_bound_is_said_before_anything_is_opened(
+    opened: Opened, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    evolve(run=tmp_path / "short", watch=Watch(said.append), **opened.options(minutes=0.2))
+    assert said[0].startswith(
+        "--minutes 0.2 bound the search and the longer training of its winner; to start"
+    )
+    assert "about 45 s more" in said[0]
+    said.clear()
+    evolve(run=tmp_path / "long", watch=Watch(said.append), **opened.options(minutes=60.0))
+    evolve(run=tmp_path / "whole", watch=Watch(said.append), **opened.options())
+    assert not any("bound the search" in line for line in said)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -88,6 +88,22 @@ def test_the_fitness_of_a_paused_network_is_shown_as_foretold(tmp_path: Path) ->
     assert "foretold" in command("status", run).stdout
 
 
+@pytest.mark.parametrize("option", ["resume", "finalists"])
+def test_no_workers_are_refused(run: Path, option: str) -> None:
+    assert "expected 1 worker or more, but got 0; say --workers 1" in refused(option, run, "--workers", 0)
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 120])
+def test_the_front_is_whole_on_a_narrow_terminal(run: Path, columns: int) -> None:
+    shown = command("status", run, columns=columns).stdout
+    front = sorted(run_json("status", run)["front"], key=lambda point: -point["fitness"])
+    words = shown.split()
+    for point in front[:8]:
+        assert f"{point['latency_ms']:.2f}" in words
+        assert f"{point['fitness']:.3f}" in words
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize(
     ("max_ms", "keeps", "told"),
     [

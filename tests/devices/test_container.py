@@ -17,6 +17,7 @@ from tvnsearch.devices.container import (
     doubted,
     read_container,
     require_quota,
+    training_threads,
     usable_threads,
     why_doubtful,
 )
@@ -154,6 +155,32 @@ def test_a_quota_bounds_the_threads_that_work_at_once(
     for quota, threads in {"40000": 1, "250000": 2, "900000": 4}.items():
         machine.group("cgroup", cpu__max=f"{quota} 100000")
         assert usable_threads(machine.process) == threads
+
+
+@pytest.mark.parametrize(
+    ("asked", "workers", "threads"),
+    [
+        (None, 1, 4),
+        (None, 2, 2),
+        (None, 9, 1),
+        ("1", 1, 1),
+        ("3", 1, 3),
+        ("3", 2, 2),
+        ("64", 1, 4),
+        ("2,1", 1, 2),
+        ("", 1, 4),
+        ("0", 1, 4),
+        ("many", 1, 4),
+    ],
+)
+def test_trainings_share_the_cores_and_a_user_bounds_their_threads(
+    asked: str | None, workers: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "usable_threads", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert training_threads(workers) == threads
 
 
 def test_a_search_needs_as_many_cores_as_it_times_threads(machine: Machine) -> None:

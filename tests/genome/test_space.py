@@ -161,6 +161,33 @@ def test_what_is_drawn_lies_inside(name: str, seed: int) -> None:
     assert outside(sample_genome(SPACES[name], random.Random(seed)), SPACES[name]) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "frame_stride = { min = 20, max = 25 }\n",
+            "128 frames, each 20 .* span 2541; raise max_span_frames",
+        ),
+        ("frames = { min = 2, max = 9, step = 4 }\nmax_span_frames = 5\n", "6 frames, each 1 .* span 6;"),
+        ("frames = { min = 1, max = 1 }\nmax_span_frames = 0\n", "1 frames, each 1 .* span 1;"),
+    ],
+)
+def test_a_space_whose_clips_must_span_too_much_is_a_sentence(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "space.toml").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        load_space(str(tmp_path / "space.toml"))
+
+
+def test_a_space_whose_longest_clip_just_fits_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(
+        "frames = { min = 2, max = 6 }\nframe_stride = { min = 3, max = 9 }\nmax_span_frames = 16\n"
+    )
+    assert load_space(str(path)).frame_strides(6).fixed
+
+
 def test_frames_have_the_shape_that_a_space_gives(tmp_path: Path) -> None:
     path = tmp_path / "cameras.toml"
     path.write_text(

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from tests.search.fakes import CLASSES
+from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, square_input, trace
 from tvnsearch.genome.layers import ChannelTimeLearning, SpatialConv
 from tvnsearch.genome.sampling import sample_genome
@@ -43,6 +44,14 @@ def test_megabytes_of_channel_time_learning_are_those_of_its_folded_network() ->
 def test_gflops_count_two_a_multiply_accumulate() -> None:
     traced = trace(load_zoo("tvn-1"))
     assert gflops(traced) == pytest.approx(2 * traced.macs / 1e9)
+
+
+@pytest.mark.parametrize("maximum", [float("inf"), float("nan"), 0, -1, 10**400])
+@pytest.mark.parametrize("limit", ["max_ms", "max_params", "max_gflops", "max_mb", "others"])
+def test_a_limit_is_over_0_and_ends(limit: str, maximum: float) -> None:
+    given = {"others_max_ms": {"phone": maximum}} if limit == "others" else {limit: maximum}
+    with pytest.raises(UserError, match=r"expected a budget (over 0|that ends)"):
+        Budget(**{"max_ms": 1.0, **given})  # type: ignore[arg-type]
 
 
 def test_only_the_limits_that_are_given_are_counted() -> None:

@@ -13,6 +13,7 @@ from tvnsearch.api.watching import SILENT, Watch, counting
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.genome.space import load_space
+from tvnsearch.seeds import require_seed
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import Preparation
@@ -53,10 +54,11 @@ def generate_data(
     With ``multi_label`` clips are longer and show several events each.
 
     Raises:
-        UserError: the folder holds anything else.
+        UserError: the folder holds anything else, or the seed is no good.
     """
     from tvnsearch.data.moving_digits import generate
 
+    require_seed(seed)
     generate(
         Path(out),
         digits=digits,
@@ -71,11 +73,12 @@ def inspect_data(data: str | Path, *, seed: int = 0, watch: Watch = SILENT) -> I
     """Look at every file at the address ``data``; ``seed`` decides the split where the data come without one.
 
     Raises:
-        UserError: there are no clips, or not in a format that is known.
+        UserError: there are no clips, or not in a format that is known, or the seed is no good.
     """
     from tvnsearch.data.decode import BASE_RATE
     from tvnsearch.data.inspection import inspect_dataset
 
+    require_seed(seed)
     dataset = open_dataset(data, seed)
     if not str(data).startswith(f"{dataset.format}:"):
         watch.say(f"recognised as {dataset.address}")

@@ -128,6 +128,16 @@ class DeviceLatency:
         """The device's name in latency databases."""
         return self._meter.digest
 
+    @property
+    def differences(self) -> list[str]:
+        """What of the device its predictor was not fitted for, each as ``torch was 2.12 and is 2.13``."""
+        known, here = self._predictor.record.fingerprint, self._meter.fingerprint
+        return [
+            f"{name} was {known.get(name, 'unknown')} and is {here.get(name, 'unknown')}"
+            for name in sorted({*known, *here})
+            if known.get(name) != here.get(name)
+        ]
+
     def keep_predictors(self, folder: Path) -> None:
         """Write the predictors to ``folder``, as they were loaded; those that are there stay.
 

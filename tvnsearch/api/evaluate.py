@@ -14,7 +14,7 @@ from tvnsearch.api.files import write_text
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
-from tvnsearch.devices.container import usable_threads
+from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.workers import Worker
 
@@ -54,7 +54,8 @@ def evaluate(
     """Score trained networks or runs' winners on a ``split`` of ``data``, or of what each was trained on.
 
     ``views`` are the starts x crops of each clip that are scored together. Of a single model the confusion
-    matrix is drawn into the file ``confusion``. Without ``threads`` all cores that it may use work.
+    matrix is drawn into the file ``confusion``. Without ``threads`` all cores that it may use
+    work, or OMP_NUM_THREADS of them.
 
     Raises:
         UserError: there is no such model, split, or data, or the data have other classes.
@@ -71,7 +72,7 @@ def evaluate(
     reports = []
     for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
-        scored = _report(model, address, split, views, device, threads or usable_threads(), watch)
+        scored = _report(model, address, split, views, device, threads or training_threads(), watch)
         reports.append(ModelReport(str(path), address, scored))
     if confusion is not None:
         write_text(confusion, _picture(reports[0].report, f"{reports[0].model}, {split} clips"))
@@ -98,7 +99,7 @@ def _report(
         "views": views,
         "dtype": model.card.dtype,
     }
-    with Worker(TRAINING_MODULE, threads) as worker:
+    with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         answer = worker.call(
             "report", params, lambda state: watch.progress("score", state["done"] / state["total"], "")
         )

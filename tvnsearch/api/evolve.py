@@ -13,7 +13,13 @@ from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
 from tvnsearch.api.kept_clips import keep_clips
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
-from tvnsearch.api.planning import complete_plan, draft_plan, say_plan, warn_of_long_plan
+from tvnsearch.api.planning import (
+    complete_plan,
+    draft_plan,
+    say_plan,
+    warn_of_few_minutes,
+    warn_of_long_plan,
+)
 from tvnsearch.api.recipes import asked_settings, planned_recipe
 from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.search_options import SearchOptions, WorkforceOptions
@@ -23,6 +29,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.recorder import OnProgress, ignore
+from tvnsearch.search.progress.tally import Tally
 
 if TYPE_CHECKING:
     from tvnsearch.data.dataset import Dataset
@@ -53,6 +60,7 @@ def evolve(
         workforce = replace(settings.workforce, train_on=settings.train_on)
         return resume(folder, watch=watch, on_progress=on_progress, **asdict(workforce))
     draft = draft_plan(settings)
+    warn_of_few_minutes(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         say_plan(timed, watch)
@@ -125,7 +133,7 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
     if not winner.measurement.decides(plan.budget.max_ms):
         watch.say(
             f"that it keeps {plan.budget.max_ms:g} ms is no promise: {winner.measurement.reason}; "
-            f"`tvnsearch resume {opened.folder}` measures again, best when the machine does nothing else"
+            f"{how_to_go_on(opened.folder)} measures again, best when the machine does nothing else"
         )
     hand_over(opened, winner, watch)
 
@@ -156,7 +164,12 @@ def _why_no_winner(journal: Journal) -> str:
             f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
             f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"
         )
+    if Tally(journal.plan, history).is_out_of_time(journal.elapsed_seconds):
+        return (
+            f"{wanted} the run {run} found none in its time; give it more by "
+            f"{how_to_go_on(run, options=' --minutes +60')}, or raise --max-ms in a new run"
+        )
     return (
-        f"{wanted} the run {run} found none in its time; give it more by `tvnsearch resume {run} "
-        "--minutes +60`, or raise --max-ms in a new run"
+        f"{wanted} the run {run} found none before nothing new could be drawn, and more time would not "
+        "help; raise --max-ms, or search a larger --space, in a new run"
     )

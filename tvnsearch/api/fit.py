@@ -13,6 +13,7 @@ from tvnsearch.api.latency_predictors import database_path, open_origin, require
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
+from tvnsearch.seeds import require_seed
 
 
 class Fit(Struct, frozen=True):
@@ -38,10 +39,12 @@ def fit(
     ``origin`` is the digest of another device in ``db``, to start from where that predicts better.
 
     Raises:
-        UserError: there is no such database or device, it was profiled too little, or ``origin`` cannot lend.
+        UserError: there is no such database or device, it was profiled too little, ``origin`` cannot lend,
+            or the seed is no good.
     """
     from predictors.fit import fit_from_store
 
+    require_seed(seed)
     opened, path = as_device(device), database_path(db)
     require_database(path, opened.name)
     with LatencyStore(path) as store, Meter(opened) as meter:

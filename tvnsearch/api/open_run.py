@@ -119,7 +119,7 @@ def open_run(
         )
         kept = predictors_folder(folder)
         with open_equipment(settings, plan.space, watch, kept) as equipment:
-            check_unchanged(folder, plan, equipment.latency.digest, equipment.dataset)
+            check_unchanged(folder, plan, equipment.latency, equipment.dataset)
             check_clips(folder, equipment.dataset)
             equipment.keep_predictors(folder)
             keep_clips(folder, equipment.dataset)

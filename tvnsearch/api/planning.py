@@ -38,6 +38,9 @@ SECONDS_PER_CANDIDATE = 3.0
 
 LONG_HOURS = 24.0
 
+SECONDS_FOR_ALL_ELSE = 45.0
+"""What a search takes, roughly, that its minutes cannot shorten."""
+
 
 class TimedPlan(NamedTuple):
     """What a search is going to do (``plan``), what was asked for before that was scaled, and what it takes.
@@ -137,6 +140,17 @@ def say_plan(timed: TimedPlan, watch: Watch) -> None:
             + ("as long as planned" if each is None else f"{each:.0f} seconds each")
             + f", a pool of {scaled.search.population}; then the winner alone for "
             f"{timed.winner_minutes:.1f} minutes"
+        )
+
+
+def warn_of_few_minutes(settings: Settings, watch: Watch) -> None:
+    """Say of a search whose share for all else is too short what its minutes do not bound."""
+    minutes = settings.search.minutes
+    if minutes is not None and minutes * 60 * (1 - SEARCH_SHARE - FINAL_SHARE) < SECONDS_FOR_ALL_ELSE:
+        watch.say(
+            f"--minutes {minutes:g} bound the search and the longer training of its winner; to start "
+            "processes, decode clips, time short trainings, and measure, score and export the winner takes "
+            f"about {written_time(SECONDS_FOR_ALL_ELSE)} more, and longer where clips are not decoded yet"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tvnsearch.api.latency_predictors import database_path, load_predictor
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
+from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.protocols import LatencyEstimate
@@ -67,8 +69,10 @@ def predict(
     hints, with a budget of ``max_ms`` the layer calls that break it.
 
     Raises:
-        UserError: there is no such genome or device, or it was not profiled.
+        UserError: there is no such genome or device, it was not profiled, or the budget has no end.
     """
+    if max_ms is not None and not 0 <= max_ms < math.inf:
+        raise UserError(f"expected --max-ms over 0 that has an end, but got {max_ms}; give another number")
     asked: Sequence[GenomeLike] = listed(genomes)
     found = [resolve_genome(genome) for genome in asked]
     with Meter(as_device(device)) as meter:

@@ -25,6 +25,7 @@ from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.meter import Meter
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace, load_space
+from tvnsearch.seeds import require_seed
 
 
 class DeviceProfile(Struct, frozen=True):
@@ -66,13 +67,14 @@ def profile(
     what is known of it is adapted, so that little profiling is enough.
 
     Raises:
-        UserError: a number has no end, there is no such device, space or ``origin``, this container may use
-            too little of the processor, or too few networks could be measured.
+        UserError: a number has no end, the seed is no good, there is no such device, space or ``origin``,
+            this container may use too little of the processor, or too few networks could be measured.
         WorkerFailedError, WorkerDiedError: one network after the other fails.
     """
     for what, given in (("--minutes", minutes), ("--max-ms", max_ms)):
         if not 0 < given < math.inf:
             raise UserError(f"expected {what} over 0 that have an end, but got {given}; give another number")
+    require_seed(seed)
     opened, search_space, path = as_device(device), load_space(str(space)), database_path(db)
     require_quota(opened)
     with LatencyStore(path) as store, Meter(opened) as meter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from tvnsearch.search.run_folder import journal_path
 from tvnsearch.search.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
+    from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.data.dataset import Dataset
 
 AMENDED_BY_RESUME = ("minutes", "trainings", "data", "db")
+PLACES = ("data", "db", "space")
 
 
 def was_begun(folder: Path, settings: Settings) -> bool:
@@ -57,16 +60,18 @@ def require_clips(folder: Path, data: str | None) -> None:
         ) from None
 
 
-def check_unchanged(folder: Path, plan: SearchPlan, digest: str, dataset: Dataset) -> None:
+def check_unchanged(folder: Path, plan: SearchPlan, latency: DeviceLatency, dataset: Dataset) -> None:
     """Refuse a device on which other latencies hold, and clips with which scores mean something else.
 
     Raises:
-        UserError: the device, whose ``digest`` that is, or the classes are not those of the run.
+        UserError: the device or the classes are not those of the run; the sentence says what of the device is
+            another, where the run has kept the predictor of the one that it began on.
     """
-    if digest != plan.device_digest:
+    if latency.digest != plan.device_digest:
+        told = ", ".join(latency.differences) or f"this is {latency.digest}"
         raise UserError(
-            f"expected the device {plan.device_digest} that the run {folder} was begun on, "
-            f"but this is {digest}; go on there, or begin a new run"
+            f"expected the device {plan.device_digest} that the run {folder} was begun on, but {told}; go on "
+            "where all of that is as it was, or begin a new run"
         )
     if dataset.classes != plan.class_names:
         raise UserError(
@@ -82,7 +87,7 @@ def _refuse_other_settings(folder: Path, plan: SearchPlan, settings: Settings) -
     for option, (group, name) in OPTIONS.items():
         begun, given = (getattr(getattr(asked, group), name) for asked in (plan.asked, settings))
         moved = getattr(getattr(plan, group), name) if option in ("data", "db") else begun
-        if group != "workforce" and given not in (begun, moved):
+        if group != "workforce" and not any(_is_same(option, given, known) for known in (begun, moved)):
             told.append(f"{option} was {_written(begun)} and is {_written(given)}")
             others[option] = given
     if not told:
@@ -96,6 +101,13 @@ def _refuse_other_settings(folder: Path, plan: SearchPlan, settings: Settings) -
         f"expected the settings that the run {folder} was begun with, but {', '.join(told)}; {what_to_do}, "
         "or give another --run"
     )
+
+
+def _is_same(option: str, one: object, other: object) -> bool:
+    """Whether two values of a setting are equal, or two ways to say one place, past links and ``..``."""
+    if option in PLACES and isinstance(one, str) and isinstance(other, str):
+        return os.path.realpath(one) == os.path.realpath(other)
+    return one == other
 
 
 def _written(value: object) -> str:

@@ -13,6 +13,7 @@ from tvnsearch.genome.genome import Genome, genome_to_json
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES, trace
+from tvnsearch.seeds import require_seed
 
 MOST_DRAWS_FOR_ONE = 10_000
 
@@ -38,9 +39,10 @@ def sample(
     """Draw ``count`` genomes from ``space``, decided by the ``seed``; write them to the folder ``out``.
 
     Raises:
-        UserError: there is no such space, or hardly a genome in it has no more than ``max_params``,
-            or they cannot be written.
+        UserError: there is no such space, the seed is no good, hardly a genome in the space has no more than
+            ``max_params``, or they cannot be written.
     """
+    require_seed(seed)
     search_space, rng = load_space(str(space)), random.Random(seed)
     drawn = []
     for index in range(count):

@@ -38,6 +38,7 @@ class SearchOptions(TypedDict, total=False):
     address: str
     train_on: str | None
     gpus_per_worker: float
+    train_threads: int | None
 
 
 class WorkforceOptions(TypedDict, total=False):
@@ -48,3 +49,4 @@ class WorkforceOptions(TypedDict, total=False):
     address: str | None
     train_on: str | None
     gpus_per_worker: float | None
+    train_threads: int | None

@@ -16,12 +16,13 @@ from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
-from tvnsearch.devices.container import usable_threads
+from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
+from tvnsearch.seeds import require_seed
 from tvnsearch.training.recipe import Recipe, load_recipe
 from tvnsearch.workers import Worker
 
@@ -68,12 +69,15 @@ def train(
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
     ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
-    all cores that it may use. None comes in all processes but the first where torchrun started several.
+    all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
+    torchrun started several.
 
     Raises:
-        UserError: there is no such genome, recipe or data, ``out`` holds something else, or the training
-            ended without a network.
+        UserError: there is no such genome, recipe or data, the seed is no good, ``out`` holds something else,
+            or the training ended without a network.
     """
+    if seed is not None:
+        require_seed(seed)
     if out is None and _is_in_a_team():
         raise UserError("expected --out, so that all processes of torchrun work in the same folder")
     folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)
@@ -112,7 +116,7 @@ def resume_training(
         if _is_in_a_team():
             result = _train_together(order, folder, cache, watch)
         else:
-            result = _train_alone(order, folder, cache, source, threads or usable_threads(), watch)
+            result = _train_alone(order, folder, cache, source, threads or training_threads(), watch)
         if result is None:
             return None
         if result.begun_afresh is not None:
@@ -198,7 +202,7 @@ def _train_alone(
         "recipe": msgspec.to_builtins(order.recipe),
         "checkpoints": str(folder.resolve()),
     }
-    with Worker(TRAINING_MODULE, threads) as worker:
+    with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
     return msgspec.convert(answer, TrainingResult)
 

@@ -208,7 +208,8 @@ def load_space(name: str) -> SearchSpace:
     Keys that a file does not give keep the paper's ranges.
 
     Raises:
-        UserError: no such preset or file, or the file is not a search space; the sentence names the key.
+        UserError: no such preset or file, or the file is not a search space; the sentence names the key. Or
+            the longest clips of the space span more than it allows.
     """
     if name in PRESETS:
         text = resources.files("tvnsearch.genome").joinpath("spaces", f"{name}.toml").read_bytes()
@@ -218,8 +219,28 @@ def load_space(name: str) -> SearchSpace:
         presets = ", ".join(PRESETS)
         raise UserError(f"expected a search space ({presets}) or a TOML file, got '{name}', which is neither")
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=SearchSpace)
+        space = msgspec.toml.decode(path.read_bytes(), type=SearchSpace)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} is not a search space: {error}; see docs/search-space.md for the keys"
         ) from None
+    _require_span(space, path)
+    return space
+
+
+def _require_span(space: SearchSpace, path: Path) -> None:
+    """Refuse a space whose longest clips cannot keep its ``max_span_frames``, whatever stride is drawn.
+
+    Only where a file is read: the run of a space that was accepted once can still be read.
+
+    Raises:
+        UserError: its smallest stride makes the most frames span more.
+    """
+    most = space.frames.max - (space.frames.max - space.frames.min) % space.frames.step
+    spanned = (most - 1) * space.frame_stride.min + 1
+    if spanned > space.max_span_frames:
+        raise UserError(
+            f"expected clips that span at most max_span_frames = {space.max_span_frames} frames, but in "
+            f"{path} {most} frames, each {space.frame_stride.min} after the one before (frame_stride.min), "
+            f"span {spanned}; raise max_span_frames, or lower frame_stride.min or frames.max"
+        )

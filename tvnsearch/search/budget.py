@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,6 +14,10 @@ from tvnsearch.genome.trace import Trace
 CountedRejection = Literal["rejected_params", "rejected_gflops", "rejected_mb"]
 
 BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2}
+
+
+LARGEST = 2**53
+"""Beyond any network, and the largest whole number that every reader of a journal takes as it is."""
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +42,7 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
         for option, maximum, unit in [("--max-ms", self.max_ms, "ms"), *predicted, *counted]:
             if not maximum > 0:
                 raise UserError(f"expected a budget over 0 {unit}, but got {maximum}; give a larger {option}")
-            if not math.isfinite(maximum):
+            if not maximum <= LARGEST:
                 raise UserError(
                     f"expected a budget that ends, but got {maximum} {unit}; give a smaller {option}"
                 )

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tvnsearch.errors import UserError
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
+from tvnsearch.seeds import require_seed
 
 EXECUTORS = ("local", "ray")
 
@@ -26,14 +27,22 @@ WITH_TOURNAMENTS = ("tournament", "ageing")
 """The strategies in which the best of some individuals is a parent."""
 
 
+LARGEST_COUNT = 2**53
+"""Larger whole numbers are not exact in every reader of JSON."""
+
+
 def require_positive(name: str, value: int) -> None:
-    """Refuse a number under 1.
+    """Refuse a number under 1, and one that is beyond all that anybody could mean.
 
     Raises:
         UserError: it is.
     """
     if value < 1:
         raise UserError(f"expected {name} of at least 1, but got {value}; give a larger number")
+    if value > LARGEST_COUNT:
+        raise UserError(
+            f"expected {name} of at most {LARGEST_COUNT:,}, but got {value}; give a smaller number"
+        )
 
 
 class DeviceSettings(Struct, frozen=True, kw_only=True):
@@ -129,7 +138,8 @@ class Workforce(Struct, frozen=True):
     """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
 
     They ``train_on`` a ``cpu``, on GPUs (``cuda``) or on one of this machine's (``cuda:1``); without that, on
-    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one.
+    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one. Each has
+    ``train_threads``; without that number the cores are shared out evenly.
 
     Raises:
         UserError: there is no such executor, no worker in it, or nothing of the kind to train on.
@@ -140,6 +150,7 @@ class Workforce(Struct, frozen=True):
     address: str = "auto"
     train_on: str | None = None
     gpus_per_worker: float = 1.0
+    train_threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -163,6 +174,11 @@ class Workforce(Struct, frozen=True):
             raise UserError(
                 f"expected more than 0 and up to 1 GPU per worker, but got {self.gpus_per_worker:g}; say "
                 "--gpus-per-worker 0.5, and two workers share a GPU"
+            )
+        if self.train_threads is not None and self.train_threads < 1:
+            raise UserError(
+                f"expected 1 thread or more for each training, but got {self.train_threads}; say "
+                "--train-threads 1"
             )
 
 
@@ -261,6 +277,7 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
         settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
         raise UserError(_told(str(error))) from None
+    require_seed(settings.search.seed)  # here and not in the record, so that a run which had another is read
     return _with_absolute_paths(
         replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
     )

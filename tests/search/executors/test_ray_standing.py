@@ -19,6 +19,7 @@ from tvnsearch.search.executors import ray_cluster
 from tvnsearch.search.executors.ray_cluster import Crew, RayWorker, _Place, _Wish
 from tvnsearch.search.executors.ray_room import Need
 from tvnsearch.search.executors.versions import versions_here
+from tvnsearch.search.settings import Workforce
 
 SECONDS = 1.5
 """How long a worker is busy that nobody stops."""
@@ -65,7 +66,7 @@ def open_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Call], A
     def open_one(delay: Callable[[Call], Any]) -> RayWorker:
         monkeypatch.setattr(ray_cluster, "ray", Cluster(delay))
         monkeypatch.setattr(Crew, "wish", lambda _: _Wish(Need(1, 0.0), frozenset(), frozenset()))
-        return Crew("tests.echo_worker", 1, 0.0, lambda _: None).start()
+        return Crew("tests.echo_worker", Workforce(), 0.0, lambda _: None).start()
 
     return open_one
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import random
 import sqlite3
@@ -26,6 +27,7 @@ from tvnsearch.search import (
     Candidate,
     Journal,
     LatencyEstimate,
+    SearchPlan,
     Verdict,
     Winner,
     journal_path,
@@ -207,6 +209,21 @@ def test_a_folder_without_a_run_is_refused_and_left_alone(tmp_path: Path) -> Non
         with pytest.raises(UserError, match="expected the folder of a run at"):
             look(tmp_path / "missing")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        replace(make_plan(), seconds_per_training=math.inf),
+        replace(make_plan(), winner_minutes=math.nan),
+        replace(make_plan(), class_names=("\udce9",)),
+    ],
+    ids=["no end", "no number", "no text"],
+)
+def test_a_run_that_nothing_could_read_is_never_written(plan: SearchPlan, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected a plan that can be read again"):
+        Journal.create(tmp_path / "run", plan)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-from tvnsearch.devices.container import usable_threads
+from tvnsearch.devices.container import training_threads
 from tvnsearch.devices.device import gpus_here
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
@@ -32,8 +32,9 @@ def open_executor(
     """Workers that serve ``module`` and ``train_on`` CPUs or GPUs, until the context is left.
 
     One local worker is waited for, several are not. Workers share the cores of this machine or of the
-    cluster evenly. One that trains on GPUs sees its own alone, under the name ``cuda``, which is not the
-    ``measured_gpu`` of this machine as long as there is another. ``say`` hears what a cluster lacks.
+    cluster evenly, unless their ``train_threads`` are given. One that trains on GPUs sees its own alone,
+    under the name ``cuda``, which is not the ``measured_gpu`` of this machine as long as there is another.
+    ``say`` hears what a cluster lacks.
 
     Raises:
         UserError: there are no GPUs here for so many workers, Ray is not installed, there is no cluster at
@@ -63,12 +64,12 @@ def check_gpus(workforce: Workforce, train_on: str, measured_gpu: int | None) ->
 
 
 def _local_workers(workforce: Workforce, module: str, train_on: str, measured_gpu: int | None) -> StartWorker:
-    threads = max(1, usable_threads() // workforce.workers)
+    threads = workforce.train_threads or training_threads(workforce.workers)
     gpus = check_gpus(workforce, train_on, measured_gpu)
     if not gpus:
-        return lambda: Worker(module, threads)
+        return lambda: Worker(module, threads, shares_cores=True)
     names = [visible_name(gpu, os.environ.get("CUDA_VISIBLE_DEVICES")) for gpu in gpus]
-    return WorkersOnGpus(lambda gpu: Worker(module, threads, gpu=gpu), names)
+    return WorkersOnGpus(lambda gpu: Worker(module, threads, gpu=gpu, shares_cores=True), names)
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def _ray_workers(
     ray_joining.connect(workforce.address)
     gpus_each = 0.0 if train_on == "cpu" else workforce.gpus_per_worker
     ray_room.find_room(gpus_each, say)
-    crew = ray_cluster.Crew(module, workforce.workers, gpus_each, say)
+    crew = ray_cluster.Crew(module, workforce, gpus_each, say)
     measured = None if measured_gpu is None or train_on == "cpu" else measured_gpu
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     with ray_room.keeping_free(None if measured is None else visible_name(measured, visible)):

@@ -24,6 +24,7 @@ from tvnsearch.search.executors.machines import Machines
 from tvnsearch.search.executors.ray_room import CONTROL_SECONDS, Need, hosts, need_of_each
 from tvnsearch.search.executors.versions import check_versions, versions_here
 from tvnsearch.search.executors.waiting import Waiting
+from tvnsearch.search.settings import Workforce
 from tvnsearch.workers import EnvironmentFailedError, Progress, Worker, WorkerDiedError, WorkerFailedError
 
 PROGRESS_EVERY_SECONDS = 0.5
@@ -80,7 +81,7 @@ class _Host:
                         message=f"expected the folder {folder} on {platform.node()} as well, but it cannot "
                         f"be entered ({error.strerror}); begin in a folder that all machines share",
                     )
-                self._worker = Worker(module, threads)
+                self._worker = Worker(module, threads, shares_cores=True)
                 if self._stands_still:
                     self._worker.pause()
         return _Answer()
@@ -132,14 +133,16 @@ class _Wish(NamedTuple):
 class Crew:
     """The workers of one executor: they serve ``module``, and share the machines of the cluster evenly.
 
+    Each has the ``train_threads`` of its ``workforce`` instead where that says so.
+
     ``say`` hears of machines that are set aside and of workers that wait for room.
     """
 
-    def __init__(self, module: str, workers: int, gpus: float, say: Callable[[str], None]) -> None:
+    def __init__(self, module: str, workforce: Workforce, gpus: float, say: Callable[[str], None]) -> None:
         self.module = module
         self.machines = Machines(say)
         self.waiting = Waiting(say)
-        self._workers = workers
+        self._workforce = workforce
         self._gpus = gpus
 
     def start(self) -> RayWorker:
@@ -149,7 +152,11 @@ class Crew:
     def wish(self) -> _Wish:
         """What a worker needs by now, and where it should not be."""
         set_aside = self.machines.set_aside
-        need = need_of_each(self._workers, self._gpus, hosts(self._gpus, set_aside))
+        workers, threads = self._workforce.workers, self._workforce.train_threads
+        if threads is None:
+            need = need_of_each(workers, self._gpus, hosts(self._gpus, set_aside))
+        else:
+            need = Need(threads, self._gpus)
         return _Wish(need, set_aside, self.machines.doubtful)
 
     def failed(self, place: _Place, reason: str) -> bool:

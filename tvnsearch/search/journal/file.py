@@ -46,9 +46,11 @@ class JournalFile:
         """Begin a run in the folder ``run``, for this process alone.
 
         Raises:
-            UserError: the folder holds a run already, or it cannot be made.
+            UserError: the folder holds a run already, or it cannot be made, or the plan could not be read
+                again.
         """
         _refuse_a_run(run)
+        plan_json = _readable(plan)
         try:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,7 +63,7 @@ class JournalFile:
             _refuse_a_run(run)  # somebody may have been quicker
             with writing(run):
                 (run / "weights").mkdir(exist_ok=True)
-            write_new_journal(run, msgspec.json.encode(plan).decode())
+            write_new_journal(run, plan_json)
 
         return cls._alone(run, begin)
 
@@ -145,6 +147,25 @@ class JournalFile:
 
     def _naming_errors(self) -> AbstractContextManager[None]:
         return naming_journal_errors(self.run)
+
+
+def _readable(plan: SearchPlan) -> str:
+    """The plan as it is written, made sure of before anything is: nothing else could read such a run.
+
+    Raises:
+        UserError: it cannot be written, or reads as another plan or none.
+    """
+    try:
+        written = msgspec.json.encode(plan)
+        if msgspec.json.decode(written, type=SearchPlan) == plan:
+            return written.decode()
+        reason = "it reads as another one"
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        reason = str(error)
+    raise UserError(
+        f"expected a plan that can be read again, but this one cannot ({reason}); give numbers that have an "
+        "end, and names in UTF-8"
+    )
 
 
 def _refuse_a_run(folder: Path) -> None:
