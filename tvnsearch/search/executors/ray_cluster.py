@@ -331,7 +331,7 @@ def _answer(host: Any, method: str, params: Mapping[str, Any], on_progress: Prog
 def _node_label() -> str:
     """The label by which nodes are known, whose spelling depends on Ray's version."""
     node = next(node for node in ray.nodes() if node["Alive"])
-    return next(label for label, value in node["Labels"].items() if value == node["NodeID"])
+    return next(str(label) for label, value in node["Labels"].items() if value == node["NodeID"])
 
 
 def _first_line(error: Exception) -> str:

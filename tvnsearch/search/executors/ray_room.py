@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tvnsearch.errors import UserError
@@ -100,11 +101,7 @@ def find_room(gpus: float, say: Callable[[str], None]) -> None:
 
 def scales() -> bool:
     """Whether the cluster adds machines when work waits for them."""
-    from ray import _raylet  # noqa: PLC0415 - by what the cluster's own `ray status` is told
-    from ray.experimental.internal_kv import _internal_kv_get  # noqa: PLC0415
-
-    scope = _raylet.GCS_AUTOSCALER_STATE_NAMESPACE.encode()
-    if _internal_kv_get(_raylet.GCS_AUTOSCALER_V2_ENABLED_KEY.encode(), namespace=scope) == b"1":
+    if _internal_kv_get(b"__autoscaler_v2_enabled", namespace=b"__autoscaler") == b"1":
         return True
     end = time.monotonic() + STATUS_SECONDS
     while (written := _internal_kv_get(b"__autoscaling_status")) is None and time.monotonic() < end:
