@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -221,3 +222,46 @@ def test_a_machine_with_other_versions_is_a_sentence(monkeypatch: pytest.MonkeyP
             pytest.raises(UserError, match=r"expected tvnsearch 99\.0 on .* \(Ray node .*\).* it has 0\.1"),
         ):
             executor.submit(gpu_of).result(timeout=60)
+
+
+AUTOSCALING = {
+    "cluster_name": "scales",
+    "max_workers": 2,
+    "available_node_types": {
+        "training": {"resources": {"CPU": 2}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+        "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
+    },
+    "head_node_type": "ray.head.default",
+    "provider": {"type": "fake_multinode", "disable_launch_config_check": True},
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 5,
+} | {
+    name: empty
+    for names, empty in (
+        (("auth", "docker", "file_mounts"), {}),
+        (("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands"), []),
+        (("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files"), []),
+    )
+    for name in names
+}
+"""Of a cluster whose autoscaler finds no machine to add: that provider can launch none in here."""
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_autoscaler_brings_no_machine_is_a_sentence_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_FAKE_CLUSTER", "1")
+    config, said = tmp_path / "scales.json", list[str]()
+    config.write_text(json.dumps(AUTOSCALING))
+    with cluster(nodes=0, autoscaling_config=str(config)) as nodes:
+        from tvnsearch.search.executors import ray_room
+
+        monkeypatch.setattr(ray_room, "SCALE_SECONDS", 6.0)
+        with (
+            pytest.raises(UserError, match=r"expected the Ray cluster to add a machine with 1 core\(s\)"),
+            open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append),
+        ):
+            raise AssertionError("there is no machine")
+    assert len(said) == 1
+    assert "asked for one, and waiting" in said[0]
