@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -19,8 +20,8 @@ from tvnsearch.search.settings import Workforce
 MODULE = "tests.echo_worker"
 
 
-def tick(worker: RemoteWorker, file: Path, told: list[Any]) -> int:
-    return int(worker.call("tick", {"file": str(file), "seconds": 4.0}, told.append))
+def tick(worker: RemoteWorker, file: Path, told: list[Any], seconds: float = 4.0) -> int:
+    return int(worker.call("tick", {"file": str(file), "seconds": seconds}, told.append))
 
 
 @pytest.mark.slow
@@ -81,10 +82,6 @@ def lose(worker: RemoteWorker) -> int:
     return int(worker.call("lose", {}))
 
 
-def sleep(worker: RemoteWorker) -> None:
-    worker.call("sleep", {"seconds": 60.0})
-
-
 def wait_until(happened: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not happened():
@@ -141,8 +138,11 @@ def test_a_worker_that_waits_joins_when_a_node_is_added(
 
         monkeypatch.setattr(ray_cluster, "ROOM_WITHIN_SECONDS", 1.0)
         with open_executor(Workforce(2, "ray", nodes.address), MODULE, say=said.append) as executor:
-            long = executor.submit(sleep)
+            told_first: list[Any] = []
             told: list[Any] = []
+            long = executor.submit(tick, tmp_path / "long", told_first, 120.0)
+            wait_until(lambda: told_first)
+            said.clear()
             other = executor.submit(tick, tmp_path / "ticks", told)
             wait_until(lambda: said)
             time.sleep(2.5)
@@ -172,15 +172,28 @@ def test_a_cluster_that_scales_from_zero_is_waited_for(monkeypatch: pytest.Monke
             raise AssertionError("a cluster that does not scale has no room")
         assert not said
         monkeypatch.setattr(ray_room, "scales", lambda: True)
-        Thread(target=lambda: (wait_until(lambda: said), nodes.add_node(num_cpus=1, **SMALL))).start()
-        with open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append) as executor:
-            assert executor.submit(gpu_of).result(timeout=60)
+        monkeypatch.setattr(ray_room, "SCALE_SECONDS", 60.0)
+        answers: list[Any] = []
+
+        def search() -> None:
+            with open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append) as executor:
+                answers.append(executor.submit(gpu_of).result(timeout=60))
+
+        searching = Thread(target=search)
+        searching.start()
+        wait_until(lambda: said)
+        nodes.add_node(num_cpus=1, **SMALL)
+        searching.join(timeout=90)
+    assert answers
     assert len(said) == 1
-    assert "no machine for a worker yet (1 core(s)): asked for one, and waiting up to 30 minutes" in said[0]
+    assert "no machine for a worker yet (1 core(s)): asked for one, and waiting up to 1 minutes" in said[0]
 
 
 @pytest.mark.slow
 def test_a_cluster_is_reached_from_outside_through_its_client_server(tmp_path: Path) -> None:
+    pytest.importorskip(
+        "grpc", reason="Ray's client is not installed; `pip install 'ray[client]'` to test it"
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with cluster(nodes=2, ray_client_server_port=port):
@@ -209,3 +222,46 @@ def test_a_machine_with_other_versions_is_a_sentence(monkeypatch: pytest.MonkeyP
             pytest.raises(UserError, match=r"expected tvnsearch 99\.0 on .* \(Ray node .*\).* it has 0\.1"),
         ):
             executor.submit(gpu_of).result(timeout=60)
+
+
+AUTOSCALING = {
+    "cluster_name": "scales",
+    "max_workers": 2,
+    "available_node_types": {
+        "training": {"resources": {"CPU": 2}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+        "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
+    },
+    "head_node_type": "ray.head.default",
+    "provider": {"type": "fake_multinode", "disable_launch_config_check": True},
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 5,
+} | {
+    name: empty
+    for names, empty in (
+        (("auth", "docker", "file_mounts"), {}),
+        (("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands"), []),
+        (("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files"), []),
+    )
+    for name in names
+}
+"""Of a cluster whose autoscaler finds no machine to add: that provider can launch none in here."""
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_autoscaler_brings_no_machine_is_a_sentence_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_FAKE_CLUSTER", "1")
+    config, said = tmp_path / "scales.json", list[str]()
+    config.write_text(json.dumps(AUTOSCALING))
+    with cluster(nodes=0, autoscaling_config=str(config)) as nodes:
+        from tvnsearch.search.executors import ray_room
+
+        monkeypatch.setattr(ray_room, "SCALE_SECONDS", 6.0)
+        with (
+            pytest.raises(UserError, match=r"expected the Ray cluster to add a machine with 1 core\(s\)"),
+            open_executor(Workforce(1, "ray", nodes.address), MODULE, say=said.append),
+        ):
+            raise AssertionError("there is no machine")
+    assert len(said) == 1
+    assert "asked for one, and waiting" in said[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -85,11 +86,20 @@ def test_a_worker_needs_its_cores_and_gpus_on_one_machine(
         ({"active_nodes": {"headgroup": 1}, "idle_nodes": None}, True),
         ({"active_nodes": {}, "idle_nodes": {"ray.head.default": 1}}, True),
         ({"active_nodes": {"node_5fd1": 1, "node_77ab": 1}, "idle_nodes": None}, False),
-        (None, False),
+        (
+            {"active_nodes": {}, "idle_nodes": None, "node_type_mapping": {"10.0.0.1": "ray.head.default"}},
+            True,
+        ),
+        ({"active_nodes": {}, "idle_nodes": None}, None),
+        (None, None),
     ],
 )
-def test_a_cluster_that_was_made_by_hand_does_not_scale(report: Any, scales: bool) -> None:
-    assert ray_room.scales_by({"time": 1.0, "autoscaler_report": report}) is scales
+def test_a_cluster_that_was_made_by_hand_does_not_scale(report: Any, scales: bool | None) -> None:
+    status = {"time": 1.0, "load_metrics_report": {}} | (
+        {} if report is None else {"autoscaler_report": report}
+    )
+    assert ray_room.scales_by(json.dumps(status).encode()) is scales
+    assert ray_room.scales_by(None) is None
 
 
 @pytest.mark.parametrize(

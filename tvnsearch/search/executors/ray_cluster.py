@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +30,10 @@ from tvnsearch.workers import EnvironmentFailedError, Progress, Worker, WorkerDi
 
 PROGRESS_EVERY_SECONDS = 0.5
 ROOM_WITHIN_SECONDS = 30.0
-"""If no machine has taken a worker after so long, its job looks whether another worker has become free."""
+"""If no machine has taken a worker after so long, that is said: with room too they take some seconds."""
+
+LOOK_EVERY_SECONDS = 2.0
+"""How often a job whose worker waits for room looks whether another worker has become free."""
 
 _ERRORS: dict[str, type[Exception]] = {
     error.__name__: error for error in (UserError, WorkerFailedError, EnvironmentFailedError, WorkerDiedError)
@@ -167,11 +171,12 @@ class Crew:
 
 
 class _Asked(NamedTuple):
-    """An actor that was asked for, and its place as soon as it has one."""
+    """An actor that was asked for ``at`` a time in seconds, and its place as soon as it has one."""
 
     host: Any
     coming: Any
     wish: _Wish
+    at: float
 
 
 class _Seat(NamedTuple):
@@ -247,8 +252,9 @@ class RayWorker:
         if seat is not None:
             self._leave()
         asked = self._ask()
-        if not ray.wait([asked.coming], timeout=ROOM_WITHIN_SECONDS)[0]:
-            self._crew.waiting.lacks(str(asked.wish.need))
+        if not ray.wait([asked.coming], timeout=LOOK_EVERY_SECONDS)[0]:
+            if time.monotonic() >= asked.at + ROOM_WITHIN_SECONDS:
+                self._crew.waiting.lacks(str(asked.wish.need))
             if self._crew.wish() != asked.wish:
                 self._leave()  # what it asked for is not what there is by now
             raise NoRoomError(f"no machine of the cluster has room for another worker ({asked.wish.need})")
@@ -277,7 +283,7 @@ class RayWorker:
             if self._asked is None:
                 wish = self._crew.wish()
                 host = ray.remote(_Host).options(**wish.options()).remote()
-                self._asked = _Asked(host, host.place.remote(), wish)
+                self._asked = _Asked(host, host.place.remote(), wish, time.monotonic())
             return self._asked
 
     def _take(self, seat: _Seat) -> _Seat:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.experimental.internal_kv import _internal_kv_get
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tvnsearch.errors import UserError
@@ -23,8 +24,8 @@ CONTROL_SECONDS = 10.0
 SCALE_SECONDS = 1800.0
 """How long a cluster that scales may take for its first machine: clouds run short of GPUs."""
 
-STATUS_SECONDS = 10.0
-"""A cluster says whether it scales every five seconds, a new one not yet."""
+STATUS_SECONDS = 15.0
+"""A cluster says every five seconds what machines it knows of, a new one not at once."""
 
 
 class Need(NamedTuple):
@@ -100,27 +101,27 @@ def find_room(gpus: float, say: Callable[[str], None]) -> None:
 
 def scales() -> bool:
     """Whether the cluster adds machines when work waits for them."""
-    from ray import _raylet  # noqa: PLC0415 - by what the cluster's own `ray status` is told
-    from ray.experimental.internal_kv import _internal_kv_get  # noqa: PLC0415
-
-    names: Any = _raylet
-    scope = names.GCS_AUTOSCALER_STATE_NAMESPACE.encode()
-    if _internal_kv_get(names.GCS_AUTOSCALER_V2_ENABLED_KEY.encode(), namespace=scope) == b"1":
+    if _internal_kv_get(b"__autoscaler_v2_enabled", namespace=b"__autoscaler") == b"1":
         return True
     end = time.monotonic() + STATUS_SECONDS
-    while (written := _internal_kv_get(b"__autoscaling_status")) is None and time.monotonic() < end:
+    while (known := scales_by(_internal_kv_get(b"__autoscaling_status"))) is None:
+        if time.monotonic() > end:
+            return False
         time.sleep(0.5)
-    return written is not None and scales_by(json.loads(written))
+    return known
 
 
-def scales_by(status: Mapping[str, Any]) -> bool:
-    """Whether ``status`` is of an autoscaler that adds machines.
+def scales_by(written: bytes | None) -> bool | None:
+    """By the status that the cluster ``written`` last; None as long as that says nothing of machines.
 
     In a cluster that was made by hand, each node is of a type of its own, which is named after it.
     """
-    report = status.get("autoscaler_report") or {}
-    types = {*(report.get("active_nodes") or ()), *(report.get("idle_nodes") or ())}
-    return any(not name.startswith("node_") for name in types)
+    report = json.loads(written or b"{}").get("autoscaler_report")
+    if report is None:
+        return None
+    by_node = report.get("node_type_mapping") or {}
+    types = {*(report.get("active_nodes") or ()), *(report.get("idle_nodes") or ()), *by_node.values()}
+    return any(not name.startswith("node_") for name in types) if types else None
 
 
 def _no_host(gpus: float) -> UserError:
