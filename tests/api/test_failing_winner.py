@@ -178,6 +178,30 @@ def test_a_disk_that_is_full_after_the_export_loses_no_scores(
     assert not list(winner_folder(tmp_path).glob("*.part"))
 
 
+@pytest.mark.parametrize("file", ["weights.safetensors", "model.json", "scores.json"])
+def test_a_disk_that_is_full_before_the_winner_is_whole_is_one_sentence_and_the_next_try_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith(f".{file}.") and path.parent == winner_folder(tmp_path):
+            write(path, content[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(UserError, match=r"expected to write .*/winner, but that failed \(No space left"):
+            handed_over(tmp_path, {"train": TORCH_ERROR}, monkeypatch)
+    assert not (winner_folder(tmp_path) / file).exists()
+    assert not list(winner_folder(tmp_path).glob(".*"))
+    assert final_scores(tmp_path) is None
+    handed_over(tmp_path, {"train": TORCH_ERROR}, monkeypatch)
+    assert final_scores(tmp_path) is not None
+    assert (winner_folder(tmp_path) / file).exists()
+
+
 def test_the_file_of_a_former_winner_does_not_stay_beside_other_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

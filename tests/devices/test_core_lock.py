@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -166,3 +168,14 @@ def test_a_measurement_waits_for_its_core_and_then_has_its_whole_time(hold: Hold
         thread.join()
     assert samples[0] > 1  # whose time was up at once would take a single one
     assert not lock_state(name).held
+
+
+def test_where_the_file_system_has_no_locks_timings_go_on_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with held(["core 0"]):
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        assert not lock_state("core 0").held
+        with held(["core 1"]):
+            assert not lock_state("core 1").held

@@ -13,6 +13,7 @@ from predictors import LatencyPredictor, predictor_path
 from predictors import fit as fitting
 from predictors.fit import fit_from_store, fit_predictor
 from predictors.stored import stored_predictor
+from tests.disks import read_only
 from tests.predictors.synthetic_device import FINGERPRINT, measured, profiles, store_profiles
 from tvnsearch.devices import fingerprint_digest
 from tvnsearch.errors import UserError
@@ -100,6 +101,16 @@ def test_an_adapted_predictor_is_adapted_again(path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(fitting, "fit_from_store", fit)
     opened(path)
     assert asked == [origin]
+
+
+def test_in_a_read_only_folder_the_predictor_is_trained_and_not_kept(path: Path) -> None:
+    kept = LatencyPredictor.load(predictor_path(path, DIGEST))
+    predictor_path(path, DIGEST).unlink()
+    with read_only(path.parent):
+        predictor, said = opened(path)
+    assert predictor.record == kept.record
+    assert said[1:] == [f"that predictor is not kept: {path.parent} is read-only here"]
+    assert not predictor_path(path, DIGEST).exists()
 
 
 def test_a_predictor_that_cannot_be_written_is_a_sentence(path: Path, tmp_path: Path) -> None:

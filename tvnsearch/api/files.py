@@ -15,7 +15,7 @@ def write_text(path: str | Path, text: str) -> None:
     """
     path = Path(path)
     with writing(path, "choose another place"):
-        if path.exists() and not path.is_file():  # a pipe, or a terminal
-            path.write_text(text)
-        else:
+        if path.is_file() or (path.parent.is_dir() and not path.exists()):
             write_whole(path, text.encode())
+        else:  # a pipe or a terminal; or what cannot be written, as a folder whose name is misspelt
+            path.write_text(text)
