@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -126,6 +127,14 @@ def test_where_nothing_listens_is_a_sentence_at_once(address: str) -> None:
 def test_a_client_address_without_a_port_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"at ray://head, .*no port, such as 10001"):
         ray_joining.connect("ray://head")
+
+
+def test_a_client_that_is_not_installed_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_joining, "find_spec", lambda _: None)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"ray://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(UserError, match=r"expected Ray's client for ray://.*pip install 'ray\[client\]'"):
+            ray_joining.connect(address)
 
 
 def test_auto_is_what_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:

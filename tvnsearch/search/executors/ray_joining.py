@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from importlib.util import find_spec
 
 import ray
 
@@ -21,13 +22,17 @@ def connect(address: str) -> None:
     ``auto`` is the one in RAY_ADDRESS, or else that this machine is part of.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or Ray's client is not installed.
     """
     meant = os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address
     try:
         place = host_and_port(meant)
         if place is not None:  # Ray itself would go on trying for minutes
             socket.create_connection(place, CONNECT_SECONDS).close()
+        if meant.startswith(CLIENT) and find_spec("grpc") is None:
+            raise UserError(
+                f"expected Ray's client for {meant}, but it is not installed; run `pip install 'ray[client]'`"
+            )
         ray.init(address=meant, ignore_reinit_error=True, log_to_driver=False)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
