@@ -92,7 +92,24 @@ def test_what_a_killed_process_began_goes_and_what_another_writes_stays(tmp_path
 
 def test_what_keeps_a_file_from_being_written_is_one_sentence(tmp_path: Path) -> None:
     with (
-        pytest.raises(UserError, match=f"expected to write {tmp_path}, but .*it is a folder.*; name another"),
-        writing(tmp_path, "name another"),
+        pytest.raises(
+            UserError,
+            match=f"expected to write {tmp_path}, but .*it is a folder.*; see what is there, or name another",
+        ),
+        writing(tmp_path, "or name another"),
     ):
         write_whole(tmp_path, b"content")
+
+
+@pytest.mark.parametrize(
+    ("number", "what_to_do"),
+    [
+        (errno.ENOSPC, "make room, or choose another place"),
+        (errno.EROFS, "make it writable, or choose another place"),
+        (errno.EIO, "see what is there, or choose another place"),
+    ],
+)
+def test_what_to_do_depends_on_what_is_wrong(number: int, what_to_do: str) -> None:
+    with pytest.raises(UserError) as told, writing(Path("here")):
+        raise OSError(number, os.strerror(number))
+    assert str(told.value) == f"expected to write here, but that failed ({os.strerror(number)}); {what_to_do}"

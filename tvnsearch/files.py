@@ -15,6 +15,11 @@ from tvnsearch.errors import UserError
 REMAINS_SECONDS = 3600.0
 """What was begun so much before a whole file came is of a process that was killed."""
 
+_MENDED = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make it writable"),
+}
+
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 """What file systems say that cannot put a folder on the disk by itself."""
 
@@ -69,8 +74,10 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def writing(place: Path, advice: str = "make room, or choose another place") -> Iterator[None]:
+def writing(place: Path, then: str = "or choose another place") -> Iterator[None]:
     """Files are written to ``place``, a folder or a file: say in one sentence what kept them from it.
+
+    What to do about that is said by the error, and ``then`` goes on with it.
 
     Raises:
         UserError: one could not be written.
@@ -79,7 +86,8 @@ def writing(place: Path, advice: str = "make room, or choose another place") -> 
         yield
     except OSError as error:
         raise UserError(
-            f"expected to write {place}, but that failed ({error.strerror or error}); {advice}"
+            f"expected to write {place}, but that failed ({error.strerror or error}); "
+            f"{_MENDED.get(error.errno or 0, 'see what is there')}, {then}"
         ) from None
 
 

@@ -60,7 +60,7 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
         named = path / f"latency{chosen.suffix}"
         raise UserError(f"expected a file to write, but {path} is a folder; name a file in it, --out {named}")
     content = chosen.write(replace(table, rows=tuple(written)))
-    with writing(path, "make room, or choose another --out"):
+    with writing(path, "or choose another --out"):
         write_whole(path, content)
     kept = set(map(id, written))
     return Export(tuple(written), counted(row.type for row in table.rows if id(row) not in kept))

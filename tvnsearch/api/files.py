@@ -14,7 +14,7 @@ def write_text(path: str | Path, text: str) -> None:
         UserError: it cannot be written.
     """
     path = Path(path)
-    with writing(path, "choose another place"):
+    with writing(path, "or choose another place"):
         if path.is_file() or (path.parent.is_dir() and not path.exists()):
             write_whole(path, text.encode())
         else:  # a pipe or a terminal; or what cannot be written, as a folder whose name is misspelt

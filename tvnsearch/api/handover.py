@@ -81,7 +81,7 @@ def _is_of(scores: FinalScores, number: int, finalist: Finalist | None) -> bool:
 
 
 def _writing(run: Path) -> AbstractContextManager[None]:
-    return writing(winner_folder(run), f"make room, then go on with `tvnsearch resume {run}`")
+    return writing(winner_folder(run), f"then go on with `tvnsearch resume {run}`")
 
 
 def _weights(run: Path) -> Path:

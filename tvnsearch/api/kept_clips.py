@@ -30,7 +30,7 @@ def keep_clips(run: Path, dataset: Dataset) -> None:
     path = clips_path(run)
     if path.is_file():
         return
-    with writing(path, "make room there, and the same command goes on"):
+    with writing(path, "and the same command goes on"):
         write_whole(path, msgspec.json.encode(_splits_of(dataset)))
 
 

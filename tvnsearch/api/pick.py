@@ -77,7 +77,7 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
         ) from None
     is_multi_label = best.individual.fitness.mean_average_precision is not None
     card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype_of(plan.device))
-    with writing(out, "make room, or give another --out"):
+    with writing(out, "or give another --out"):
         write_model(out, best.individual.genome, card)
     measured = Kept(replace(best.individual, measurement=winner.measurement), out / WEIGHTS)
     return picked(run, choice, measured)

@@ -58,7 +58,7 @@ def sample(
             )
         path = None if out is None else Path(out) / f"genome-{seed}-{index:04d}.json"
         if path is not None:
-            with writing(path, "make room, or give another --out"):
+            with writing(path, "or give another --out"):
                 write_whole(path, genome_to_json(genome).encode())
         drawn.append(SampledGenome(genome, network.params, network.macs, None if path is None else str(path)))
     return drawn

@@ -130,7 +130,7 @@ def resume_training(
             )
         dataset = cache.dataset
         card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
-        with writing(folder, f"make room, then `tvnsearch train {folder} --resume`"):
+        with writing(folder, f"then `tvnsearch train {folder} --resume`"):
             write_model(folder, order.genome, card)
         _write(path, result)
         Checkpoints(folder).clear()

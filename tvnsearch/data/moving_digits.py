@@ -113,7 +113,7 @@ def generate(
     written.
     """
     parameters = Parameters(clips_per_class, tuple(digits), multi_label, seed)
-    with writing(out_dir, "make room and give the same command again, which goes on with what is missing"):
+    with writing(out_dir, "and give the same command again, which goes on with what is missing"):
         return _generated(out_dir, parameters, on_progress)
 
 

@@ -22,7 +22,7 @@ def lock_run(run: Path) -> int:
     Raises:
         UserError: another process has it, it cannot be written, or its file system has no locks.
     """
-    with writing(run, "make it writable, or go on in a copy of it elsewhere"):
+    with writing(run, "or go on in a copy of it elsewhere"):
         descriptor = os.open(run / "journal.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
