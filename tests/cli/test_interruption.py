@@ -55,6 +55,15 @@ def interrupted(folder: Path, slow: int, *words: str, by: signal.Signals = signa
     return said
 
 
+@pytest.fixture(autouse=True)
+def signals_as_usual() -> Iterator[None]:
+    """Commands inherit what is ignored here, which nohup has seen to where tests run under it."""
+    former = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path

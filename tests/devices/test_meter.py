@@ -16,7 +16,7 @@ from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
 from tvnsearch.network.deploy import DEPLOYMENT
-from tvnsearch.workers import WorkerFailedError
+from tvnsearch.workers import EnvironmentFailedError, WorkerFailedError
 
 
 def network(filters, resolution=64, frames=2):
@@ -136,7 +136,7 @@ def test_lack_of_memory_is_said_where_the_kernel_counted_a_kill_for_it(dying, mo
 
 def test_a_worker_that_cannot_start_ends_with_its_last_words(monkeypatch):
     monkeypatch.setattr(meter_module, "TASK", "tests.no_such_worker")
-    with Meter(Device("cpu")) as meter, pytest.raises(UserError) as error:
+    with Meter(Device("cpu")) as meter, pytest.raises(EnvironmentFailedError) as error:
         meter.digest  # noqa: B018 - it is asked for
     assert "expected to ask for the fingerprint on cpu" in str(error.value)
     assert "No module named tests.no_such_worker" in str(error.value)

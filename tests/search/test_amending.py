@@ -103,7 +103,7 @@ def accelerated(run: Path, plan: SearchPlan, stops: list[int]) -> list[Any]:
     return decisions(run)
 
 
-@pytest.mark.parametrize("stops", [[7, 60], [150, 11, 90]])
+@pytest.mark.parametrize("stops", [[150, 11, 90], pytest.param([7, 60], marks=pytest.mark.slow)])
 def test_a_search_with_paused_trainings_that_is_given_more_decides_alike_wherever_it_is_stopped(
     tmp_path: Path, stops: list[int]
 ) -> None:

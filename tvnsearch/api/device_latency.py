@@ -223,9 +223,6 @@ def _failing_as_a_measurement() -> Iterator[None]:
     try:
         yield
     except EnvironmentFailedError as error:
-        raise UserError(
-            f"expected networks to run on this device, but that failed for what is none of their fault "
-            f"({error}); mend that, and the same command goes on"
-        ) from None
+        raise UserError(str(error)) from None
     except (UserError, WorkerFailedError) as error:
         raise MeasurementFailed(str(error)) from None

@@ -132,6 +132,7 @@ class Meter:
     def _call(self, method: str, genomes: Sequence[Genome], params: Mapping[str, Any]) -> Any:
         request = {"device": msgspec.to_builtins(self.device), **params}
         names = ", ".join(genome_id(genome) for genome in genomes)
+        asked = f"{method} {names}" if names else f"ask for the {method}"
         try:
             try:
                 return self._worker.call(method, request)
@@ -140,14 +141,19 @@ class Meter:
                 return self._worker.call(method, request)
         except WorkerDiedError as death:
             self.restart()
-            asked = f"{method} {names}" if names else f"ask for the {method}"
             raise UserError(
                 f"expected to {asked} on {self.device.name}, but the process ended twice ({death}); "
                 + _what_to_do(death, bool(names))
             ) from None
+        except EnvironmentFailedError as failure:
+            self.restart()
+            raise EnvironmentFailedError(
+                f"expected to {asked} on {self.device.name}, but that failed for what is around it "
+                f"({failure}); mend that, and the same command goes on"
+            ) from None
         except WorkerFailedError as failure:
             self.restart()  # what has failed once on a GPU may fail for ever in its process
-            raise type(failure)(f"{method} {names}: {failure}") from None
+            raise WorkerFailedError(f"{method} {names}: {failure}") from None
 
 
 def _what_to_do(death: WorkerDiedError, of_a_network: bool) -> str:

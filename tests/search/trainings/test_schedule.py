@@ -300,7 +300,7 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(
         steps += 1
         if steps % 14 == 0:
             cut_off.append(steps)
-            raise failure
+            raise failure("in the middle")
 
     trainer = SteppingFitness(hook)
     Journal.create(run, plan).close()
