@@ -96,6 +96,8 @@ class World:
         printed, _ = process.communicate()
         lines = [line for line in printed.splitlines() if line.strip()]
         said = lines[-1].strip() if lines else ""
+        if process.returncode == 0 and said.startswith("file "):
+            said = "the run comes to its end"
         return process.returncode, f"TRACEBACK: {said}" if "Traceback (most recent" in printed else said
 
     def run(self, *words: object, **how: Any) -> tuple[int, str]:

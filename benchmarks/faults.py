@@ -38,6 +38,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=sorted(FAULTS), default=sorted(FAULTS))
     arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # commands inherit what is ignored here, as under nohup
     world = World(arguments.work)
     rows: list[Row] = []
     print("| fault | tried | lost | what was said |\n|---|---|---|---|")
