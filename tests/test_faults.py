@@ -48,6 +48,8 @@ def test_a_full_disk_is_nobodys_fault(full_disk: Path) -> None:
         (OSError(12, "Cannot allocate memory"), False),
         (MemoryError(), False),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes"), False),
+        (RuntimeError("I/O error: Cannot allocate memory (os error 12)"), False),
+        (RuntimeError("CUDA driver error: out of memory"), False),
         (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), False),
         (ValueError("a bug"), False),
     ],

@@ -27,4 +27,7 @@ def is_of_environment(error: BaseException) -> bool:
     """
     if isinstance(error, OSError):
         return error.errno != errno.ENOMEM
-    return any(words in str(error) for words in (*_OF_FILES, *_OF_DRIVERS))
+    text = str(error)
+    if "(os error 12)" in text or "out of memory" in text.lower():
+        return False
+    return any(words in text for words in (*_OF_FILES, *_OF_DRIVERS))

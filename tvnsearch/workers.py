@@ -124,6 +124,9 @@ class Worker:
                 # Ctrl-C reaches the driver alone, which then ends its workers in order
                 start_new_session=True,
             )
+        except OSError as error:
+            self._answers.close()
+            raise EnvironmentFailedError(f"a worker process could not start: {error}") from None
         finally:
             os.close(worker_end)
         self._printed_reader = threading.Thread(target=self._keep_printed, daemon=True)

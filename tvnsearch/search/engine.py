@@ -324,7 +324,7 @@ class _Search:
             self._recorder.record(Controlled(number, None, self._history.next_number, reason=str(error)))
         else:
             self._recorder.record(Failed(number, str(error), seconds))
-        if self._patience.is_over:
+        if self._patience.is_over and not self._running:
             raise self._patience.lost(error, f"`tvnsearch resume {self._run}` goes on")
 
     def _seconds_of(self, number: int) -> float:

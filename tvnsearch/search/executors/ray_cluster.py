@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
 
 from tvnsearch.errors import UserError
@@ -38,7 +45,7 @@ LOOK_EVERY_SECONDS = 2.0
 _ERRORS: dict[str, type[Exception]] = {
     error.__name__: error for error in (UserError, WorkerFailedError, EnvironmentFailedError, WorkerDiedError)
 }
-_LOST = (RayActorError, ObjectLostError)
+_LOST = (RayActorError, ObjectLostError, NodeDiedError)
 
 
 class _Answer(NamedTuple):
@@ -85,7 +92,10 @@ class _Host:
                         message=f"expected the folder {folder} on {platform.node()} as well, but it cannot "
                         f"be entered ({error.strerror}); begin in a folder that all machines share",
                     )
-                self._worker = Worker(module, threads, shares_cores=True)
+                try:
+                    self._worker = Worker(module, threads, shares_cores=True)
+                except EnvironmentFailedError as error:
+                    return _Answer(raised=type(error).__name__, message=str(error))
                 if self._stands_still:
                     self._worker.pause()
         return _Answer()
@@ -223,7 +233,13 @@ class RayWorker:
             if not self._is_closed:
                 self._crew.failed(place, reason)
             raise WorkerLostError(reason) from None
-        except EnvironmentFailedError as error:
+        except OutOfMemoryError as error:
+            self._leave()
+            raise WorkerDiedError(
+                f"a worker was ended for lack of memory on {place.name}: {_first_line(error)}",
+                for_memory=True,
+            ) from None
+        except (EnvironmentFailedError, UserError) as error:  # such as clips that this machine lacks
             if self._crew.failed(place, str(error)):
                 raise TryElsewhereError(f"{error} (on {place.name})") from None
             raise
@@ -269,7 +285,13 @@ class RayWorker:
                 "expected tvnsearch on every machine of the Ray cluster, but one cannot start a worker "
                 f"({str(error).strip().splitlines()[-1]}); install the same version everywhere"
             ) from None
-        check_versions(place.versions, place.name)
+        try:
+            check_versions(place.versions, place.name)
+        except UserError as error:
+            self._leave()
+            if self._crew.failed(place, str(error)):
+                raise TryElsewhereError(str(error)) from None
+            raise
         if place.node in self._crew.machines.set_aside:
             self._leave()
             raise NoRoomError(f"{place.name} is set aside")
@@ -316,7 +338,7 @@ class RayWorker:
         if seat.place.machine != machine_name():
             return
         self._orders += 1
-        with suppress(RayActorError, GetTimeoutError):
+        with suppress(RayError):
             ray.get(seat.host.stand.remote(self._stands_still, self._orders), timeout=CONTROL_SECONDS)
 
 

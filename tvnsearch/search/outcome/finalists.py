@@ -122,7 +122,7 @@ class _Finals:
                 time.sleep(min(WAIT_SECONDS, waits_seconds))
             for future in [future for future in training if future.done()]:
                 individual = training.pop(future)
-                if not self._take_in(individual, future):
+                if not self._take_in(individual, future, len(training)):
                     waiting.append(individual)
 
     def finish(self) -> list[Finalist]:
@@ -208,8 +208,8 @@ class _Finals:
             )
         )
 
-    def _take_in(self, individual: Individual, future: Future[Fitness]) -> bool:
-        """Record what came of a training; False where it is to be tried again.
+    def _take_in(self, individual: Individual, future: Future[Fitness], others: int) -> bool:
+        """Record what came of a training beside so many ``others``; False where it is to be tried again.
 
         Raises:
             UserError: no training works for the time being.
@@ -218,7 +218,7 @@ class _Finals:
         try:
             fitness = future.result()
         except OF_ENVIRONMENT as error:
-            return self._is_given_up(number, error)
+            return self._is_given_up(number, error, others)
         except (TrainingFailed, WorkerDiedError) as error:
             self._recorder.record(FinalTrained(number, None, self._recipe))
             self._say(f"individual {number} drops out: it could not be trained ({error})")
@@ -235,10 +235,10 @@ class _Finals:
         drop_checkpoint(self._checkpoints(number))
         return True
 
-    def _is_given_up(self, number: int, error: Exception) -> bool:
+    def _is_given_up(self, number: int, error: Exception, others: int) -> bool:
         """Whether a finalist whose training ended for what seemed none of its fault is not tried again."""
         is_to_blame = self._patience.failed(number, self._began[number])
-        if self._patience.is_over:
+        if self._patience.is_over and not others:
             raise self._patience.lost(error, "the same command goes on")
         if is_to_blame:
             self._recorder.record(FinalTrained(number, None, self._recipe))

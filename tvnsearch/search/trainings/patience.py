@@ -39,7 +39,7 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
-        """Whether waiting longer is no help."""
+        """Whether waiting longer is no help, unless other trainings go on that may end well."""
         return self._rounds > len(PAUSES_SECONDS)
 
     def failed(self, number: int, began: float) -> bool:
@@ -49,8 +49,7 @@ class Patience:
         if self._rounds == 0 or began > self._round_at:
             self._rounds += 1
             self._round_at = self._clock()
-            if not self.is_over:
-                self._until = self._round_at + PAUSES_SECONDS[self._rounds - 1]
+            self._until = self._round_at + PAUSES_SECONDS[min(self._rounds, len(PAUSES_SECONDS)) - 1]
         return self._of_one[number] >= MOST_OF_ONE and self._in_a_row < MOST_OF_ONE
 
     def lost(self, reason: Exception, how_to_go_on: str) -> UserError:

@@ -62,6 +62,7 @@ class TrainingSchedule:
         self._promoted: Queue = {}
         self._controls: Queue = {}
         self._in_control: Queue = {}
+        self._returned_controls: Queue = {}
         self._looks: dict[int, list[RungPassed | Paused]] = {}
         self._ends: tuple[int, ...] = (plan.training.iterations,)
         self.predictor: FitnessPredictor | None = None
@@ -96,7 +97,8 @@ class TrainingSchedule:
     def unfinished(self) -> int:
         """How many candidates have no fitness yet: they are in training, go on, or are still to begin."""
         unknown = sum(self._last_look(number) is not Paused for number in self._in_training)
-        return len(self._ready) + len(self._returned) + unknown + len(self._at_rung)
+        unknown += sum(self._last_look(number) is not Paused for number in self._returned)
+        return len(self._ready) + unknown + len(self._at_rung)
 
     @property
     def needed(self) -> Iterable[Candidate]:
@@ -107,7 +109,7 @@ class TrainingSchedule:
     @property
     def controls(self) -> Iterable[int]:
         """The numbers of those whose training from scratch may still begin or end."""
-        return (*self._controls, *self._in_control)
+        return (*self._controls, *self._in_control, *self._returned_controls)
 
     def at_rung(self) -> list[Candidate]:
         """The candidates that have passed a rung and go on."""
@@ -211,14 +213,19 @@ class TrainingSchedule:
     def _return(self, event: Returned) -> None:
         number = event.number
         if event.from_scratch:
-            self._controls[number] = self._in_control.pop(number)
-            return
-        queues = {None: self._returned, RungPassed: self._at_rung, Paused: self._promoted}
-        queues[self._last_look(number)][number] = self._in_training.pop(number)
+            self._returned_controls[number] = self._in_control.pop(number)
+        else:
+            self._returned[number] = self._in_training.pop(number)
 
     def _try_again(self) -> None:
-        self._ready = self._returned | self._ready
-        self._returned = {}
+        """Have what was returned wait where it did before, for trainings work by now."""
+        returned, self._returned = self._returned, {}
+        self._ready = {n: one for n, one in returned.items() if self._last_look(n) is None} | self._ready
+        for number, candidate in returned.items():
+            if (look := self._last_look(number)) is not None:
+                {RungPassed: self._at_rung, Paused: self._promoted}[look][number] = candidate
+        self._controls = self._returned_controls | self._controls
+        self._returned_controls = {}
 
     def _judged(self, candidate: Candidate) -> None:
         if candidate.verdict.kind == "accepted":
