@@ -122,6 +122,24 @@ def test_trainings_with_rungs_and_comparisons_go_on_as_well(tmp_path: Path) -> N
     assert not [event for event in events if isinstance(event, Controlled) and event.fitness is None]
 
 
+def test_what_ends_so_in_the_middle_of_its_training_is_given_up_as_well(tmp_path: Path) -> None:
+    """The first network that passes a rung never gets further, and one worker trains the others meanwhile."""
+
+    def is_out(number: int, tries: int) -> bool:
+        again = [one for place, one in enumerate(fitness.begun) if one in fitness.begun[:place]]
+        return bool(again) and number == again[0]
+
+    fitness = Outage(is_out)
+    search(tmp_path / "run", fitness, make_plan(trainings=30, iterations=90, early_stopping=True))
+    bad = {event.number for event in returned(tmp_path / "run")}
+    with Journal.read(tmp_path / "run") as journal:
+        history = journal.history()
+    assert len(bad) == 1
+    assert fitness.begun.count(*bad) == 1 + patience.MOST_OF_ONE
+    assert bad <= history.ended and not bad & history.individuals.keys()
+    assert len(history.individuals) == 29
+
+
 def test_finalists_are_tried_again(tmp_path: Path) -> None:
     run = tmp_path / "run"
     search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
