@@ -64,3 +64,6 @@ def test_as_long_as_one_works_the_others_may_wait() -> None:
     waiting.lacks("1 core(s)")  # the time begins here
     clock.seconds += NO_WORKER_SECONDS - 1
     waiting.lacks("1 core(s)")
+    clock.seconds += 1
+    with pytest.raises(UserError, match="none for 60 minutes"):
+        waiting.lacks("1 core(s)")
