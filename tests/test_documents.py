@@ -45,6 +45,7 @@ def _user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for module, name, fewest in (
             (processes, "PROCESSES", 1),
             (processes, "MOST_PROCESSES", 1),
+            (processes, "AGAIN_SECONDS", 0.1),
             (diagnosis, "ROUNDS", 2),
             (planning, "TRIAL_SECONDS", 0.2),
             (device_latency, "MEASURE_SECONDS", 1.0),
