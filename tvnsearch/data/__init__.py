@@ -6,6 +6,9 @@
 | `splits`        | the seeded, stratified split of clips that come without one                |
 | `catalog`       | `open_dataset`: one file a format on disk                                  |
 | `video`         | `open_video`, `BrokenClip`: a file, opened with suspicion                  |
+| `clock`         | `onward`: times that never step back                                       |
+| `timeline`      | `Timeline`, `clip_of`: when frames are shown, and whether a clip is whole  |
+| `orientation`   | `upright`: turned and mirrored as it was taken                             |
 | `decode`        | `read_frames`: of a video, upright, thinned and small                      |
 | `jpeg`          | single frames as JPEG                                                      |
 | `stored`        | `StoredVideo`, `Frames`: a decoded video as one memory-mapped file         |

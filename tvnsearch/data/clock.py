@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MOST_DISORDER_S = 0.5
-"""A frame that comes earlier than the one before it by no more is out of order; by more, the clock was set."""
+"""A frame that is earlier than the one before it by no more is out of order; by more, the clock was set."""
 
 
 def onward(

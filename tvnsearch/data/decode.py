@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 
 from tvnsearch.data.orientation import Orientation, orientation_of, upright
 from tvnsearch.data.timeline import Timeline, clip_of
-from tvnsearch.data.video import BrokenClip, Shown, Video, open_video
+from tvnsearch.data.video import Shown, Video, open_video
 from tvnsearch.genome.genome import WIDEST
 
 BASE_RATE = 30.0

@@ -18,7 +18,6 @@ from tvnsearch.data.decode import is_fast, seen_size
 from tvnsearch.data.timeline import Timeline, clip_of
 from tvnsearch.data.video import BrokenClip, open_video
 
-
 RIGHT_RATE = 0.05
 """Share by which the frame rate that a file gives may differ from what its frames' times come to."""
 
@@ -82,8 +81,8 @@ class _Seen(Struct, frozen=True):
 def look_at(path: Path) -> VideoFacts:
     """Read all packets of a file and decode its first frame: a hundredth of the work of decoding it.
 
-    Raises BrokenClip when it is no video or lacks its frames. Damage inside the pictures after the first is
-    not seen; it is told of when the clip is decoded.
+    Raises BrokenClip when it is no video or no frame of it can be decoded. Damage inside the pictures after
+    the first is not seen; it is told of when the clip is decoded.
     """
     return _look(path)[0]
 

@@ -26,8 +26,8 @@ class Timeline(NamedTuple):
     """When the frames of a video are shown: float64 seconds after its beginning, which never step back.
 
     Each is shown until the next, less the `lost_s` seconds directly before that one of which the pictures are
-    damaged, and the last until `end_s`. `announced_s` is how long the pictures last by the file's own account:
-    None where it gives none, infinite where it is known to break off.
+    damaged, and the last until `end_s`. `announced_s` is how long the pictures last by the file's own
+    account: None where it gives none, infinite where it is known to break off.
     """
 
     times_s: npt.NDArray[np.float64]

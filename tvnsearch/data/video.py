@@ -33,7 +33,7 @@ MAX_PIXELS = 8192 * 4608
 """Of a frame: a damaged header must not ask for all memory."""
 
 WITHOUT_TIMES = frozenset({"avi"})
-"""Containers that do not say when a frame is shown: their frames are counted, with those that were dropped."""
+"""Containers that do not say when a frame is shown: frames are counted, those that were dropped as well."""
 
 STREAM_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
 """Containers that say how long the pictures last."""
@@ -185,7 +185,9 @@ class Video:
         counted: deque[int] = deque()
         time_s = -self._period_s
         for packet in self._packets():
-            counts = packet.dts is not None and packet.size > 0 and not (self._timed and packet.pts is not None)
+            counts = (
+                packet.dts is not None and packet.size > 0 and not (self._timed and packet.pts is not None)
+            )
             # One damaged packet is passed over; whether too many are is judged by the time that is shown.
             try:
                 frames = packet.decode()
