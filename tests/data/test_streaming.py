@@ -25,15 +25,15 @@ from tvnsearch.data.streaming import (
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import square_input
 
-RATE = 30
+RATE = 10
 
 
-def frame(number):
-    return Frame(number / RATE, np.full((2, 2, 3), number, np.uint8))
+def frame(number, rate=RATE):
+    return Frame(number / rate, np.full((2, 2, 3), number, np.uint8))
 
 
-def stream(frames):
-    return [Arrival(frame(number), 100 + number / RATE, 0) for number in range(frames)]
+def stream(frames, rate=RATE):
+    return [Arrival(frame(number, rate), 100 + number / rate, 0) for number in range(frames)]
 
 
 def numbers(window):
@@ -43,17 +43,17 @@ def numbers(window):
 @given(st.integers(1, 120), st.integers(1, 8), st.integers(1, 4), st.integers(1, 30))
 def test_windows_slide_evenly_and_reach_the_end(length, frames, stride, every):
     spec = square_input(8, frames, stride)
-    seen = list(sliding_windows(stream(length), spec, every / RATE))
+    seen = list(sliding_windows(stream(length, 30), spec, every / 30))
     span = (frames - 1) * stride + 1
     if length < span:
         assert [numbers(window) for window in seen] == [
             [min(place * stride, length - 1) for place in range(frames)]
         ]
         return
-    ends = [round(window.end_s * RATE) for window in seen]
+    ends = [round(window.end_s * 30) for window in seen]
     for window, end in zip(seen, ends, strict=True):
         assert numbers(window) == list(range(end - span + 1, end + 1, stride))
-        assert round(window.start_s * RATE) == end - span + 1
+        assert round(window.start_s * 30) == end - span + 1
         assert window.keeps_time
     assert ends[0] == span - 1
     assert ends[-1] == length - 1
