@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tvnsearch.data.clock import onward
+from tvnsearch.data.transport_stream import breaks_off
 
 CONTAINERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg"
 """What is opened, whatever a file is called. Pictures and sounds are no clips, and a play list that poses as
@@ -49,11 +50,6 @@ MOST_GAP_S = 10.0
 
 MOST_PIXEL_RATIO = 4.0
 """A pixel that is wider or higher than that is damage of the header."""
-
-
-TS_SYNC = 0x47
-TS_PACKETS = {188: 0, 192: 4, 204: 0}
-"""Bytes of a packet of a transport stream, and where in it its first byte that never changes is."""
 
 
 class BrokenClip(Exception):  # noqa: N818 - said of the clip, which is what is wrong
@@ -135,8 +131,8 @@ class Video:
     def frames(self) -> Iterator[Shown]:
         """The frames in the order in which they are shown; damaged ones are skipped.
 
-        Times never step back: of a clock that is set, `onward` makes one that goes on. Where there are none
-        frames are counted.
+        Times never step back: of a clock that is set, `onward` makes one that goes on. A frame that has none
+        is a period after the one before.
         """
         for time_s, frame in onward(self._decoded(), self._period_s, self._most_gap_s):
             gap_s = max(0.0, time_s - self.end_s)
@@ -296,15 +292,3 @@ def video_of(path: Path, container: InputContainer, breaks_off: bool = False) ->
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_PIXELS)}
     return Video(container, stream, breaks_off)
-
-
-def breaks_off(path: Path) -> bool:
-    """Whether a transport stream, which does not say how long it is, ends in the middle of a packet."""
-    with path.open("rb") as file:
-        head = np.frombuffer(file.read(8 * max(TS_PACKETS)), np.uint8)
-    for packet_bytes, sync_at in TS_PACKETS.items():
-        for begin in range(packet_bytes):
-            syncs = head[begin + sync_at :: packet_bytes]
-            if len(syncs) >= 5 and (syncs == TS_SYNC).all():
-                return (path.stat().st_size - begin) % packet_bytes > 0
-    return False
