@@ -28,7 +28,7 @@ SECONDS, RATE = 6, 12
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with a winner whose weights are random; it looks at 8 of 15 frames."""
+    """A run with a winner whose weights are random; it looks at 14 ticks of 1/30 s."""
     folder = tmp_path_factory.mktemp("run")
     genome = Genome(square_input(16, 8, 2), (Block((SpatialConv(kernel=3, stride=2, filters=8),)),))
     (folder / "winner").mkdir()
@@ -54,11 +54,9 @@ def test_a_file_is_labelled_window_by_window_and_as_a_whole(told: Any, video: Pa
     assert whole["video"] == str(video)
     windows = whole["windows"]
     assert [window["end_s"] for window in windows] == pytest.approx(
-        [14 / RATE + second for second in range(5)] + [(SECONDS * RATE - 1) / RATE], abs=0.01
+        [6 / RATE + second for second in range(6)] + [(SECONDS * RATE - 1) / RATE], abs=0.01
     )
-    assert all(
-        window["end_s"] - window["start_s"] == pytest.approx(14 / RATE, abs=0.01) for window in windows
-    )
+    assert all(window["end_s"] - window["start_s"] == pytest.approx(6 / RATE, abs=0.01) for window in windows)
     assert {window["dropped"] for window in windows} == {0}
     for label in CLASSES:
         each = [
@@ -75,7 +73,7 @@ def test_people_read_a_line_a_window(trained: Path, video: Path) -> None:
     done = CliRunner().invoke(app, ["classify", str(trained), str(video), "--every", "2"])
     assert done.exit_code == 0
     lines = [line.split(":")[0] for line in done.output.splitlines() if " s: " in line]
-    assert lines == ["0.00 to 1.17 s", "2.00 to 3.17 s", "4.00 to 5.17 s", "4.75 to 5.92 s"]
+    assert lines == ["0.00 to 0.50 s", "2.00 to 2.50 s", "4.00 to 4.50 s", "5.42 to 5.92 s"]
 
 
 def test_a_stream_on_stdin_gives_the_same_line_by_line(trained: Path, video: Path, told: Any) -> None:

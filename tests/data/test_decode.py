@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
+from tests.data.numbered import numbers_in, write_numbered
 from tests.data.videos import (
     picture,
     turn_sideways,
@@ -14,8 +16,8 @@ from tests.data.videos import (
     write_sound,
     write_video,
 )
-from tvnsearch.data.decode import decode_clip, read_frames
-from tvnsearch.data.video import BrokenClip, open_video
+from tvnsearch.data.decode import decode_clip, read_frames, thinned
+from tvnsearch.data.video import BrokenClip, Shown, open_video
 
 
 def assert_red_above_blue(frame):
@@ -54,15 +56,62 @@ def test_the_short_side_is_shrunk_and_what_is_too_wide_is_cut(tmp_path, width, h
     assert_red_above_blue(middle if width >= height else frames[0][(small[1] - small[0]) // 2 :][: small[0]])
 
 
-@pytest.mark.parametrize(("rate", "kept"), [(24, 30), (30, 30), (44, 30), (50, 15), (60, 15), (120, 8)])
-def test_fast_videos_are_thinned_to_the_base_rate(tmp_path, rate, kept):
-    path = write_video(tmp_path / "clip.mp4", pictures=[picture(32, 32, 8 * n) for n in range(30)], rate=rate)
+@pytest.mark.parametrize("rate", [15, 24, 25, 30, 35])
+def test_slower_videos_are_kept_whole(tmp_path, rate):
+    path = write_numbered(tmp_path / "clip.mp4", range(40), Fraction(1, rate))
+    assert numbers_in(decode_clip(path, 32)) == list(range(40))
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".webm"])
+@pytest.mark.parametrize("rate", [44, 45, 48, 50, 60, 120])
+def test_of_fast_videos_the_nearest_frame_to_each_tick_is_kept(tmp_path, extension, rate):
+    stamps_ms = [round(1000 * number / rate) for number in range(90)]
+    path = write_numbered(tmp_path / f"clip{extension}", stamps_ms)
+    times_s = np.array(stamps_ms) / 1000
+    ticks_s = np.arange(round(times_s[-1] * 30) + 1) / 30
+    expected = np.abs(times_s[:, None] - ticks_s).argmin(axis=0).tolist()
     with open_video(path) as video:
-        frames = list(read_frames(video, 16))
-    assert len(frames) == kept
-    period_s = round(30 / kept) / rate
-    assert [frame.time_s for frame in frames] == pytest.approx([n * period_s for n in range(kept)], abs=1e-3)
-    assert len(decode_clip(path, 16)) == kept
+        frames = list(read_frames(video, 32))
+    assert numbers_in(np.stack([frame.pixels for frame in frames])) == expected
+    assert [frame.time_s for frame in frames] == pytest.approx(times_s[expected], abs=1e-6)
+
+
+def test_a_live_recording_of_uneven_speed_without_a_rate_is_thinned_as_well(tmp_path):
+    """Sixty frames a second that a browser has recorded, give or take four milliseconds."""
+    jitter_ms = np.random.default_rng(0).uniform(-4, 4, 120)
+    stamps_ms = np.rint(np.arange(120) * 1000 / 60 + jitter_ms).clip(0).astype(int).tolist()
+    path = write_numbered(tmp_path / "clip.webm", stamps_ms, container_options={"live": "1"})
+    with open_video(path) as video:
+        frames = list(read_frames(video, 32))
+    times_s = [frame.time_s for frame in frames]
+    assert 58 <= len(frames) <= 62
+    assert np.abs(np.array(times_s) * 30 - np.rint(np.array(times_s) * 30)).max() < 0.26
+    begin_s = stamps_ms[0] / 1000
+    assert times_s == pytest.approx(
+        [stamps_ms[number] / 1000 - begin_s for number in numbers_in(np.stack([f.pixels for f in frames]))],
+        abs=1e-6,
+    )
+
+
+def test_no_frame_of_thirty_a_second_is_left_out_however_uneven(tmp_path):
+    """Also where they lie between the ticks."""
+    jitter_ms = np.random.default_rng(0).uniform(-3, 3, 60)
+    stamps_ms = [0, *np.rint(17 + np.arange(1, 61) * 1000 / 30 + jitter_ms).astype(int).tolist()]
+    path = write_numbered(tmp_path / "clip.mp4", stamps_ms)
+    assert numbers_in(decode_clip(path, 32)) == list(range(61))
+
+
+def test_a_live_source_waits_for_no_frame_that_may_be_late():
+    """Only frames that come too close together are held back until the next."""
+    given = []
+
+    def coming():
+        for number in range(5):
+            yield Shown(number / 30, 0.0, number)
+            given.append(number)
+
+    for shown in thinned(coming()):
+        assert len(given) == shown.frame
 
 
 def test_frames_come_in_order(tmp_path):

@@ -80,7 +80,9 @@ def test_parts_of_a_file_are_clips_of_their_own(tmp_path):
 
 def test_a_webm_without_duration_or_count_is_counted(tmp_path):
     facts = look_at(write_live_webm(tmp_path / "live.webm", frames=30))
-    assert (facts.codec, facts.frames, facts.announced) == ("vp9", 30, 0)
+    assert (facts.codec, facts.frames, facts.announced_s) == ("vp9", 30, None)
+    assert facts.seconds == pytest.approx(30 / 12, abs=0.05)
+    assert facts.frame_rate == pytest.approx(12, rel=0.01)
 
 
 def test_fast_clips_are_counted(tmp_path):

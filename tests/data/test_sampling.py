@@ -22,14 +22,19 @@ from tvnsearch.data.stored import Crop
 from tvnsearch.genome.genome import InputSpec, square_input
 
 
+def at_30(length):
+    """The times of a clip of thirty frames a second, seconds."""
+    return np.arange(length) / 30
+
+
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.integers(0, 99))
 def test_frames_are_a_stride_apart_and_the_last_is_held(length, frames, stride, seed):
     spec = square_input(8, frames, stride)
-    start = np.random.default_rng(seed).integers(slack(length, spec) + 1)
-    taken = frame_indices(length, spec, start)
+    start = np.random.default_rng(seed).integers(slack(at_30(length), spec) + 1)
+    taken = frame_indices(at_30(length), spec, start)
     if length >= (frames - 1) * stride + 1:
         assert taken.tolist() == [start + index * stride for index in range(frames)]
-        assert frame_indices(length, spec, slack(length, spec))[-1] == length - 1
+        assert frame_indices(at_30(length), spec, slack(at_30(length), spec))[-1] == length - 1
     else:
         assert taken.tolist() == [min(index * stride, length - 1) for index in range(frames)]
 
@@ -37,14 +42,45 @@ def test_frames_are_a_stride_apart_and_the_last_is_held(length, frames, stride, 
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 8), st.floats(0.5, 2))
 def test_a_clip_that_is_played_faster_still_fits(length, frames, stride, speed):
     spec = square_input(8, frames, stride)
-    free = slack(length, spec, speed)
-    taken = frame_indices(length, spec, free, speed)
+    free = slack(at_30(length), spec, speed)
+    taken = frame_indices(at_30(length), spec, free, speed)
     assert len(taken) == frames
     assert (np.diff(taken) >= 0).all()
     assert taken.max() < length
     if free:
         assert taken[-1] == length - 1
         assert abs((taken[-1] - taken[0]) - speed * stride * (frames - 1)) <= 0.5
+
+
+@given(
+    st.floats(5, 240),
+    st.integers(2, 200),
+    st.integers(1, 8),
+    st.integers(1, 8),
+    st.floats(0.8, 1.25),
+    st.integers(0, 99),
+)
+def test_at_any_rate_each_frame_is_the_nearest_to_its_time(rate, length, frames, stride, speed, seed):
+    times_s = np.arange(length) / rate
+    spec = square_input(8, frames, stride)
+    start = int(np.random.default_rng(seed).integers(slack(times_s, spec, speed) + 1))
+    taken = frame_indices(times_s, spec, start, speed)
+    wanted_s = (start + stride * speed * np.arange(frames)) / 30
+    off_s = np.abs(times_s[:, None] - wanted_s)
+    assert off_s[taken, range(frames)] == pytest.approx(off_s.min(axis=0), abs=1e-5)
+
+
+def test_a_camera_of_fifteen_a_second_is_not_twice_as_fast():
+    times_s = np.arange(30) / 15
+    assert frame_indices(times_s, square_input(8, 5, 4), 0).tolist() == [0, 2, 4, 6, 8]
+    assert slack(times_s, square_input(8, 5, 4)) == 58 - 16
+
+
+def test_a_gap_is_no_jump():
+    """A second in which nothing came: what is nearest stands, and what follows is at its own time."""
+    times_s = np.array([0.0, 0.1, 0.2, 1.2, 1.3, 1.4])
+    taken = frame_indices(times_s, square_input(8, 8, 6), 0)  # every 0.2 s
+    assert taken.tolist() == [0, 2, 2, 2, 3, 3, 3, 5]
 
 
 def test_one_view_is_the_middle():

@@ -30,7 +30,7 @@ def stored(path, pixels, form):
         writer = VideoWriter(file, form)
         for number, frame in enumerate(pixels):
             writer.add(Frame(number / 12, frame))
-        writer.finish(len(pixels), 12.0)
+        writer.finish(len(pixels) / 12, len(pixels) / 12)
     return path
 
 

@@ -28,12 +28,12 @@ from tvnsearch.genome.genome import square_input
 RATE = 10
 
 
-def frame(number):
-    return Frame(number / RATE, np.full((2, 2, 3), number, np.uint8))
+def frame(number, rate=RATE):
+    return Frame(number / rate, np.full((2, 2, 3), number, np.uint8))
 
 
-def stream(frames):
-    return [Arrival(frame(number), 100 + number / RATE, 0) for number in range(frames)]
+def stream(frames, rate=RATE):
+    return [Arrival(frame(number, rate), 100 + number / rate, 0) for number in range(frames)]
 
 
 def numbers(window):
@@ -43,22 +43,56 @@ def numbers(window):
 @given(st.integers(1, 120), st.integers(1, 8), st.integers(1, 4), st.integers(1, 30))
 def test_windows_slide_evenly_and_reach_the_end(length, frames, stride, every):
     spec = square_input(8, frames, stride)
-    seen = list(sliding_windows(stream(length), spec, every / RATE))
+    seen = list(sliding_windows(stream(length, 30), spec, every / 30))
     span = (frames - 1) * stride + 1
     if length < span:
         assert [numbers(window) for window in seen] == [
             [min(place * stride, length - 1) for place in range(frames)]
         ]
         return
-    ends = [round(window.end_s * RATE) for window in seen]
+    ends = [round(window.end_s * 30) for window in seen]
     for window, end in zip(seen, ends, strict=True):
         assert numbers(window) == list(range(end - span + 1, end + 1, stride))
-        assert round(window.start_s * RATE) == end - span + 1
+        assert round(window.start_s * 30) == end - span + 1
         assert window.keeps_time
     assert ends[0] == span - 1
     assert ends[-1] == length - 1
     assert set(np.diff(ends[:-1]).tolist()) <= {every}
     assert len(ends) < 2 or ends[-1] - ends[-2] <= every
+
+
+def at(times_s):
+    """A stream whose frames, numbered, are shown at these times and arrive then."""
+    return [
+        Arrival(Frame(time_s, np.full((2, 2, 3), number, np.uint8)), 100 + time_s, 0)
+        for number, time_s in enumerate(times_s)
+    ]
+
+
+@pytest.mark.parametrize("rate", [10, 15, 24, 25, 44, 60])
+def test_windows_are_of_the_time_that_is_asked_for_at_any_rate(rate):
+    times_s = np.arange(3 * rate) / rate
+    spec = square_input(8, 8, 4)
+    windows = list(sliding_windows(at(times_s), spec, 0.5))
+    assert windows[0].end_s >= 28 / 30 - 1e-6
+    for window in windows:
+        wanted_s = window.end_s - 28 / 30 + np.arange(8) * 4 / 30
+        off_s = np.abs(times_s[:, None] - wanted_s)
+        assert off_s[numbers(window), range(8)] == pytest.approx(off_s.min(axis=0), abs=1e-5)
+        assert window.start_s == times_s[numbers(window)[0]]
+
+
+def test_a_window_over_a_gap_shows_what_stood_then():
+    times_s = [0.0, 0.1, 0.2, 0.3, 1.3, 1.4]
+    *_, last = sliding_windows(at(times_s), square_input(8, 5, 6), 0.1)  # the last 0.8 s, every 0.2 s
+    assert numbers(last) == [3, 3, 4, 4, 5]
+
+
+def test_a_stream_whose_clock_steps_back_goes_on():
+    times_s = np.arange(100) / 10
+    windows = list(sliding_windows(at([*times_s, *times_s]), square_input(8, 4, 3), 1.0))
+    assert len(windows) == 2 * len(list(sliding_windows(at(times_s), square_input(8, 4, 3), 1.0)))
+    assert all(np.ptp(numbers(window)) == 3 for window in windows)
 
 
 def test_a_source_that_runs_ahead_of_the_clock_is_known():
@@ -180,6 +214,16 @@ def test_a_pipe_is_read_as_it_comes_without_torch(tmp_path):
     """A stream without an end that is known, and frames without a container."""
     assert count_of_stdin(input=write_live_webm(tmp_path / "a.webm", 30).read_bytes()) == "30 False"
     assert count_of_stdin(input=write_video(tmp_path / "a.ts", frames=30).read_bytes()) == "30 False"
+
+
+def test_a_transport_stream_that_begins_anew_on_stdin_goes_on(tmp_path):
+    one = write_video(tmp_path / "a.ts", frames=30, rate=30).read_bytes()
+    script = (
+        "from tvnsearch.data.streaming import arrivals;"
+        "print(*(round(arrival.frame.time_s * 30) for arrival in arrivals('-', 16, 0.5)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, input=3 * one)
+    assert [int(tick) for tick in done.stdout.split()] == list(range(90))
 
 
 def test_a_file_on_stdin_may_have_its_index_at_its_end(tmp_path):

@@ -94,13 +94,13 @@ def write_picture(path: Path) -> Path:
     return path
 
 
-def stored_frames(pixels):
-    """A clip of these uint8 pixels (frames, height, width, 3), as a cache gives it."""
+def stored_frames(pixels, rate=30):
+    """A clip of these uint8 pixels (frames, height, width, 3), so many a second, as a cache gives it."""
     with tempfile.NamedTemporaryFile() as file:
         writer = VideoWriter(file, "raw")
         for number, frame in enumerate(pixels):
-            writer.add(Frame(float(number), frame))
-        writer.finish(0, None)
+            writer.add(Frame(number / rate, frame))
+        writer.finish(len(pixels) / rate, None)
         file.flush()
         return StoredVideo(Path(file.name)).part(Path(file.name), 0.0, None)
 

@@ -34,8 +34,8 @@ def random_view(
 ) -> View:
     """Draw a view of a clip, with the same number of draws whatever the clip."""
     speed = augmentation.fastest ** rng.uniform(-1, 1)
-    start = int(rng.random() * (slack(len(frames), spec, speed) + 1))
-    indices = frame_indices(len(frames), spec, start, speed)
+    start = int(rng.random() * (slack(frames.times_s, spec, speed) + 1))
+    indices = frame_indices(frames.times_s, spec, start, speed)
     crop = _random_crop(frames.height, frames.width, spec, augmentation, rng)
     mirrored = bool(rng.random() < 0.5)
     return View(indices, crop, mirrored and mirrorable and augmentation.mirror)

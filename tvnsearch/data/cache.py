@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.decode import BASE_RATE
+from tvnsearch.data.decode import BASE_RATE, DECODING
 from tvnsearch.data.preparation import OnPreparation, decode_all
 from tvnsearch.data.stored import Form, Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip, source_files
@@ -160,4 +160,4 @@ class ClipCache:
             name.symlink_to(target)
 
     def _making(self) -> tuple[float, ...]:
-        return (self.resolution, BASE_RATE, WIDEST)
+        return (self.resolution, BASE_RATE, WIDEST, DECODING)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -12,31 +13,62 @@ import numpy.typing as npt
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from tvnsearch.data.video import BrokenClip, Video, open_video
+from tvnsearch.data.orientation import Orientation, orientation_of, upright
+from tvnsearch.data.timeline import Timeline, clip_of
+from tvnsearch.data.video import Shown, Video, open_video
 from tvnsearch.genome.genome import WIDEST
 
 BASE_RATE = 30.0
-"""Frames a second that faster videos are thinned to, so that a stride is about the same time in all."""
+"""Ticks a second: what a stride is counted in, and how many frames a second are kept of faster videos."""
 
-BELIEVED_RATE = 480.0
-"""A higher rate is the clock of a container that knows no rate, not what a camera took."""
+CLOSE_TICKS = 0.8
+"""Frames that come closer together are too many. Those of 30 a second are not, however unevenly they come."""
 
-WHOLE_ENOUGH = 0.75
-"""Share of the announced frames that must decode. A lost tail changes what a clip shows."""
+DECODING = 2
+"""Raised when a file would be decoded to other frames or times than before."""
 
 
 class Frame(NamedTuple):
-    """uint8 RGB pixels (height, width, 3), and when they are shown: seconds after the first frame."""
+    """uint8 RGB pixels (height, width, 3), and when they are shown: seconds after the video's beginning.
+
+    `lost_s` seconds directly before it were lost to damage.
+    """
 
     time_s: float
     pixels: npt.NDArray[np.uint8]
+    lost_s: float = 0.0
 
 
-def thinning(frame_rate: float | None) -> int:
-    """Of how many frames one is kept: 2 of a video of 50 or 60 frames a second, 1 of slower ones."""
-    if frame_rate is None or frame_rate > BELIEVED_RATE:
-        return 1
-    return max(1, round(frame_rate / BASE_RATE))
+def is_fast(frame_rate: float) -> bool:
+    """Whether not all frames of a video of so many a second are kept."""
+    return frame_rate * CLOSE_TICKS > BASE_RATE
+
+
+def thinned(frames: Iterable[Shown]) -> Iterator[Shown]:
+    """Of frames that come too close together, the nearest to each tick; the others as they are.
+
+    A frame waits for the next only where they are too close: of a live source nothing else is held back.
+    """
+    waiting: Shown | None = None
+    before_s, tick, lost_s = -math.inf, -1, 0.0
+    for shown in frames:
+        is_close = (shown.time_s - before_s) * BASE_RATE < CLOSE_TICKS
+        is_next = not is_close or round(shown.time_s * BASE_RATE) != tick
+        before_s, tick = shown.time_s, round(shown.time_s * BASE_RATE)
+        if is_next and waiting is not None:
+            yield waiting
+            waiting = None
+        lost_s += shown.lost_s
+        if not is_next and (waiting is None or _off_tick(waiting) <= _off_tick(shown)):
+            continue
+        chosen = shown._replace(lost_s=lost_s + (0.0 if is_next or waiting is None else waiting.lost_s))
+        lost_s = 0.0
+        if is_close:
+            waiting = chosen
+        else:
+            yield chosen
+    if waiting is not None:
+        yield waiting
 
 
 def small_size(width: int, height: int, resolution: int) -> tuple[int, int]:
@@ -51,39 +83,43 @@ def small_size(width: int, height: int, resolution: int) -> tuple[int, int]:
 
 
 def read_frames(video: Video, resolution: int) -> Iterator[Frame]:
-    """The frames of a video at its base rate, in order of presentation, all of one size (`small_size`).
+    """The frames of a video, thinned to its base rate, in order of presentation, all of one size.
 
-    Each is turned upright as the file says and resized (area when shrinking). Damaged frames are skipped.
+    Each is turned and mirrored as the file says, its pixels are made square, and it is resized (`small_size`;
+    area when shrinking). Damaged frames are skipped.
     """
-    resizer = _Resizer(resolution)
-    every = thinning(video.frame_rate)
-    for number, (time_s, frame) in enumerate(video.frames()):
-        if number % every == 0:
-            yield Frame(time_s, resizer(frame))
+    resizer = _Resizer(resolution, video.pixel_ratio)
+    for shown in thinned(video.frames()):
+        yield Frame(shown.time_s, resizer(shown.frame), shown.lost_s)
 
 
 def decode_clip(path: Path, resolution: int) -> npt.NDArray[np.uint8]:
     """Decode a whole file into memory: uint8 RGB (frames, height, width, 3), as `read_frames` gives them.
 
-    Raises BrokenClip when the file is missing, empty, no video, has no video stream, or yields fewer than
-    three quarters of the frames that it announces.
+    Raises BrokenClip when the file is missing, empty, no video, has no video stream, or shows less than three
+    quarters of the time that it announces.
     """
     with open_video(path) as video:
-        announced = video.announced_frames // thinning(video.frame_rate)
-        frames = [frame.pixels for frame in read_frames(video, resolution)]
-    if not frames:
-        raise BrokenClip(path, "no frame of it can be decoded")
-    check_whole(path, len(frames), announced)
-    return np.stack(frames)
+        frames = list(read_frames(video, resolution))
+        timeline = timeline_of(frames, video)
+    clip_of(timeline, path)
+    return np.stack([frame.pixels for frame in frames])
 
 
-def check_whole(path: Path, frames: int, announced: int) -> None:
-    """Accept a clip of which `frames` frames are there, out of those announced (0: none was).
+def timeline_of(frames: Iterable[Frame], video: Video) -> Timeline:
+    """When these frames, which are all of a video that is read to its end, are shown."""
+    times = np.array([(frame.time_s, frame.lost_s) for frame in frames]).reshape(-1, 2)
+    return Timeline(times[:, 0], times[:, 1], video.end_s, video.announced_s)
 
-    Raises BrokenClip when they are too few.
-    """
-    if frames < WHOLE_ENOUGH * announced:
-        raise BrokenClip(path, f"it is truncated: only {frames} of {announced} frames can be decoded")
+
+def seen_size(frame: VideoFrame, pixel_ratio: float) -> tuple[int, int]:
+    """Width and height of a frame as it is seen, in pixels as high as its own and square."""
+    width, height = max(1, round(frame.width * pixel_ratio)), frame.height
+    return (height, width) if orientation_of(frame).transposed else (width, height)
+
+
+def _off_tick(shown: Shown) -> float:
+    return abs(shown.time_s * BASE_RATE - round(shown.time_s * BASE_RATE))
 
 
 class _Resizer:
@@ -92,33 +128,32 @@ class _Resizer:
     The first frame decides the size of all.
     """
 
-    def __init__(self, resolution: int) -> None:
-        self._resolution = resolution
+    def __init__(self, resolution: int, pixel_ratio: float) -> None:
+        self._resolution, self._pixel_ratio = resolution, pixel_ratio
         self._size: tuple[int, int] | None = None
-        self._form: tuple[int, int, str, int] | None = None
+        self._form: tuple[int, int, str, Orientation] | None = None
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
-        turns = frame.rotation // 90
-        form = (frame.width, frame.height, frame.format.name, turns)
+        orientation = orientation_of(frame)
+        form = (frame.width, frame.height, frame.format.name, orientation)
         if self._size is None:
-            size = small_size(frame.width, frame.height, self._resolution)
-            self._size = size[::-1] if turns % 2 else size
+            self._size = small_size(*seen_size(frame, self._pixel_ratio), self._resolution)
         if form != self._form:
-            self._graph = _resize_graph(frame, self._size[::-1] if turns % 2 else self._size)
+            size = self._size[::-1] if orientation.transposed else self._size
+            self._graph = _resize_graph(frame, size, self._pixel_ratio)
             self._form = form
         # The graph checks time stamps and rates; a frame alone has no use for either.
         frame.pts = None
         self._graph.vpush(frame)
-        pixels = self._graph.vpull().to_ndarray()
-        return np.ascontiguousarray(np.rot90(pixels, turns), dtype=np.uint8)
+        return upright(self._graph.vpull().to_ndarray().astype(np.uint8, copy=False), orientation)
 
 
-def _resize_graph(frame: VideoFrame, size: tuple[int, int]) -> Graph:
+def _resize_graph(frame: VideoFrame, size: tuple[int, int], pixel_ratio: float) -> Graph:
     width, height = size
-    crop_width = min(frame.width, max(1, round(frame.height * width / height)))
-    crop_height = min(frame.height, max(1, round(frame.width * height / width)))
-    flags = "area" if crop_width > width else "bilinear"
+    crop_width = min(frame.width, max(1, round(frame.height * width / height / pixel_ratio)))
+    crop_height = min(frame.height, max(1, round(frame.width * pixel_ratio * height / width)))
+    flags = "area" if crop_width * crop_height > width * height else "bilinear"
     graph = Graph()
     graph.threads = 1
     graph.link_nodes(

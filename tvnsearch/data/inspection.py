@@ -6,28 +6,36 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.decode import check_whole, thinning
-from tvnsearch.data.video import BrokenClip, frames_between, nothing_between, open_video
+from tvnsearch.data.decode import is_fast, seen_size
+from tvnsearch.data.timeline import Timeline, clip_of
+from tvnsearch.data.video import BrokenClip, open_video
+
+RIGHT_RATE = 0.05
+"""Share by which the frame rate that a file gives may differ from what its frames' times come to."""
 
 
 class VideoFacts(Struct, frozen=True):
-    """What a video file is: its codec, the size of its frames in pixels, and how many of them there are.
+    """What a video file is: its codec, and the size in square pixels and number of the frames that are seen.
 
-    `announced` frames are those of the file's own account (0: it gives none), `frames` those that are there;
-    `frame_rate` is in frames a second (None: not said).
+    They are shown for `seconds`, of `announced_s` by the file's own account (None: it gives none).
+    `frame_rate` is in frames a second: the file's own where that is about right, else what it comes to (None:
+    of a single frame whose file gives none).
     """
 
     codec: str
     width: int
     height: int
     frames: int
-    announced: int
+    seconds: float
+    announced_s: float | None
     frame_rate: float | None
 
 
@@ -44,9 +52,8 @@ class Inspection(Struct, frozen=True):
 
     `clips` are all that are listed, `usable` those that are not broken, both by split; `broken` gives each
     broken file with its reason. `balance` counts the usable clips that show a class, by class and split.
-    `frames_per_clip` and `seconds_per_clip` are of usable clips, and None where there are none (for seconds:
-    none whose file says its frame rate). Of `thinned` clips, which are faster than the base rate, not every
-    frame is used.
+    `frames_per_clip` and `seconds_per_clip` are of usable clips, and None where there are none. Of `thinned`
+    clips, which are faster than the base rate, not every frame is used.
     """
 
     clips: dict[str, int]
@@ -62,75 +69,78 @@ class Inspection(Struct, frozen=True):
 
 
 class _Seen(Struct, frozen=True):
-    """A clip that is not broken, with the frames of its part of the file."""
+    """A clip that is not broken, with the frames and the seconds of its part of the file."""
 
     split: str
     clip: Clip
     frames: int
+    seconds: float
     facts: VideoFacts
 
 
 def look_at(path: Path) -> VideoFacts:
     """Read all packets of a file and decode its first frame: a hundredth of the work of decoding it.
 
-    Raises BrokenClip when it is no video or lacks its frames. Damage inside the pictures after the first is
-    not seen; it is told of when the clip is decoded.
+    Raises BrokenClip when it is no video or no frame of it can be decoded. Damage inside the pictures after
+    the first is not seen; it is told of when the clip is decoded.
     """
-    with open_video(path) as video:
-        announced, rate = video.announced_frames, video.frame_rate
-        frames = video.count_frames()
-        codec = video.stream.codec_context
-        return VideoFacts(codec.name, codec.width, codec.height, frames, announced, rate)
+    return _look(path)[0]
 
 
 def inspect_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Inspection:
     """Look at every file of a data set, reporting (files done, files in all)."""
-    files = sorted({clip.path for clip in dataset.clips})
-    facts: dict[Path, VideoFacts | BrokenClip] = {}
+    parts: dict[Path, list[tuple[str, Clip]]] = {}
+    for split, clips in dataset.splits.items():
+        for clip in clips:
+            parts.setdefault(clip.path, []).append((split, clip))
+    seen: list[_Seen] = []
+    broken: dict[str, str] = {}
+    files = sorted(parts)
     pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
     try:
-        for path, found in zip(files, pool.map(_look_or_tell, files), strict=True):
-            facts[path] = found
+        for done, found in enumerate(pool.map(partial(_look_at_parts, parts), files), start=1):
+            for each in found:
+                if isinstance(each, BrokenClip):
+                    broken.setdefault(str(each.path), each.reason)
+                else:
+                    seen.append(each)
             if on_progress:
-                on_progress(len(facts), len(files))
+                on_progress(done, len(files))
     finally:
         pool.shutdown(cancel_futures=True)
-    broken: dict[str, str] = {}
-    seen = list(_seen(dataset, facts, broken))
     return _summary(dataset, seen, broken)
 
 
-def _look_or_tell(path: Path) -> VideoFacts | BrokenClip:
+def _look_at_parts(parts: dict[Path, list[tuple[str, Clip]]], path: Path) -> list[_Seen | BrokenClip]:
+    """The clips of a file, and what is wrong with the others."""
     try:
-        return look_at(path)
+        facts, timeline = _look(path)
     except BrokenClip as failure:
-        return failure
+        return [failure]
+    found: list[_Seen | BrokenClip] = []
+    for split, clip in parts[path]:
+        try:
+            numbers = clip_of(timeline, path, clip.start_s, clip.end_s)
+        except BrokenClip as failure:
+            found.append(failure)
+        else:
+            until_s = timeline.end_s if clip.end_s is None else min(clip.end_s, timeline.end_s)
+            found.append(_Seen(split, clip, len(numbers), until_s - clip.start_s, facts))
+    return found
 
 
-def _seen(
-    dataset: Dataset, facts: dict[Path, VideoFacts | BrokenClip], broken: dict[str, str]
-) -> Iterator[_Seen]:
-    """The clips that are not broken; the others' files are put into `broken`."""
-    for split, clips in dataset.splits.items():
-        for clip in clips:
-            found = facts[clip.path]
-            try:
-                if isinstance(found, BrokenClip):
-                    raise found
-                yield _Seen(split, clip, _frames_of_part(clip, found), found)
-            except BrokenClip as failure:
-                broken.setdefault(str(failure.path), failure.reason)
-
-
-def _frames_of_part(clip: Clip, facts: VideoFacts) -> int:
-    frames, announced = (
-        frames_between(count, facts.frame_rate, clip.start_s, clip.end_s)
-        for count in (facts.frames, facts.announced)
-    )
-    if frames == 0:
-        raise nothing_between(clip.path, clip.start_s, clip.end_s)
-    check_whole(clip.path, frames, announced)
-    return frames
+def _look(path: Path) -> tuple[VideoFacts, Timeline]:
+    with open_video(path) as video:
+        said_rate, pixel_ratio = video.frame_rate, video.pixel_ratio
+        first_frame, times_s = video.packets()
+        timeline = Timeline(times_s, np.zeros_like(times_s), video.end_s, video.announced_s)
+        codec, size = video.stream.codec_context.name, seen_size(first_frame, pixel_ratio)
+    rate = said_rate
+    if times_s[-1] > times_s[0]:
+        shown_rate = (len(times_s) - 1) / float(times_s[-1] - times_s[0])
+        if said_rate is None or abs(said_rate / shown_rate - 1) > RIGHT_RATE:
+            rate = shown_rate
+    return VideoFacts(codec, *size, len(times_s), timeline.end_s, timeline.announced_s, rate), timeline
 
 
 def _summary(dataset: Dataset, seen: list[_Seen], broken: dict[str, str]) -> Inspection:
@@ -140,7 +150,6 @@ def _summary(dataset: Dataset, seen: list[_Seen], broken: dict[str, str]) -> Ins
     for each in seen:
         for label in each.clip.labels:
             balance[dataset.classes[label]][each.split] += 1
-    seconds = [each.frames / each.facts.frame_rate for each in seen if each.facts.frame_rate]
     return Inspection(
         clips={split: len(clips) for split, clips in dataset.splits.items()},
         usable={split: usable[split] for split in dataset.splits},
@@ -149,8 +158,8 @@ def _summary(dataset: Dataset, seen: list[_Seen], broken: dict[str, str]) -> Ins
         resolutions=_counted(f"{facts.width}x{facts.height}" for facts in files),
         frame_rates=_counted(f"{facts.frame_rate:.4g}" if facts.frame_rate else "unknown" for facts in files),
         frames_per_clip=_spread([each.frames for each in seen]),
-        seconds_per_clip=_spread(seconds),
-        thinned=sum(thinning(each.facts.frame_rate) > 1 for each in seen),
+        seconds_per_clip=_spread([each.seconds for each in seen]),
+        thinned=sum(is_fast(each.facts.frame_rate or 0.0) for each in seen),
         balance=balance,
     )
 

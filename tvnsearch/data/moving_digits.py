@@ -39,7 +39,8 @@ FRAMES_PER_EVENT = 24
 EVENTS_PER_CLIP = 3
 """Events strung into a clip of the multi-label variant; a clip of the other has one."""
 
-FRAMES_PER_SECOND = 12
+FRAMES_PER_SECOND = 30
+"""So that a stride of one is one frame."""
 
 SLOWEST, FASTEST = 1.0, 2.0
 """Speed, pixels a frame: eight frames move a digit by a quarter of the frame at most, so that no stride

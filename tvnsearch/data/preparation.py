@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, NamedTuple
 
-from tvnsearch.data.decode import read_frames, small_size, thinning
+from tvnsearch.data.decode import BASE_RATE, read_frames, small_size
 from tvnsearch.data.stored import Form, VideoWriter, open_stored
 from tvnsearch.data.video import BrokenClip, Video, open_video, source_files
 from tvnsearch.errors import UserError
@@ -182,9 +182,7 @@ class _Work:
         return None
 
     def _write(self, source: Path, video: Video, target: Path) -> None:
-        every = thinning(video.frame_rate)
-        announced = video.announced_frames // every
-        rate = None if video.frame_rate is None else video.frame_rate / every
+        whole_s = video.guessed_s
         part = target.with_name(f"{target.stem}.{os.getpid()}-{threading.get_ident()}.part")
         with _writing_to(target.parent):
             file = _locked(part)
@@ -196,12 +194,12 @@ class _Work:
                         raise CancelledError
                     with _writing_to(target.parent):
                         writer.add(frame)
-                    if announced:
-                        self.shares[source] = min(1.0, writer.frames / announced)
+                    if whole_s > 0:
+                        self.shares[source] = min(1.0, frame.time_s / whole_s)
                 if not writer.frames:
                     raise BrokenClip(source, "no frame of it can be decoded")
                 with _writing_to(target.parent):
-                    writer.finish(announced, rate)
+                    writer.finish(video.end_s, video.announced_s)
                     file.flush()
                     part.replace(target)
             except BaseException:
@@ -233,6 +231,11 @@ def _writing_to(directory: Path) -> Iterator[None]:
 
 def _raw_bytes(video: Video, resolution: int, source_size: int) -> int:
     codec = video.stream.codec_context
-    width, height = small_size(codec.width, codec.height, resolution)
-    frames = min(video.announced_frames or video.count_frames(), source_size // LEAST_FRAME_BYTES)
-    return 3 * width * height * frames // thinning(video.frame_rate)
+    width, height = small_size(max(1, round(codec.width * video.pixel_ratio)), codec.height, resolution)
+    rate = min(video.frame_rate or BASE_RATE, BASE_RATE)
+    seconds = video.guessed_s
+    if seconds <= 0:
+        video.packets()
+        seconds = video.end_s
+    frames = min(round(seconds * rate), source_size // LEAST_FRAME_BYTES)
+    return 3 * width * height * frames

@@ -9,8 +9,10 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from tvnsearch.data.decode import BASE_RATE
 from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.data.stored import Crop, Frames
+from tvnsearch.data.timeline import nearest
 from tvnsearch.genome.genome import InputSpec
 
 
@@ -22,19 +24,26 @@ class View(NamedTuple):
     mirrored: bool = False
 
 
-def slack(length: int, spec: InputSpec, speed: float = 1.0) -> int:
-    """The last of `length` frames that `spec` can start from and stay within them; 0 if there is none.
+def slack(times_s: npt.NDArray[np.float64], spec: InputSpec, speed: float = 1.0) -> int:
+    """The last tick of a clip that `spec` can start from and stay within it; 0 if there is none.
 
-    `speed` is that at which the clip is played: 2 skips twice as many frames.
+    `times_s` are the seconds at which its frames are shown; ticks, of which `BASE_RATE` are a second, count
+    from the first. `speed` is that at which the clip is played: 2 takes frames twice as far apart.
     """
-    return max(0, length - round((spec.frames - 1) * spec.frame_stride * speed) - 1)
+    first, last = np.rint(times_s[[0, -1]] * BASE_RATE).astype(int).tolist()
+    return max(0, last - first - round((spec.frames - 1) * spec.frame_stride * speed))
 
 
-def frame_indices(length: int, spec: InputSpec, start: int, speed: float = 1.0) -> npt.NDArray[np.int64]:
-    """Numbers of the frames of `spec` from frame `start` on; behind the clip's end its last frame is held."""
-    steps = np.rint(spec.frame_stride * speed * np.arange(spec.frames)).astype(np.int64)
-    indices: npt.NDArray[np.int64] = np.minimum(start + steps, length - 1)
-    return indices
+def frame_indices(
+    times_s: npt.NDArray[np.float64], spec: InputSpec, start: int, speed: float = 1.0
+) -> npt.NDArray[np.int64]:
+    """Numbers of the frames that are nearest to the times of `spec` from tick `start` on.
+
+    Behind the clip's end its last frame is held. Ticks are the video's, whose frames are stored for them.
+    """
+    first = np.rint(times_s[0] * BASE_RATE) + start
+    ticks = first + spec.frame_stride * speed * np.arange(spec.frames)
+    return nearest(times_s, ticks / BASE_RATE)
 
 
 def largest_crop(height: int, width: int, spec: InputSpec) -> tuple[int, int]:
@@ -51,8 +60,9 @@ def middle_crop(height: int, width: int, spec: InputSpec) -> Crop:
 
 def middle_view(frames: Frames, spec: InputSpec) -> View:
     """The middle of a clip in time, and in space its largest crop: what a single view is of."""
-    start = slack(len(frames), spec) // 2
-    return View(frame_indices(len(frames), spec, start), middle_crop(frames.height, frames.width, spec))
+    start = slack(frames.times_s, spec) // 2
+    indices = frame_indices(frames.times_s, spec, start)
+    return View(indices, middle_crop(frames.height, frames.width, spec))
 
 
 def look(frames: Frames, view: View, spec: InputSpec) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """A decoded video as one file: its frames, raw or as JPEG, then when each is shown, then what they are.
 
-    frames | end of each frame, uint64 bytes | time of each frame, float64 s | trailer
+    frames | end of each frame, uint64 bytes | time of each, float64 s | lost before each, float64 s | trailer
 
 A file whose trailer is not there, or does not fit its size, was cut off and is none of ours.
 """
@@ -15,18 +15,15 @@ from typing import BinaryIO, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tvnsearch.data.decode import Frame, check_whole
+from tvnsearch.data.decode import Frame
 from tvnsearch.data.jpeg import JpegEncoder, decode_jpeg
-from tvnsearch.data.video import frames_between, nothing_between
+from tvnsearch.data.timeline import Timeline, clip_of
 
 Form = Literal["raw", "jpeg"]
 
-TIME_ROUNDING_S = 0.001
-"""Matroska and webm round the times of frames to milliseconds."""
-
-_MAGIC = b"tvnclip1"
-_TRAILER = struct.Struct("<4sQQIId8s")
-"""Form, frames, frames announced by the source (0: none), height, width, frames a second (0: unknown)."""
+_MAGIC = b"tvnclip2"
+_TRAILER = struct.Struct("<4sQIIdd8s")
+"""Form, frames, height, width, seconds until the end, seconds that the source announces (negative: none)."""
 
 
 class Crop(NamedTuple):
@@ -41,12 +38,17 @@ class Crop(NamedTuple):
 class Frames:
     """Frames of a stored video that follow each other: a clip. Nothing is read before `take`."""
 
-    def __init__(self, video: StoredVideo, first: int, last: int) -> None:
+    def __init__(self, video: StoredVideo, first: int, last: int, start_s: float = 0.0) -> None:
         self.height, self.width = video.height, video.width
-        self._video, self._first, self._last = video, first, last
+        self._video, self._first, self._last, self._start_s = video, first, last, start_s
 
     def __len__(self) -> int:
         return self._last - self._first
+
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """When each frame begins to be shown in the clip, seconds after the video's beginning, ascending."""
+        return self._video.timeline.times_s[self._first : self._last].clip(self._start_s)
 
     def take(self, indices: npt.ArrayLike, crop: Crop | None = None) -> npt.NDArray[np.uint8]:
         """Read the frames of these numbers, cropped: uint8 RGB (frames, height, width, 3)."""
@@ -67,16 +69,16 @@ class StoredVideo:
         trailer = self._map[-_TRAILER.size :]
         if len(trailer) < _TRAILER.size or not trailer.endswith(_MAGIC):
             raise ValueError(f"{path} is not whole")
-        form, frames, self.announced, self.height, self.width, rate, _ = _TRAILER.unpack(trailer)
+        form, frames, self.height, self.width, end_s, announced_s, _ = _TRAILER.unpack(trailer)
         self.form: Form = "raw" if form == b"raw " else "jpeg"
-        self.frame_rate: float | None = rate or None
-        tables = len(self._map) - _TRAILER.size - 16 * frames
+        tables = len(self._map) - _TRAILER.size - 24 * frames
         if tables < 0:
             raise ValueError(f"{path} is not whole")
         self._ends = np.frombuffer(self._map[tables : tables + 8 * frames], np.uint64).astype(np.int64)
-        self.times_s = np.frombuffer(self._map[tables + 8 * frames : -_TRAILER.size], np.float64)
         if not frames or self._ends[-1] != tables:
             raise ValueError(f"{path} is not whole")
+        times = np.frombuffer(self._map[tables + 8 * frames : -_TRAILER.size], np.float64).reshape(2, -1)
+        self.timeline = Timeline(times[0], times[1], end_s, announced_s if announced_s >= 0 else None)
         if self.form == "raw":
             pixels = np.frombuffer(self._map, np.uint8, count=tables)
             self._raw = pixels.reshape(frames, self.height, self.width, 3)
@@ -89,16 +91,10 @@ class StoredVideo:
     def part(self, path: Path, start_s: float, end_s: float | None) -> Frames:
         """The frames that are shown from `start_s` until before `end_s` (None: the end): the clip of `path`.
 
-        Raises BrokenClip when there are none, or fewer than three quarters of those announced.
+        Raises BrokenClip when there are none, or they are shown for too little of that time (`clip_of`).
         """
-        first = int(np.searchsorted(self.times_s, start_s - TIME_ROUNDING_S)) if start_s else 0
-        last = len(self.times_s)
-        if end_s is not None:
-            last = int(np.searchsorted(self.times_s, end_s - TIME_ROUNDING_S))
-        if last <= first:
-            raise nothing_between(path, start_s, end_s)
-        check_whole(path, last - first, frames_between(self.announced, self.frame_rate, start_s, end_s))
-        return Frames(self, first, last)
+        numbers = clip_of(self.timeline, path, start_s, end_s)
+        return Frames(self, numbers.start, numbers.stop, start_s)
 
     def read(self, numbers: npt.NDArray[np.int64], crop: tuple[slice, slice]) -> npt.NDArray[np.uint8]:
         """The frames of these numbers, each cropped to rows and columns."""
@@ -130,6 +126,7 @@ class VideoWriter:
         self._size = (0, 0)
         self._ends: list[int] = []
         self._times_s: list[float] = []
+        self._lost_s: list[float] = []
 
     @property
     def frames(self) -> int:
@@ -147,10 +144,12 @@ class VideoWriter:
         self._file.write(content)
         self._ends.append((self._ends[-1] if self._ends else 0) + len(content))
         self._times_s.append(frame.time_s)
+        self._lost_s.append(frame.lost_s)
 
-    def finish(self, announced: int, frame_rate: float | None) -> None:
-        """Make the file whole; `announced` frames at `frame_rate` are the source's own account."""
+    def finish(self, end_s: float, announced_s: float | None) -> None:
+        """Make the file whole; `end_s` and `announced_s` are those of the source's `Timeline`."""
         self._file.write(np.asarray(self._ends, np.uint64).tobytes())
-        self._file.write(np.maximum.accumulate(np.asarray(self._times_s, np.float64)).tobytes())
+        self._file.write(np.asarray([self._times_s, self._lost_s], np.float64).tobytes())
         form = b"raw " if self._form == "raw" else b"jpeg"
-        self._file.write(_TRAILER.pack(form, self.frames, announced, *self._size, frame_rate or 0.0, _MAGIC))
+        said_s = -1.0 if announced_s is None else announced_s
+        self._file.write(_TRAILER.pack(form, self.frames, *self._size, end_s, said_s, _MAGIC))

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 
-from tvnsearch.data.decode import Frame, read_frames
-from tvnsearch.data.stored import TIME_ROUNDING_S
+from tvnsearch.data.decode import BASE_RATE, Frame, read_frames
+from tvnsearch.data.timeline import TIME_ROUNDING_S, nearest
 from tvnsearch.data.video import CONTAINERS, BrokenClip, Video, open_video, reading, video_of
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import InputSpec
@@ -86,7 +86,9 @@ def arrivals(source: str, resolution: int, most_s: float) -> Generator[Arrival]:
     """The frames of a source as they come: a video file, a camera (`/dev/video0`), or stdin (`-`).
 
     They are read on a thread of their own, and at most `most_s` seconds of them wait; then the source's pace
-    decides. Close the generator to end the thread.
+    decides. Their times never step back: where a source's clock is set, as when a camera's is put right or a
+    transport stream begins anew, they go on one frame after the last (`onward`). Close the generator to end
+    the thread.
 
     Raises UserError when the source is none of these, cannot be decoded, or breaks off.
     """
@@ -119,26 +121,34 @@ def arrivals(source: str, resolution: int, most_s: float) -> Generator[Arrival]:
 
 
 def sliding_windows(frames: Iterable[Arrival], spec: InputSpec, every_s: float) -> Iterator[Window]:
-    """The last frames that `spec` spans, each time that `every_s` more of a video have come, and at its end.
+    """The time that `spec` spans until the last frame, each time that `every_s` more of a video have come.
 
-    A video that is too short is one window, in which the last frame is held.
+    Of that time each frame is the one that is shown nearest to it: in a gap, one beside the gap. The end of a
+    video is a window of its own; one that is too short is one window, in which the last frame is held. Should
+    times step back all the same, windows begin anew with what comes then.
     """
-    span = (spec.frames - 1) * spec.frame_stride + 1
-    seen: deque[Arrival] = deque(maxlen=span)
+    span_s = (spec.frames - 1) * spec.frame_stride / BASE_RATE
+    seen: deque[Arrival] = deque()
     before: Arrival | None = None
-    due_s = -math.inf
+    first_s, due_s = math.inf, -math.inf
     fresh = False
     for arrival in frames:
+        now_s = arrival.frame.time_s
+        if not seen or now_s < seen[-1].frame.time_s:
+            seen.clear()
+            first_s, due_s = now_s, -math.inf
         before = before or arrival
         seen.append(arrival)
+        while len(seen) > 1 and seen[1].frame.time_s <= now_s - span_s:
+            seen.popleft()
         fresh = True
-        if len(seen) == span and arrival.frame.time_s >= due_s - TIME_ROUNDING_S:
-            yield _window(seen, spec, before)
-            late = due_s + every_s <= arrival.frame.time_s
-            due_s = every_s + (arrival.frame.time_s if late else due_s)
+        if now_s - span_s >= first_s - TIME_ROUNDING_S and now_s >= due_s - TIME_ROUNDING_S:
+            yield _window(seen, spec, now_s - span_s, before)
+            late = due_s + every_s <= now_s
+            due_s = every_s + (now_s if late else due_s)
             before, fresh = arrival, False
     if fresh and before is not None:
-        yield _window(seen, spec, before)
+        yield _window(seen, spec, max(first_s, now_s - span_s), before)
 
 
 class FrameQueue:
@@ -231,9 +241,10 @@ def _opened_live(source: str, pace: Pace) -> InputContainer:
     return av.open(file, "r", options=options)
 
 
-def _window(seen: deque[Arrival], spec: InputSpec, before: Arrival) -> Window:
-    places = [min(number * spec.frame_stride, len(seen) - 1) for number in range(spec.frames)]
-    start, end = seen[0], seen[-1]
+def _window(seen: deque[Arrival], spec: InputSpec, start_s: float, before: Arrival) -> Window:
+    times_s = np.array([arrival.frame.time_s for arrival in seen])
+    places = nearest(times_s, start_s + np.arange(spec.frames) * spec.frame_stride / BASE_RATE).tolist()
+    start, end = seen[places[0]], seen[-1]
     elapsed_s, shown_s = end.arrived_s - before.arrived_s, end.frame.time_s - before.frame.time_s
     return Window(
         start.frame.time_s,

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, cast
 
 import av
+import numpy as np
+import numpy.typing as npt
 from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from tvnsearch.data.clock import onward
+from tvnsearch.data.transport_stream import breaks_off
 
 CONTAINERS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg"
 """What is opened, whatever a file is called. Pictures and sounds are no clips, and a play list that poses as
@@ -25,7 +34,22 @@ MAX_PIXELS = 8192 * 4608
 """Of a frame: a damaged header must not ask for all memory."""
 
 WITHOUT_TIMES = frozenset({"avi"})
-"""Containers that do not say when a frame is shown: their frames are counted."""
+"""Containers that do not say when a frame is shown: frames are counted, those that were dropped as well."""
+
+STREAM_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
+"""Containers that say how long the pictures last."""
+
+FILE_DURATIONS = frozenset({"matroska,webm", "flv", "asf"})
+"""Containers that say how long the whole lasts. Of others FFmpeg reckons it from what is there."""
+
+SOUND_IS_THERE = 0.9
+"""Share of a file's duration that its sound reaches in one that was not cut."""
+
+MOST_GAP_S = 10.0
+"""Between two frames of a transport stream, in which a longer one means that the clock was set."""
+
+MOST_PIXEL_RATIO = 4.0
+"""A pixel that is wider or higher than that is damage of the header."""
 
 
 class BrokenClip(Exception):  # noqa: N818 - said of the clip, which is what is wrong
@@ -37,71 +61,169 @@ class BrokenClip(Exception):  # noqa: N818 - said of the clip, which is what is 
         self.reason = reason
 
 
-class Video:
-    """An open video; made by `open_video`."""
+class Shown(NamedTuple):
+    """A frame, when it is shown, and how much of the time directly before that was lost to damage.
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    Both in seconds, the former after the video's beginning.
+    """
+
+    time_s: float
+    lost_s: float
+    frame: VideoFrame
+
+
+class Video:
+    """An open video; made by `open_video`.
+
+    Time counts from the first frame that is shown. What an edit list hides is not there: neither a frame nor
+    a part of the duration. `breaks_off`: the file's end says that there was more.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream, breaks_off: bool = False) -> None:
         self.container = container
         self.stream = stream
+        self.end_s = 0.0
+        """Until when the last of the frames that were read so far is shown."""
+        self._breaks_off = breaks_off
+        self._first = stream.start_time
+        self._time_base = stream.time_base or Fraction(1)
+        self._timed = container.format.name not in WITHOUT_TIMES
+        self._sound_end_s = 0.0
+        self._damaged_s = 0.0
 
     @property
     def frame_rate(self) -> float | None:
-        """Frames a second by the file's own account; None where it gives none."""
+        """Frames a second by the file's own account, which may be wrong; None where it gives none."""
         return float(self.stream.average_rate) if self.stream.average_rate else None
 
     @property
-    def announced_frames(self) -> int:
-        """Frames of the file by its own account; 0 where it gives none."""
-        return self.stream.frames or math.floor(self._announced_s() * (self.frame_rate or 0.0))
+    def guessed_s(self) -> float:
+        """How long the file lasts, sound and all, before any of it is read; 0 where that is not known."""
+        return (self.container.duration or 0) / av.time_base
 
-    def frames(self) -> Iterator[tuple[float, VideoFrame]]:
-        """The frames in the order in which they are shown, each with its seconds after the first.
+    @property
+    def pixel_ratio(self) -> float:
+        """Width of a pixel by its height."""
+        ratio = float(self.stream.sample_aspect_ratio or 1)
+        return ratio if 1 / MOST_PIXEL_RATIO <= ratio <= MOST_PIXEL_RATIO else 1.0
 
-        Damaged frames are skipped.
+    @property
+    def announced_s(self) -> float | None:
+        """How long the pictures last by the file's own account, once it is read to its end.
+
+        None where it gives none, or where that may be of its sound, which is all there; infinite where the
+        file breaks off.
         """
-        time_base, first = self.stream.time_base or Fraction(1), self.stream.start_time or 0
-        timed = self.container.format.name not in WITHOUT_TIMES
-        period_s = 1 / (self.frame_rate or math.inf)
-        time_s = -period_s
-        for frame in self._decoded():
-            if timed and frame.pts is not None:
-                time_s = float((frame.pts - first) * time_base)
-            else:
-                time_s += period_s
-            yield time_s, frame
+        if self._breaks_off:
+            return math.inf
+        if self.container.format.name in STREAM_DURATIONS:
+            return float(self.stream.duration * self._time_base) if self.stream.duration else None
+        if self.container.format.name not in FILE_DURATIONS or self.guessed_s <= 0:
+            return None
+        tagged_s = self._tagged_s()
+        if tagged_s is None and self._sound_end_s >= SOUND_IS_THERE * self.guessed_s:
+            return None
+        # Some programs count from the beginning of the file's clock, others from the first frame.
+        announced_s = min(self.guessed_s, tagged_s or math.inf)
+        begin_s = float((self._first or 0) * self._time_base)
+        return announced_s - begin_s if 0 < begin_s < announced_s else announced_s
 
-    def count_frames(self) -> int:
-        """Frames of the whole file, none of them decoded but the first: its packets.
+    def frames(self) -> Iterator[Shown]:
+        """The frames in the order in which they are shown; damaged ones are skipped.
+
+        Times never step back: of a clock that is set, `onward` makes one that goes on. A frame that has none
+        is a period after the one before.
+        """
+        for time_s, frame in onward(self._decoded(), self._period_s, self._most_gap_s):
+            gap_s = max(0.0, time_s - self.end_s)
+            lost_s = min(self._damaged_s, gap_s)
+            self._damaged_s -= lost_s
+            self.end_s = time_s + (float(frame.duration * self._time_base) or self._period_s)
+            yield Shown(time_s, lost_s, frame)
+
+    def packets(self) -> tuple[VideoFrame, npt.NDArray[np.float64]]:
+        """The first frame, and when each of the whole file is shown, none of which is decoded but that.
 
         Raises ValueError when not even one can be decoded. The video is at its end after that.
         """
-        packets = self.container.demux(self.stream)
-        seen = 0
-        for packet in packets:
-            seen += bool(packet.size)
-            with suppress(av.error.InvalidDataError):
-                if packet.decode():
-                    return seen + sum(bool(rest.size) for rest in packets)
-        raise ValueError("no frame of it can be decoded")
+        first_frame: VideoFrame | None = None
+        coded: list[tuple[float, tuple[float, float]]] = []
+        for packet in self._packets():
+            if first_frame is None:
+                with suppress(av.error.InvalidDataError):
+                    first_frame = next(iter(packet.decode()), None)
+            if packet.size and not packet.is_discard:
+                shown = packet.pts if self._timed and packet.pts is not None else packet.dts
+                decoded = shown if packet.dts is None else packet.dts
+                before_s = coded[-1][0] if coded else -self._period_s
+                coded_s = before_s + self._period_s if decoded is None else self._seconds(decoded)
+                ahead_s = 0.0 if shown is None else self._seconds(shown) - coded_s
+                coded.append((coded_s, (ahead_s, self._lasts_s(packet.duration))))
+        if first_frame is None:
+            raise ValueError("no frame of it can be decoded")
+        times_s = []
+        # Only in the order in which they are decoded a step back is one of the clock.
+        for coded_s, (ahead_s, lasts_s) in onward(coded, self._period_s, self._most_gap_s):
+            times_s.append(coded_s + ahead_s)
+            self.end_s = max(self.end_s, times_s[-1] + lasts_s)
+        return first_frame, np.sort(np.asarray(times_s, np.float64))
 
-    def _decoded(self) -> Iterator[VideoFrame]:
-        for packet in self.container.demux(self.stream):
-            # One damaged packet is passed over; whether too many are is judged by the count of frames.
-            with suppress(av.error.InvalidDataError):
-                yield from packet.decode()
+    @property
+    def _period_s(self) -> float:
+        return 1 / (self.frame_rate or FRAMES_PER_SECOND)
 
-    def _announced_s(self) -> float:
-        """Seconds of the video stream by the file's own account, 0 where it gives none.
+    @property
+    def _most_gap_s(self) -> float:
+        return MOST_GAP_S if self.container.format.flags & Flags.ts_discont.value else math.inf
 
-        Webm and Matroska do not count their frames, and the duration of a file with sound may be the sound's.
-        """
-        tagged = self.stream.metadata.get("DURATION", "")
-        with suppress(ValueError):
-            hours, minutes, seconds = tagged.split(":")
-            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        if self.container.duration and len(self.container.streams) == 1:
-            return self.container.duration / av.time_base
-        return 0.0
+    def _decoded(self) -> Iterator[tuple[float, VideoFrame]]:
+        """The frames, each with its seconds by the video's own clock."""
+        counted: deque[int] = deque()
+        time_s = -self._period_s
+        for packet in self._packets():
+            counts = (
+                packet.dts is not None and packet.size > 0 and not (self._timed and packet.pts is not None)
+            )
+            # One damaged packet is passed over; whether too many are is judged by the time that is shown.
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                self._damaged_s += self._lasts_s(packet.duration)
+                continue
+            if counts and packet.dts is not None:
+                counted.append(packet.dts)
+            for frame in frames:
+                stamp = frame.pts if self._timed else None
+                if stamp is None and counted:
+                    stamp = counted.popleft()
+                time_s = time_s + self._period_s if stamp is None else self._seconds(stamp)
+                yield time_s, frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The packets of the pictures; of those of the sound it is noted until when they last."""
+        for packet in self.container.demux(self.stream, *self.container.streams.audio):
+            if packet.stream.index == self.stream.index:
+                yield cast("Packet[VideoStream]", packet)
+            elif packet.pts is not None:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self._sound_end_s = max(self._sound_end_s, end_s)
+
+    def _seconds(self, stamp: int) -> float:
+        if self._first is None:
+            self._first = stamp
+        return float((stamp - self._first) * self._time_base)
+
+    def _lasts_s(self, duration: int | None) -> float:
+        return float((duration or 0) * self._time_base) or self._period_s
+
+    def _tagged_s(self) -> float | None:
+        """The end of the pictures as Matroska's statistics have it, also with a language behind the name."""
+        for name, value in self.stream.metadata.items():
+            if name.partition("-")[0] == "DURATION":
+                with suppress(ValueError):
+                    hours, minutes, seconds = value.split(":")
+                    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return None
 
 
 def source_files(path: Path) -> list[Path]:
@@ -115,23 +237,6 @@ def source_files(path: Path) -> list[Path]:
     return files
 
 
-def frames_between(frames: int, frame_rate: float | None, start_s: float, end_s: float | None) -> int:
-    """How many of a file's `frames` frames are shown from `start_s` until before `end_s` (None: the end).
-
-    Where the frame rate is not known it cannot be said of a part, and all are taken for it.
-    """
-    if frame_rate is None or (start_s == 0 and end_s is None):
-        return frames
-    last = frames if end_s is None else min(frames, math.floor(end_s * frame_rate))
-    return max(0, last - math.ceil(start_s * frame_rate))
-
-
-def nothing_between(path: Path, start_s: float, end_s: float | None) -> BrokenClip:
-    """What a part of a file is that has no frame."""
-    end = "the end" if end_s is None else f"{end_s:g} s"
-    return BrokenClip(path, f"no frame of it between {start_s:g} s and {end} can be decoded")
-
-
 @contextmanager
 def open_video(path: Path) -> Iterator[Video]:
     """Open a file, or a folder of frames `<folder>-000001.jpg`, for as long as the context lasts.
@@ -140,7 +245,7 @@ def open_video(path: Path) -> Iterator[Video]:
     finds wrong with it in the course of the context.
     """
     with reading(path), _open(path) as container:
-        yield video_of(path, container)
+        yield video_of(path, container, container.format.name == "mpegts" and breaks_off(path))
 
 
 @contextmanager
@@ -170,7 +275,7 @@ def _open(path: Path) -> InputContainer:
         raise BrokenClip(path, "its content is no video, whatever its name says") from None
 
 
-def video_of(path: Path, container: InputContainer) -> Video:
+def video_of(path: Path, container: InputContainer, breaks_off: bool = False) -> Video:
     """The video in an open container.
 
     Raises BrokenClip when there is none, or it cannot be decoded safely.
@@ -186,4 +291,4 @@ def video_of(path: Path, container: InputContainer) -> Video:
         raise BrokenClip(path, f"its frames are too large: {codec.width} x {codec.height} pixels")
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_PIXELS)}
-    return Video(container, stream)
+    return Video(container, stream, breaks_off)

@@ -51,14 +51,14 @@ def evaluation_views(frames: Frames, spec: InputSpec, views: Views) -> list[View
     """
     if views == ONE_VIEW:
         return [middle_view(frames, spec)]
-    free = slack(len(frames), spec)
+    free = slack(frames.times_s, spec)
     starts = [free // 2]
     if views.starts > 1:
         starts = [round(free * number / (views.starts - 1)) for number in range(views.starts)]
     crops = [middle_crop(frames.height, frames.width, spec)]
     if views.crops == 3:
         crops = _three_crops(frames.height, frames.width, spec)
-    return [View(frame_indices(len(frames), spec, start), crop) for start in starts for crop in crops]
+    return [View(frame_indices(frames.times_s, spec, start), crop) for start in starts for crop in crops]
 
 
 def _three_crops(height: int, width: int, spec: InputSpec) -> list[Crop]:

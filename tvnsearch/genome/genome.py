@@ -26,7 +26,7 @@ Pixels = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 
 
 class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """What the network looks at: frames of ``height`` x ``width`` pixels, every ``frame_stride``-th frame."""
+    """What the network looks at: frames of ``height`` x ``width`` pixels, ``frame_stride`` / 30 s apart."""
 
     height: Pixels
     width: Pixels
