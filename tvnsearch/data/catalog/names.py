@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Literal
@@ -74,17 +74,12 @@ def parts_of_one_file(paths: Iterable[PurePath]) -> list[list[str]]:
     None where only a few do.
     """
     files = [path.name for path in paths]
-    whole_of = {
-        name: match[1]
-        for name in files
-        if (match := _PART.fullmatch(name.rpartition(".")[0])) and any(map(str.isdigit, match[1]))
-    }
-    sizes = Counter(whole_of[name] for name in files if name in whole_of)
-    groups: dict[str, list[str]] = {whole: [] for whole, size in sizes.items() if size > 1}
+    groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in files:
-        if (whole := whole_of.get(name)) in groups:
-            groups[whole].append(name)
-    found = list(groups.values())
+        match = _PART.fullmatch(name.rpartition(".")[0])
+        if match and any(map(str.isdigit, match[1])):
+            groups[match[1]].append(name)
+    found = [names for names in groups.values() if len(names) > 1]
     return found if sum(map(len, found)) >= max(2, ALIKE_SHARE * len(files)) else []
 
 
