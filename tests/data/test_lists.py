@@ -116,8 +116,8 @@ def test_a_recording_in_two_given_splits_is_told_of(tmp_path):
     dataset = listed(tmp_path / "x.csv", "\n".join(["path,label,split,recording", *rows]))
     assert [len(clips) for clips in dataset.splits.values()] == [2, 2, 2]
     assert dataset.notes == (
-        "2 recordings have clips in several splits (room off, room on): a score may come of knowing a recording "
-        "again",
+        "2 recordings have clips in several splits (room off, room on): a score may come of knowing a "
+        "recording again",
     )
 
 
