@@ -66,7 +66,9 @@ def test_what_is_left_out_is_one_line_before_clips_are_decoded(
     heard = Heard()
     tvnsearch.prepare_data(tmp_path / "clips", space="digits", watch=heard.watch)
     assert heard.said[1] == "left out: .jpg files (1), videos outside of class folders (1)"
-    assert heard.said[2].startswith("8 clips are named like parts of 1 file (video1_000.mp4, video1_001.mp4, ")
+    assert heard.said[2].startswith(
+        "8 clips are named like parts of 1 file (video1_000.mp4, video1_001.mp4, "
+    )
 
 
 def test_no_clips_are_a_sentence(tmp_path: Path) -> None:

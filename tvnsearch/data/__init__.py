@@ -3,7 +3,7 @@
 | module          | what it gives                                                              |
 |-----------------|----------------------------------------------------------------------------|
 | `dataset`       | `Clip`, `Dataset`: which clips there are and what each shows               |
-| `splits`        | the seeded, stratified split of clips that come without one                |
+| `splits`        | the split of clips that come without one, by a hash of each recording      |
 | `catalog`       | `open_dataset`: one file a format on disk                                  |
 | `video`         | `open_video`, `BrokenClip`: a file, opened with suspicion                  |
 | `decode`        | `read_frames`: of a video, upright, thinned and small                      |
