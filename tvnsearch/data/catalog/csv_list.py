@@ -42,12 +42,11 @@ _ROW = "`path,label[;label...]` with an optional third column for the split"
 
 
 class _Table(Struct, frozen=True):
-    """A list that was read: which column is what, how many there are, and the rows by their lines."""
+    """A list that was read: where what is in a row, the rows with their lines, and columns that are not read."""
 
     path: Path
     split: Split | None
     column: dict[str, int]
-    width: int
     rows: list[tuple[int, list[str]]]
     unread: list[str]
 
@@ -131,9 +130,7 @@ def _folders(path: Path, split: Split | None) -> list[Path]:
 
 def _table(path: Path, split: Split | None) -> _Table:
     rows = list(csv_rows(path))
-    if not rows:
-        return _Table(path, split, {"path": 0, "label": 1}, 2, [], [])
-    first = rows[0][1]
+    line, first = rows[0] if rows else (1, ["path", "label"])
     column = _titled(first)
     if column:
         unread = [
@@ -141,15 +138,14 @@ def _table(path: Path, split: Split | None) -> _Table:
             for number, cell in enumerate(first)
             if number not in column.values() and cell.lower() not in _INDEX
         ]
-        return _Table(path, split, column, len(first), rows[1:], unread)
+        below = [(line, _cells(path, line, row, column["path"], len(first))) for line, row in rows[1:]]
+        return _Table(path, split, column, below, unread)
     before = 1 if len(first) > 2 and first[0].isdecimal() and is_video(first[1]) else 0
-    column = {what: before + number for number, what in enumerate(("path", "label", "split"))}
-    width = len(first)
-    if width - before not in (2, 3):
-        raise malformed(path, rows[0][0], _ROW, f"has {width} columns")
-    if width - before == 2:
-        del column["split"]
-    return _Table(path, split, column, width, rows, [])
+    named = ("path", "label", "split")[: len(first) - before]
+    if len(first) - before not in (2, 3):
+        raise malformed(path, line, _ROW, f"has {len(first)} columns")
+    below = [(line, _cells(path, line, row, before, len(first))) for line, row in rows]
+    return _Table(path, split, {what: before + number for number, what in enumerate(named)}, below, [])
 
 
 def _titled(first: list[str]) -> dict[str, int]:
@@ -164,9 +160,8 @@ def _titled(first: list[str]) -> dict[str, int]:
 
 
 def _clips(table: _Table, multi_label: bool) -> Iterator[NamedClip]:
-    rows = [(line, _cells(table, line, row)) for line, row in table.rows]
-    paths = placed([table.cell(row, "path") for _, row in rows], _folders(table.path, table.split))
-    for path, (line, row) in zip(paths, rows, strict=True):
+    paths = placed([table.cell(row, "path") for _, row in table.rows], _folders(table.path, table.split))
+    for path, (line, row) in zip(paths, table.rows, strict=True):
         labels = tuple(label.strip() for label in table.cell(row, "label").split(";") if label.strip())
         if not labels and not multi_label:
             raise malformed(
@@ -179,16 +174,13 @@ def _clips(table: _Table, multi_label: bool) -> Iterator[NamedClip]:
         yield NamedClip(path, labels, split, start_s, end_s, table.cell(row, "recording"))
 
 
-def _cells(table: _Table, line: int, row: list[str]) -> list[str]:
-    """The cells of a row, without empty ones at its end that no other row has."""
-    cells = row[: table.width] if not any(row[table.width :]) else row
-    if len(cells) != table.width:
-        raise malformed(
-            table.path, line, _ROW, f"has {len(cells)} columns where the lines before have {table.width}"
-        )
-    name = table.cell(cells, "path")
-    if not is_video(name):
-        raise malformed(table.path, line, _ROW, f"names '{name}', which is no video file")
+def _cells(path: Path, line: int, row: list[str], path_column: int, width: int) -> list[str]:
+    """The cells of a row, without empty ones at its end that the first row has not."""
+    cells = row if any(row[width:]) else row[:width]
+    if len(cells) != width:
+        raise malformed(path, line, _ROW, f"has {len(cells)} columns where the lines before have {width}")
+    if not is_video(cells[path_column]):
+        raise malformed(path, line, _ROW, f"names '{cells[path_column]}', which is no video file")
     return cells
 
 
