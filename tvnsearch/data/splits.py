@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
@@ -64,7 +65,7 @@ def _place(recording: str, seed: int) -> float:
 
 def _ends(places: Sequence[float], shares: Sequence[float]) -> list[int]:
     """How many of the sorted `places` lie below the end of each share, moved so that no part is empty."""
-    ends = [sum(place < border for place in places) for border in accumulate(shares)]
+    ends = [bisect_left(places, border) for border in accumulate(shares)]
     for number in range(len(ends)):
         ends[number] = max(ends[number], ends[number - 1] + 1 if number else 1)
     most = len(places) - 1

@@ -42,7 +42,7 @@ _ROW = "`path,label[;label...]` with an optional third column for the split"
 
 
 class _Table(Struct, frozen=True):
-    """A list that was read: where what is in a row, the rows with their lines, and columns that are not read."""
+    """A list that was read: where what is in a row, the rows with their lines, and columns not read."""
 
     path: Path
     split: Split | None
