@@ -124,7 +124,7 @@ def test_an_unknown_split_is_named_by_its_line(tmp_path):
         (["a/x.txt", "b/y.txt"], "has none"),
         (numbered("a", 5), "only 'a'"),
         (["a/1.mp4", "b/1.mp4"], "none is left for the validation split"),
-        (["val/a/1.mp4", "val/b/1.mp4"], "only the folders val; add a folder train/"),
+        (["val/a/1.mp4", "val/b/1.mp4"], "none is left for the train split"),
         (["videos/a/1.mp4", "videos/b/1.mp4"], "videos are in .*/videos alone; give that if the classes"),
     ],
 )

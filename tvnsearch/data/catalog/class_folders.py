@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
-from tvnsearch.data.catalog.names import VIDEO_EXTENSIONS, Split, class_key, some_of, split_named
+from tvnsearch.data.catalog.names import VIDEO_EXTENSIONS, Split, class_key, split_named
 from tvnsearch.data.catalog.scanning import FoundVideo, top_folder, videos_below
 from tvnsearch.errors import UserError
 
@@ -28,7 +28,7 @@ def read(root: Path, _split: int) -> Listing:
     then trained with; and folders of splits may lie in those of the classes. All folders below a class are
     read.
 
-    Raises UserError when no video is found, or there is a split but nothing to train with.
+    Raises UserError when no video is found, or only a folder that holds others.
     """
     if not root.is_dir():
         raise UserError(
@@ -43,7 +43,7 @@ def read(root: Path, _split: int) -> Listing:
             f"train/<class>/*, but {root} has none; give the folder above the class folders"
         )
     left_out[OUTSIDE] += len(loose)
-    splits = _split_folders(root, tree)
+    splits = _split_folders(tree)
     clips = list(_clips(tree, splits, left_out))
     deeper = [clip.path for clip, below in clips if below]
     if len(tree) == 1 and not splits and deeper:
@@ -89,17 +89,12 @@ def _role_within(name: str, inside: tuple[str, ...]) -> _Role | None:
     return (name, split, inside[1:]) if split else None
 
 
-def _split_folders(root: Path, tree: Tree) -> dict[str, Split]:
+def _split_folders(tree: Tree) -> dict[str, Split]:
     """The folders that are splits."""
     classes = {name: {class_key(video.inside[0]) for video in tree[name] if video.inside} for name in tree}
     splits = {name: split for name in tree if classes[name] and (split := split_named(name))}
-    if "train" in splits.values():
+    if "train" in splits.values() or len(splits) == len(tree):
         return splits
-    if splits and len(splits) == len(tree):
-        raise UserError(
-            f"expected clips to train with in {root}, but there are only the folders {some_of(splits)}; "
-            "add a folder train/ with the same class folders"
-        )
     beside = {class_key(name) for name in tree if name not in splits}
     return {name: split for name, split in splits.items() if classes[name] & beside}
 
