@@ -79,6 +79,8 @@ def inspect_clips(
                 "mirrorable": dataset.mirrorable,
                 "broken": len(found.broken),
                 "broken_files": found.broken,
+                "left_out": dataset.left_out,
+                "notes": dataset.notes,
             }
         )
         return
@@ -130,7 +132,7 @@ def _print_inspection(inspected: InspectedData) -> None:
 
     dataset, found = inspected.dataset, inspected.found
     lines = [f"broken: {path}: {reason}" for path, reason in found.broken.items()]
-    for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes"):
+    for line in (*lines, f"{dataset.address}: {len(dataset.classes)} classes", *dataset.notes):
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     print_table(
         "Clips",
@@ -149,6 +151,9 @@ def _print_inspection(inspected: InspectedData) -> None:
         ],
         word_columns=2,
     )
+    if dataset.left_out:
+        rows = [[reason, count] for reason, count in dataset.left_out.items()]
+        print_table("No clips of the data set", ["left out", "how many"], rows)
     balance = sorted(found.balance.items(), key=lambda item: sum(item[1].values()))
     shown = balance
     if len(balance) > ROWS_OF_BALANCE:

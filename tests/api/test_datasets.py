@@ -55,6 +55,22 @@ def test_clips_are_decoded_once(root: Path, tmp_path: Path, monkeypatch: pytest.
     assert Path(first.directory).is_relative_to(tmp_path / "cache")
 
 
+def test_what_is_left_out_is_one_line_before_clips_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    video = write_video(tmp_path / "x.mp4").read_bytes()
+    for file in (*(f"{name}/video1_{n:03}.mp4" for name in "ab" for n in range(4)), "a/x.jpg", "loose.mp4"):
+        (tmp_path / "clips" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clips" / file).write_bytes(video)
+    heard = Heard()
+    tvnsearch.prepare_data(tmp_path / "clips", space="digits", watch=heard.watch)
+    assert heard.said[1] == "left out: .jpg files (1), videos outside of class folders (1)"
+    assert heard.said[2].startswith(
+        "8 clips are named like parts of 1 file (video1_000.mp4, video1_001.mp4, "
+    )
+
+
 def test_no_clips_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing is at"):
         tvnsearch.inspect_data(tmp_path / "nowhere")

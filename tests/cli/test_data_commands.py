@@ -39,6 +39,20 @@ def test_inspect_says_what_it_recognised(root: Path) -> None:
     assert "mean average precision" in done.stdout
 
 
+def test_inspect_tells_what_is_left_out_and_what_should_be_known(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "x.mp4").read_bytes()
+    files = [f"train/{name}/{number}.mp4" for name in ("Run", "jump") for number in range(4)]
+    for file in (*files, "test/run/0.mp4", "test/jump/0.mp4", "more/1.mp4", "train/Run/notes.txt"):
+        (tmp_path / "clips" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clips" / file).write_bytes(video)
+    told = run_json("data", "inspect", tmp_path / "clips")
+    assert told["left_out"] == {"videos outside of class folders": 1, ".txt files": 1}
+    assert told["notes"] == ["'Run' and 'run' are read as one class, 'Run'"]
+    printed = run("data", "inspect", tmp_path / "clips").stdout
+    assert "'Run' and 'run' are read as one class, 'Run'\n" in printed
+    assert "videos outside of class folders 1" in " ".join(printed.split())
+
+
 def test_a_spoiled_list_is_one_line_with_file_and_line(root: Path) -> None:
     listed = root / "Charades_v1_test.csv"
     listed.write_text(listed.read_text().replace("c002", "c999"))

@@ -237,7 +237,7 @@ LAYOUTS = (
         4,
         {("training/adult+female+singing/flickr-0_3.mp4", 0.0): {"adult+female+singing"}},
         (
-            ("trainingSet.csv", "clapping,3", "clopping,3", "line 5 .*'clopping'"),
+            ("trainingSet.csv", "flickr-0_3.mp4,clapping,3,0", "flickr-0_3.mp4", "line 5 has 1 columns"),
             ("moments_categories.txt", "clapping,1", "clapping", "line 2 is 'clapping'"),
         ),
         needs=("trainingSet.csv", "validationSet.csv"),
@@ -260,7 +260,7 @@ LAYOUTS = (
         {("UCF-101/BandMarching/v_BandMarching_g03_c02.avi", 0.0): {"BandMarching"}},
         (
             ("ucfTrainTestlist/trainlist01.txt", "g02_c02.avi 1", "g02_c02.avi 2", "line 2 .*the number 2"),
-            ("ucfTrainTestlist/testlist01.txt", "BandMarching/", "Marching/", "line 3 is 'Marching/"),
+            ("ucfTrainTestlist/testlist01.txt", "BandMarching/", "", "line 3 is 'v_BandMarching_"),
             ("ucfTrainTestlist/classInd.txt", "2 Band", "Band", "line 2 is 'BandMarching'"),
         ),
         needs=("ucfTrainTestlist/testlist01.txt",),
@@ -326,10 +326,7 @@ LAYOUTS = (
         8,
         4,
         {("shooting_goal_(soccer)/--shtrain2_000002_000012.mp4", 0.0): {"shooting goal (soccer)"}},
-        (
-            ("train.csv", "abtrain1,1,11", "abtrain1,one,11", "line 3 has 'one' to '11'"),
-            ("validate.csv", "abseiling", "sailing", "line 2 has the label 'sailing'"),
-        ),
+        (("train.csv", "abtrain1,1,11", "abtrain1,one,11", "line 3 has 'one' to '11'"),),
     ),
     Layout(
         "kinetics",
@@ -358,7 +355,6 @@ LAYOUTS = (
         4,
         {("100.webm", 0.0): {"Pushing something from left to right"}},
         (
-            ("train.json", "Putting [something]", "Taking [something]", r"'Taking .*\$\[1\]"),
             ("labels.json", '"1"', '"one"', "no number"),
             ("validation.json", '"id"', '"it"', "id"),
         ),

@@ -89,7 +89,7 @@ def test_no_recording_is_in_two_of_train_and_validation(layout, root):
     for seed in range(5):
         dataset = opened(layout, root, seed)
         train, validation = (
-            {clip.source or clip.path.as_posix() for clip in split}
+            {clip.recording or clip.path.as_posix() for clip in split}
             for split in (dataset.train, dataset.validation)
         )
         assert not train & validation

@@ -32,7 +32,8 @@ def test_it_tells_what_there_is(root):
     seen = []
     found = inspect_dataset(dataset, lambda done, files: seen.append((done, files)))
     assert seen[-1] == (18, 18)
-    assert found.clips == found.usable == {"train": 12, "validation": 3, "test": 3}
+    assert found.clips == found.usable == {split: len(clips) for split, clips in dataset.splits.items()}
+    assert sum(found.clips.values()) == 18
     assert found.codecs == {"h264": 12, "vp9": 6}
     assert found.resolutions == {"64x48": 12, "96x64": 6}
     assert found.frame_rates == {"12": 18}
@@ -42,10 +43,11 @@ def test_it_tells_what_there_is(root):
         36,
     )
     assert found.seconds_per_clip.most == 3
-    assert found.balance == {
-        "off": {"train": 4, "validation": 1, "test": 1},
-        "on": {"train": 8, "validation": 2, "test": 2},
-    }
+    assert [sum(found.balance[name].values()) for name in ("off", "on")] == [6, 12]
+    for split, clips in dataset.splits.items():
+        folders = [clip.path.parent.name for clip in clips]
+        assert found.balance["off"][split] == folders.count("off")
+        assert found.balance["on"][split] == folders.count("on")
     assert (found.broken, found.thinned) == ({}, 0)
 
 

@@ -16,8 +16,15 @@ RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 CODECS = {
     ".mp4": "libx264",
+    ".m4v": "libx264",
     ".ts": "libx264",
+    ".mts": "libx264",
     ".mov": "libx264",
+    ".3gp": "libx264",
+    ".flv": "libx264",
+    ".mpg": "mpeg1video",
+    ".mpeg": "mpeg2video",
+    ".wmv": "wmv2",
     ".mkv": "libx264",
     ".webm": "libvpx-vp9",
     ".avi": "mpeg4",

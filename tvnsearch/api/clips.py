@@ -36,6 +36,8 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
         f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
         f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
     )
+    for remark in dataset.remarks:
+        watch.say(remark)
 
     def show(done: PreparationProgress) -> None:
         note = f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}"

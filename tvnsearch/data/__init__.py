@@ -3,7 +3,7 @@
 | module             | what it gives                                                             |
 |--------------------|---------------------------------------------------------------------------|
 | `dataset`          | `Clip`, `Dataset`: which clips there are and what each shows              |
-| `splits`           | the seeded, stratified split of clips that come without one               |
+| `splits`           | the split of clips that come without one, by a hash of each recording     |
 | `catalog`          | `open_dataset`: one file a format on disk                                 |
 | `video`            | `open_video`, `BrokenClip`: a file, opened with suspicion                 |
 | `transport_stream` | whether one was cut off                                                   |

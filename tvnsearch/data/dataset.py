@@ -16,14 +16,14 @@ class Clip(msgspec.Struct, frozen=True):
 
     The part lasts from `start_s` to `end_s` seconds after the file's first frame; None is the file's end.
     Single-label data have one label a clip, multi-label data any number, none included. Clips of the same
-    `source` are cut from one recording and stay together when a split is made; empty means the file itself.
+    `recording` were filmed in one go and stay together when a split is made; empty means the file itself.
     """
 
     path: Path
     labels: tuple[int, ...]
     start_s: float = 0.0
     end_s: float | None = None
-    source: str = ""
+    recording: str = ""
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -32,7 +32,8 @@ class Dataset(msgspec.Struct, frozen=True):
     `train` is learned from, `validation` is what the fitness of a search is measured on, and `test`, seen by
     neither, scores the winner. A label is an index into `classes`. `mirrorable`: a clip and its mirror image
     show the same classes. `format` is the name of the format that it was read as, `protocol` how
-    it is scored.
+    it is scored. `left_out` counts what lies or is listed there and is no clip of it, by the reason; `notes`
+    are sentences about what people should know of it.
     """
 
     root: Path
@@ -44,6 +45,8 @@ class Dataset(msgspec.Struct, frozen=True):
     validation: tuple[Clip, ...]
     test: tuple[Clip, ...]
     protocol: Protocol = "standard"
+    left_out: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -59,6 +62,12 @@ class Dataset(msgspec.Struct, frozen=True):
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of every split."""
         return self.train + self.validation + self.test
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said when it is used: a line of all that is left out, if anything, and its notes."""
+        counted = ", ".join(f"{reason} ({count})" for reason, count in self.left_out.items())
+        return ((f"left out: {counted}",) if counted else ()) + self.notes
 
     @property
     def chance(self) -> float:

@@ -18,7 +18,7 @@ from tvnsearch.data.catalog import (
     something_something,
     ucf101,
 )
-from tvnsearch.data.catalog.assembly import Format
+from tvnsearch.data.catalog.listing import Format
 from tvnsearch.errors import UserError
 
 FORMATS: dict[str, Format] = {

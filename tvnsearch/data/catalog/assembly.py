@@ -2,107 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from msgspec import Struct
-
-from tvnsearch.data.dataset import Clip, Dataset, Protocol
+from tvnsearch.data.catalog.listing import Listing, NamedClip
+from tvnsearch.data.catalog.names import Split, class_key, recording_named
+from tvnsearch.data.catalog.remarks import of_classes, of_parts, of_recordings
+from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.splits import TEST_SHARE, VALIDATION_SHARE, split_clips
 from tvnsearch.errors import UserError
 
-VIDEO_EXTENSIONS = frozenset({".mp4", ".webm", ".avi", ".mkv", ".mov"})
-
-Split = Literal["train", "validation", "test"]
-
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "val": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-"""The names that users give their splits, and what they are called here."""
-
-
-class NamedClip(Struct, frozen=True):
-    """A clip as its data set lists it: its labels by name, and its split (None: it comes without one).
-
-    The other fields are those of `Clip`.
-    """
-
-    path: Path
-    labels: tuple[str, ...]
-    split: Split | None = None
-    start_s: float = 0.0
-    end_s: float | None = None
-    source: str = ""
-
-
-class Listing(Struct, frozen=True):
-    """What a format reads: the clips, and what is known of the data set beyond them.
-
-    `classes` are in the data set's own order; None: the labels that occur, in the order of their names.
-    `multi_label` None: it is if any clip has several labels. `mirrorable` and `protocol` are as in `Dataset`.
-    """
-
-    clips: Sequence[NamedClip]
-    classes: tuple[str, ...] | None = None
-    multi_label: bool | None = None
-    mirrorable: bool = False
-    protocol: Protocol = "standard"
-
-
-class Format(Struct, frozen=True):
-    """How a data set lies on disk: how it is recognised, and how it is read.
-
-    Both functions are given the path that the user gave; `read` also the number of the split to read, from 1
-    to `splits`. It raises UserError where the data are not as they should be.
-    """
-
-    name: str
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, int], Listing]
-    splits: int = 1
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is named like a video; the hidden files that macOS writes beside real ones are not."""
-    return path.suffix.lower() in VIDEO_EXTENSIONS and not path.name.startswith(".")
+Splits = dict[Split | None, list[Clip]]
+"""The clips by their split; None: they came without one."""
 
 
 def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Dataset:
-    """Number the classes and complete the splits.
+    """Number the classes, complete the splits, and note what people should know.
 
-    Three given splits are kept. With train and one other, the other is the test, and validation is a seeded,
-    stratified part of train; with train alone, or no split at all, validation and test both are.
+    Three given splits are kept. With train and one other, the other is the test, and validation is split off
+    train; with train alone, or no split at all, validation and test both are (`split_clips`). Labels that
+    differ in case alone are one class. In multi-label data, what is listed of one clip is put together.
 
-    Raises UserError when there are fewer than two classes, a split would be empty, or splits share a clip.
+    Raises UserError when there are fewer than two classes, a split would be empty, splits share a clip, or a
+    clip of single-label data has two labels.
     """
-    occurring = sorted({label for clip in listing.clips for label in clip.labels})
-    classes = listing.classes or tuple(occurring)
-    if len(classes) < 2:
-        found = f"only '{classes[0]}'" if classes else "none"
-        raise UserError(
-            f"expected clips of at least 2 classes in {root}, but found {found}; "
-            "check that the clips of each class are there"
-        )
-    index = {name: number for number, name in enumerate(classes)}
-    splits: dict[Split | None, list[Clip]] = {"train": [], "validation": [], "test": [], None: []}
-    for named in listing.clips:
-        labels = tuple(sorted({index[label] for label in named.labels}))
-        splits[named.split].append(Clip(named.path, labels, named.start_s, named.end_s, named.source))
-    _check_disjoint(root, splits)
-    train, validation, test = _three_splits(splits, seed)
-    for name, clips in (("train", train), ("validation", validation), ("test", test)):
-        if not clips:
-            raise UserError(
-                f"expected clips to train, to validate and to test with in {root}, but none is left for the "
-                f"{name} split; add clips, at least 3 a class where no split is given"
-            )
+    classes, index, notes = _classes(root, listing)
     multi_label = listing.multi_label
     if multi_label is None:
-        multi_label = any(len(clip.labels) > 1 for clip in (*train, *validation, *test))
+        multi_label = any(len(clip.labels) > 1 for clip in listing.clips)
+    left_out = Counter(listing.left_out)
+    splits = _clips(root, listing.clips, index, multi_label, left_out)
+    train, validation, test = _three_splits(splits, seed, root if root.is_dir() else root.parent)
+    counted = {reason: count for reason, count in left_out.items() if count}
+    if not (train and validation and test):
+        raise _too_few(root, train, validation, counted)
+    cut = not (splits["validation"] and splits["test"])
+    parts = of_parts(splits["train"] or splits[None]) if cut and listing.classes is None else ()
     return Dataset(
         root,
         format_name,
@@ -113,28 +49,95 @@ def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Datas
         validation,
         test,
         listing.protocol,
+        counted,
+        (
+            *listing.notes,
+            *notes,
+            *of_classes(classes, (train, validation, test)),
+            *of_recordings((train, validation, test)),
+            *parts,
+        ),
     )
 
 
-def _check_disjoint(root: Path, splits: dict[Split | None, list[Clip]]) -> None:
-    split_of: dict[tuple[Path, float, float | None], Split | None] = {}
-    for name, clips in splits.items():
-        for clip in clips:
-            first = split_of.setdefault((clip.path, clip.start_s, clip.end_s), name)
-            if first != name:
-                raise UserError(
-                    f"expected every clip of {root} in one split, but {clip.path} is in {first} and {name}; "
-                    "take it out of one of them"
-                )
+def _classes(root: Path, listing: Listing) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
+    """The classes, the number of each label, and what is to be said of labels that are one class."""
+    spellings: defaultdict[str, set[str]] = defaultdict(set)
+    if listing.classes is None:
+        for label in {label for clip in listing.clips for label in clip.labels}:
+            spellings[class_key(label)].add(label)
+    known = {min(spelled): sorted(spelled) for spelled in spellings.values()}
+    numbers = all(name.isdecimal() for name in known)
+    classes = listing.classes or tuple(sorted(known, key=lambda name: (int(name) if numbers else 0, name)))
+    if len(classes) < 2:
+        found = f"only '{classes[0]}'" if classes else "none"
+        raise UserError(
+            f"expected clips of at least 2 classes in {root}, but found {found}; "
+            "check that the clips of each class are there"
+        )
+    index = {label: number for number, name in enumerate(classes) for label in (name, *known.get(name, ()))}
+    notes = [
+        f"{' and '.join(repr(label) for label in spelled)} are read as one class, '{name}'"
+        for name, spelled in sorted(known.items())
+        if len(spelled) > 1
+    ]
+    return classes, index, notes
 
 
-def _three_splits(splits: dict[Split | None, list[Clip]], seed: int) -> tuple[tuple[Clip, ...], ...]:
+def _clips(
+    root: Path, listed: Sequence[NamedClip], index: dict[str, int], multi_label: bool, left_out: Counter[str]
+) -> Splits:
+    """Each clip once, with its labels by number."""
+    first_of: dict[tuple[str, float, float | None], NamedClip] = {}
+    labels_of: dict[tuple[str, float, float | None], set[int]] = {}
+    for clip in listed:
+        key = (str(clip.path), clip.start_s, clip.end_s)
+        labels = {index[label] for label in clip.labels}
+        first = first_of.setdefault(key, clip)
+        if first is clip:
+            labels_of[key] = labels
+            continue
+        if first.split != clip.split:
+            raise UserError(
+                f"expected every clip of {root} in one split, but {clip.path} is in {first.split} and "
+                f"{clip.split}; take it out of one of them"
+            )
+        if not multi_label and labels_of[key] != labels:
+            one, other = first.labels[0], clip.labels[0]
+            raise UserError(
+                f"expected one class for each clip of {root}, but {clip.path} is listed as '{one}' and as "
+                f"'{other}'; take one of them out, or, if clips may show several, list it as `{one};{other}`"
+            )
+        left_out["clips that are listed again"] += labels_of[key] >= labels
+        labels_of[key] |= labels
+    splits: Splits = {"train": [], "validation": [], "test": [], None: []}
+    for key, clip in first_of.items():
+        recording = clip.recording or recording_named(clip.path.name)
+        splits[clip.split].append(
+            Clip(clip.path, tuple(sorted(labels_of[key])), clip.start_s, clip.end_s, recording)
+        )
+    return splits
+
+
+def _three_splits(splits: Splits, seed: int, folder: Path) -> tuple[tuple[Clip, ...], ...]:
     train = tuple(splits["train"] or splits[None])
     others = [tuple(splits[name]) for name in ("validation", "test") if splits[name]]
     if len(others) == 2 or not train:
         return train, tuple(splits["validation"]), tuple(splits["test"])
     if others:
-        train, validation = split_clips(train, [VALIDATION_SHARE], seed)
+        train, validation = split_clips(train, [VALIDATION_SHARE], seed, folder)
         return train, validation, others[0]
-    train, validation, test = split_clips(train, [VALIDATION_SHARE, TEST_SHARE], seed)
+    train, validation, test = split_clips(train, [VALIDATION_SHARE, TEST_SHARE], seed, folder)
     return train, validation, test
+
+
+def _too_few(
+    root: Path, train: Sequence[Clip], validation: Sequence[Clip], left_out: dict[str, int]
+) -> UserError:
+    missing = "train" if not train else "test" if validation else "validation"
+    without = ", ".join(f"{reason} ({count})" for reason, count in left_out.items())
+    return UserError(
+        f"expected clips to train, to validate and to test with in {root}, but none is left for the "
+        f"{missing} split{without and f' without {without}'}; add clips, at least 3 a class, from 3 "
+        "recordings, where no split is given"
+    )

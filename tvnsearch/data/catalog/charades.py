@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
 from tvnsearch.data.catalog.reading import (
     csv_records,
     find_file,
@@ -36,10 +36,10 @@ def read(root: Path, _split: int) -> Listing:
         if actions:
             clips.extend(segment_clips(path, actions, "train", video))
         else:
-            clips.append(NamedClip(path, (), "train", source=video))
+            clips.append(NamedClip(path, (), "train", recording=video))
     for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TEST), videos, names):
         labels = tuple(sorted({action.label for action in actions}))
-        clips.append(NamedClip(path, labels, "test", source=video))
+        clips.append(NamedClip(path, labels, "test", recording=video))
     return Listing(clips, tuple(names.values()), multi_label=True, mirrorable=True, protocol="charades")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip, Split
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
+from tvnsearch.data.catalog.names import Split
 from tvnsearch.data.catalog.reading import find_folder, malformed, text_lines
 from tvnsearch.errors import UserError
 
@@ -28,8 +30,9 @@ def read(root: Path, split: int) -> Listing:
             "but there are none; unpack the archive of splits there"
         )
     videos = find_folder(root, VIDEO_FOLDERS)
-    clips = [clip for name, path in lists.items() for clip in _clips(path, videos / name, name)]
-    return Listing(clips, tuple(lists), multi_label=False, mirrorable=True)
+    left_out: Counter[str] = Counter()
+    clips = [clip for name, path in lists.items() for clip in _clips(path, videos / name, name, left_out)]
+    return Listing(clips, tuple(lists), multi_label=False, mirrorable=True, left_out=left_out)
 
 
 def _lists(root: Path, split: int) -> dict[str, Path]:
@@ -38,16 +41,18 @@ def _lists(root: Path, split: int) -> dict[str, Path]:
     return {path.name.removesuffix(ending): path for path in sorted(found)}
 
 
-def _clips(path: Path, folder: Path, label: str) -> Iterator[NamedClip]:
+def _clips(path: Path, folder: Path, label: str, left_out: Counter[str]) -> Iterator[NamedClip]:
     for line, text in text_lines(path):
         file, _, number = text.rpartition(" ")
         if not file or number not in SPLITS:
             raise malformed(path, line, "`name.avi 0`, 1 or 2", f"is '{text}'")
         split = SPLITS[number]
-        if split is not None:
+        if split is None:
+            left_out["clips that this split does not use"] += 1
+        else:
             # "<recording>_<class>_<what is seen>_<number>.avi": one recording gave several clips.
             recording = file.partition(f"_{label}_")[0]
-            yield NamedClip(folder / file.strip(), (label,), split, source=f"{label}/{recording}")
+            yield NamedClip(folder / file.strip(), (label,), split, recording=f"{label}/{recording}")
 
 
 FORMAT = Format("hmdb51", lambda root: bool(_lists(root, 1)), read, splits=3)

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip, Split
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
+from tvnsearch.data.catalog.names import Split
 from tvnsearch.data.catalog.reading import find_file, find_folder, json_document, required_file
 from tvnsearch.data.catalog.segments import Action, segment_clips
 
@@ -59,13 +60,15 @@ def read_segmented(root: Path, _split: int) -> Listing:
     videos = find_folder(root, VIDEO_FOLDERS)
     pitches = json_document(required_file(root, LIST_FOLDERS, SEGMENTED), dict[str, _Pitch])
     clips = [
-        NamedClip(videos / f"{name}.mp4", tuple(pitch.labels), SPLITS[pitch.subset], source=_video(pitch.url))
+        NamedClip(
+            videos / f"{name}.mp4", tuple(pitch.labels), SPLITS[pitch.subset], recording=_video(pitch.url)
+        )
         for name, pitch in pitches.items()
     ]
     negatives = find_file(root, LIST_FOLDERS, NEGATIVE)
     if negatives is not None:
         clips.extend(
-            NamedClip(videos / f"{name}.mp4", (), "train", source=negative.ytid)
+            NamedClip(videos / f"{name}.mp4", (), "train", recording=negative.ytid)
             for name, negative in json_document(negatives, dict[str, _Negative]).items()
         )
     return Listing(clips, CLASSES, multi_label=True, mirrorable=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip, Split
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip, of_known_classes
+from tvnsearch.data.catalog.names import Split
 from tvnsearch.data.catalog.reading import csv_rows, find_file, malformed, required_file, text_lines
 
 CATEGORIES = "moments_categories.txt"
@@ -25,13 +26,12 @@ def read(root: Path, _split: int) -> Listing:
     Raises UserError when a file is missing or a line malformed.
     """
     classes = _classes(required_file(root, (), CATEGORIES))
-    known = frozenset(classes)
-    clips = [
+    listed = [
         clip
         for split, name, folder in LISTS
-        for clip in _clips(required_file(root, (), name), root / folder, split, known)
+        for clip in _clips(required_file(root, (), name), root / folder, split)
     ]
-    return Listing(clips, classes, multi_label=False, mirrorable=True)
+    return of_known_classes(listed, classes, CATEGORIES, mirrorable=True)
 
 
 def _classes(path: Path) -> tuple[str, ...]:
@@ -44,13 +44,11 @@ def _classes(path: Path) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(numbered))
 
 
-def _clips(path: Path, folder: Path, split: Split, known: frozenset[str]) -> Iterator[NamedClip]:
+def _clips(path: Path, folder: Path, split: Split) -> Iterator[NamedClip]:
     for line, cells in csv_rows(path):
         if len(cells) < 2:
             raise malformed(path, line, _ROW, f"has {len(cells)} columns")
         file, label = cells[:2]
-        if label not in known:
-            raise malformed(path, line, _ROW, f"has the class '{label}', which is not in {CATEGORIES}")
         yield NamedClip(folder / file, (label,), split)
 
 

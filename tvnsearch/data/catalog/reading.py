@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,9 @@ import msgspec
 from tvnsearch.errors import UserError
 
 _Document = TypeVar("_Document")
+
+LOOKED_AT = 50
+"""Of a list's files, to see which folder they are relative to."""
 
 
 def find_file(root: Path, folders: Sequence[str], name: str) -> Path | None:
@@ -40,16 +44,49 @@ def find_folder(root: Path, folders: Iterable[str]) -> Path:
     return next((root / folder for folder in folders if (root / folder).is_dir()), root)
 
 
+def spelled(folder: Path) -> dict[str, str]:
+    """The names in a folder by what they may be called: themselves, and the same in small letters.
+
+    Empty where there is no such folder.
+    """
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return {name.casefold(): name for name in names} | {name: name for name in names}
+
+
+def placed(names: Sequence[str], folders: Sequence[Path]) -> list[Path]:
+    """The files that a list names, relative to the first of `folders` that has one of the first few.
+
+    Where no file is called so, backslashes are those of Windows, and a slash in front means the folder.
+    """
+    crossed = [name for name in names if "\\" in name][:LOOKED_AT]
+    if crossed and _holder(crossed, folders) is None:
+        names = [name.replace("\\", "/") for name in names]
+    some = names[:LOOKED_AT]
+    holder = _holder(some, folders)
+    if holder is None and all(name.startswith("/") for name in some):
+        holder = _holder([name.lstrip("/") for name in some], folders)
+        names = [name.lstrip("/") for name in names] if holder else names
+    base = holder or folders[0]
+    return [Path(name if name.startswith("/") else f"{base}/{name}") for name in names]
+
+
+def _holder(names: Sequence[str], folders: Sequence[Path]) -> Path | None:
+    return next((folder for folder in folders if any(_is_there(folder / name) for name in names)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, or a folder that may not be opened
+        return False
+
+
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1, stripped of white space.
 
     Raises UserError when it cannot be read as UTF-8.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, "a text file in UTF-8", error) from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_text(path, "a text file").splitlines(), start=1):
         if line.strip():
             yield number, line.strip()
 
@@ -60,14 +97,13 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     Raises UserError when it cannot be read as csv in UTF-8.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            for row in rows:
-                cells = [cell.strip() for cell in row]
-                if any(cells):
-                    yield rows.line_num, cells
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _unreadable(path, "a csv file in UTF-8", error) from error
+        rows = csv.reader(io.StringIO(_text(path, "a csv file"), newline=""))
+        for row in rows:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield rows.line_num, cells
+    except csv.Error as error:
+        raise _unreadable(path, "a csv file", error) from error
 
 
 def csv_records(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -92,15 +128,41 @@ def json_document(path: Path, kind: type[_Document]) -> _Document:
 
     Raises UserError, which names the place in the document, when it is not of that kind.
     """
+    expected = "a JSON file as the data set has it"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _unreadable(path, "a JSON file as the data set has it", error) from error
+        return msgspec.json.decode(_text(path, expected), type=kind)
+    except msgspec.DecodeError as error:
+        raise _unreadable(path, expected, error) from error
 
 
 def malformed(path: Path, line: int, expected: str, what: str) -> UserError:
     """A sentence about one line of a list."""
     return UserError(f"expected {expected} in {path}, but line {line} {what}; correct that line")
+
+
+def _text(path: Path, expected: str) -> str:
+    """A whole file of text in UTF-8, with or without a mark of that at its beginning.
+
+    Raises UserError when it cannot be read, or is in another encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, expected, error) from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
+        raise _encoded(path, expected, "looks like UTF-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _encoded(path, expected, f"is in another encoding, as line {line} shows") from None
+
+
+def _encoded(path: Path, expected: str, what: str) -> UserError:
+    return UserError(
+        f"expected {expected} in UTF-8 at {path}, but it {what}; save it as UTF-8 "
+        "(in a spreadsheet as `CSV UTF-8`, in an editor by its encoding)"
+    )
 
 
 def _unreadable(path: Path, expected: str, error: Exception) -> UserError:

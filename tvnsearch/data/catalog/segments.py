@@ -7,7 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tvnsearch.data.catalog.assembly import NamedClip, Split
+from tvnsearch.data.catalog.listing import NamedClip
+from tvnsearch.data.catalog.names import Split
 
 COVERED = 0.5
 """Share of a clip that another action must cover to be one of its labels."""
@@ -21,7 +22,7 @@ class Action(Struct, frozen=True):
     end_s: float
 
 
-def segment_clips(path: Path, actions: Sequence[Action], split: Split, source: str) -> Iterator[NamedClip]:
+def segment_clips(path: Path, actions: Sequence[Action], split: Split, recording: str) -> Iterator[NamedClip]:
     """One clip for each distinct time of an action, labelled with every action that covers half of it.
 
     An action that lasts no time is no clip.
@@ -33,4 +34,4 @@ def segment_clips(path: Path, actions: Sequence[Action], split: Split, source: s
                 for action in actions
                 if min(end_s, action.end_s) - max(start_s, action.start_s) >= COVERED * (end_s - start_s)
             }
-            yield NamedClip(path, tuple(sorted(labels)), split, start_s, end_s, source)
+            yield NamedClip(path, tuple(sorted(labels)), split, start_s, end_s, recording)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip, Split
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip, of_known_classes
+from tvnsearch.data.catalog.names import Split
 from tvnsearch.data.catalog.reading import find_file, find_folder, json_document, required_file
 from tvnsearch.errors import UserError
 
-LABELS = "labels.json"
+LABELS, TEST = "labels.json", "test.json"
 LISTS: tuple[tuple[Split, str], ...] = (("train", "train.json"), ("validation", "validation.json"))
+LONG = "something-something-v2-"
+"""What the names of the files begin with where the data set is handed out by its present owner."""
 LIST_FOLDERS = ("labels", "annotations")
 VIDEO_FOLDERS = ("20bn-something-something-v2", "videos")
 
@@ -27,18 +32,21 @@ class _Entry(Struct, frozen=True):
 def read(root: Path, _split: int) -> Listing:
     """Read the labels and the lists of the videos, `<id>.webm`; the official validation is the test.
 
+    The official test, which has no labels, is left out.
+
     Raises UserError when a file is missing or malformed.
     """
-    path = required_file(root, LIST_FOLDERS, LABELS)
+    path = _required(root, LABELS)
     classes = _classes(path, json_document(path, dict[str, str | int]))
     videos = find_folder(root, VIDEO_FOLDERS)
-    clips = [
-        clip
-        for split, name in LISTS
-        for clip in _clips(required_file(root, LIST_FOLDERS, name), videos, split, frozenset(classes))
-    ]
+    clips = [clip for split, name in LISTS for clip in _clips(_required(root, name), videos, split)]
     # Many classes are a direction ("from left to right"), and a mirrored clip would show another one.
-    return Listing(clips, classes, multi_label=False, mirrorable=False)
+    listing = of_known_classes(clips, classes, path.name, mirrorable=False)
+    test = _found(root, TEST)
+    if test is None:
+        return listing
+    unread = {f"clips of {test.name}, which has no labels": len(json_document(test, list[Any]))}
+    return replace(listing, left_out=listing.left_out | unread)
 
 
 def _classes(path: Path, numbers: dict[str, str | int]) -> tuple[str, ...]:
@@ -50,19 +58,22 @@ def _classes(path: Path, numbers: dict[str, str | int]) -> tuple[str, ...]:
         ) from None
 
 
-def _clips(path: Path, videos: Path, split: Split, known: frozenset[str]) -> Iterator[NamedClip]:
-    for place, entry in enumerate(json_document(path, list[_Entry])):
+def _clips(path: Path, videos: Path, split: Split) -> Iterator[NamedClip]:
+    for entry in json_document(path, list[_Entry]):
         label = entry.template.replace("[", "").replace("]", "")
-        if label not in known:
-            raise UserError(
-                f"expected the templates of {path} in {LABELS}, but '{label}' of $[{place}] is not there; "
-                "take both files from the same version of the data set"
-            )
         yield NamedClip(videos / f"{entry.id}.webm", (label,), split)
 
 
+def _found(root: Path, name: str) -> Path | None:
+    return find_file(root, LIST_FOLDERS, name) or find_file(root, LIST_FOLDERS, LONG + name)
+
+
+def _required(root: Path, name: str) -> Path:
+    return _found(root, name) or required_file(root, LIST_FOLDERS, name)
+
+
 def _recognises(root: Path) -> bool:
-    return all(find_file(root, LIST_FOLDERS, name) for name in (LABELS, *(name for _, name in LISTS)))
+    return all(_found(root, name) for name in (LABELS, *(name for _, name in LISTS)))
 
 
 FORMAT = Format("something-something-v2", _recognises, read)

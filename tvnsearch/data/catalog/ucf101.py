@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-from tvnsearch.data.catalog.assembly import Format, Listing, NamedClip, Split
-from tvnsearch.data.catalog.reading import find_file, find_folder, malformed, required_file, text_lines
+from tvnsearch.data.catalog.listing import Format, Listing, NamedClip, of_known_classes
+from tvnsearch.data.catalog.names import Split, class_key, recording_named
+from tvnsearch.data.catalog.reading import (
+    find_file,
+    find_folder,
+    malformed,
+    required_file,
+    spelled,
+    text_lines,
+)
 
 CLASSES = "classInd.txt"
 LIST_FOLDERS = ("ucfTrainTestlist", "splits", "annotations")
@@ -16,6 +25,8 @@ VIDEO_FOLDERS = ("UCF-101", "videos")
 def read(root: Path, split: int) -> Listing:
     """Read `classInd.txt`, `trainlist0<split>.txt` and `testlist0<split>.txt`.
 
+    A class may be spelled in other capitals in each of these and on disk, as HandstandPushups is.
+
     Raises UserError when a file is missing or a line malformed.
     """
     classes = _classes(required_file(root, LIST_FOLDERS, CLASSES))
@@ -23,7 +34,7 @@ def read(root: Path, split: int) -> Listing:
     train = required_file(root, LIST_FOLDERS, f"trainlist{split:02}.txt")
     test = required_file(root, LIST_FOLDERS, f"testlist{split:02}.txt")
     clips = [*_clips(train, videos, "train", classes), *_clips(test, videos, "test", classes)]
-    return Listing(clips, tuple(classes), multi_label=False, mirrorable=True)
+    return of_known_classes(clips, tuple(classes), CLASSES, mirrorable=True)
 
 
 def _classes(path: Path) -> dict[str, int]:
@@ -38,17 +49,26 @@ def _classes(path: Path) -> dict[str, int]:
 
 def _clips(path: Path, videos: Path, split: Split, classes: dict[str, int]) -> Iterator[NamedClip]:
     """The clips of a list: `class/file.avi number` to train with, `class/file.avi` to test with."""
+    names, folders = {class_key(name): name for name in classes}, spelled(videos)
+
+    @cache
+    def files(folder: str) -> dict[str, str]:
+        return spelled(videos / folder)
+
     for line, text in text_lines(path):
-        name, _, rest = text.partition("/")
+        listed, _, rest = text.replace("\\", "/").partition("/")
         file, _, number = rest.partition(" ")
-        if name not in classes or not file:
-            raise malformed(path, line, f"`class/file.avi` with a class of {CLASSES}", f"is '{text}'")
-        if number and number.strip() != str(classes[name]):
+        if not listed or not file:
+            raise malformed(path, line, "`class/file.avi`", f"is '{text}'")
+        name = names.get(class_key(listed), listed)
+        if number and name in classes and number.strip() != str(classes[name]):
             raise malformed(
                 path, line, f"the numbers of {CLASSES}", f"gives {name} the number {number.strip()}"
             )
-        # "v_<class>_g<recording>_c<number>.avi": clips of one group are cut from one recording.
-        yield NamedClip(videos / name / file, (name,), split, source=file.rpartition("_c")[0])
+        folder = folders.get(listed) or folders.get(listed.casefold(), listed)
+        there = files(folder)
+        file = there.get(file) or there.get(file.casefold(), file)
+        yield NamedClip(videos / folder / file, (name,), split, recording=recording_named(file))
 
 
 FORMAT = Format("ucf101", lambda root: find_file(root, LIST_FOLDERS, CLASSES) is not None, read, splits=3)
