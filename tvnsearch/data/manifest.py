@@ -152,11 +152,16 @@ class Manifest:
         start_s, end_s = self.times_s(row)
         return Clip(
             self.file_path(int(self._files[row])),
-            self._labels_of(row),
+            self.labels(row),
             start_s,
             end_s,
             self._recordings[row].decode(errors="surrogateescape"),
         )
+
+    def labels(self, row: int) -> tuple[int, ...]:
+        """The labels of the clip of a row."""
+        first = int(self._labels_ends[row - 1]) if row else 0
+        return tuple(self._labels[first : int(self._labels_ends[row])].tolist())
 
     def times_s(self, row: int) -> tuple[float, float | None]:
         """From when until when in its file a clip lasts; None is the file's end."""
@@ -229,13 +234,9 @@ class Manifest:
     def identity(self, rows: Iterable[int]) -> bytes:
         """What tells these clips from others, wherever they lie: files, what they show, times."""
         return b"\n".join(
-            self._paths[int(self._files[row])] + repr((self._labels_of(row), *self.times_s(row))).encode()
+            self._paths[int(self._files[row])] + repr((self.labels(row), *self.times_s(row))).encode()
             for row in rows
         )
-
-    def _labels_of(self, row: int) -> tuple[int, ...]:
-        first = int(self._labels_ends[row - 1]) if row else 0
-        return tuple(self._labels[first : int(self._labels_ends[row])].tolist())
 
     @cached_property
     def _unusable_parts(self) -> frozenset[tuple[int, float, float | None]]:

@@ -19,7 +19,7 @@ TIMED_VIDEOS, TIMED_FRAMES = 8, 48
 
 
 class PreparationPlan(NamedTuple):
-    """What a preparation is going to do: videos to decode, the bytes that they take in their form, and seconds.
+    """What a preparation is going to do: videos to decode, the bytes that they take in a form, and seconds.
 
     Bytes and seconds are estimates; 0 where none of the videos that were tried can be decoded.
     """
@@ -62,4 +62,4 @@ def timed_plan(sizes: Mapping[Path, int], resolution: int, form: Form, threads: 
 
 def sampled(sizes: Mapping[Path, int], most: int) -> list[Path]:
     """About so many of the videos, from all over the list."""
-    return list(sizes)[:: max(1, len(sizes) // most)][:most]
+    return list(sizes)[:: max(1, -(-len(sizes) // most))]
