@@ -96,7 +96,7 @@ class Manifest:
         self.path = path
         self._file = path.open("rb")
         with suppress(OSError):  # a file system without locks
-            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_SH)
         content = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
         magic, header_bytes, checksum = _PREFIX.unpack_from(content)
         if magic != _MAGIC:
