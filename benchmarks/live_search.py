@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parent / "replay_table"))
 
-from build import RESOLUTION, clips, table_recipe
+from build import clips, table_recipe
 from table import CLASSES, ITERATIONS, MAX_MACS, table_space
 
 from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
