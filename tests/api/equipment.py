@@ -80,6 +80,8 @@ class PretendingTrainer(NoProcess):
         """By which each was trained, seeds left out."""
         self.devices: set[str] = set()
         """On which it was asked to train and to score."""
+        self.scored: list[tuple[int | None, int]] = []
+        """On how many clips at most each was to be scored after its training, and their seed."""
         self._seconds_per_iteration = seconds_per_iteration
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
@@ -87,6 +89,7 @@ class PretendingTrainer(NoProcess):
         if method == "evaluate":
             return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
         genome = msgspec.convert(params["genome"], Genome)
+        self.scored.append((params["data"]["validation_clips"], params["data"]["validation_seed"]))
         self.trained.append(genome)
         self.recipes.append(replace(msgspec.convert(params["recipe"], Recipe), seed=0))
         Path(params["weights"]).parent.mkdir(parents=True, exist_ok=True)

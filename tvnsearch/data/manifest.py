@@ -127,7 +127,7 @@ class Manifest:
         """Files that clips are of; a file's row is less than this."""
         return len(self._paths)
 
-    @cached_property
+    @property
     def dataset(self) -> Dataset:
         """The data set as it was listed; each clip is made when it is asked for."""
         header, first = self._header, 0
