@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.data.cache_folder import (
-    VIDEOS,
     cache_id,
     latest_manifest,
     locking,
@@ -146,7 +145,7 @@ class ClipCache:
         if not name:
             raise BrokenClip(clip.path, NOT_PREPARED)
         try:
-            video = self._open(self.directory / VIDEOS / name)
+            video = self._open(self._store.videos / name)
         except (OSError, ValueError):  # not there any more, or not whole
             raise BrokenClip(clip.path, NOT_PREPARED) from None
         return video.part(*part_of(clip))
@@ -263,7 +262,7 @@ class ClipCache:
         if known is not None and known.lists_usable(clip, stored[clip.path]):
             return ""
         try:
-            StoredVideo(self._store.videos / stored[clip.path].video).part(*part_of(clip))
+            self._open(self._store.videos / stored[clip.path].video).part(*part_of(clip))
         except BrokenClip as failure:
             return failure.reason
         except (OSError, ValueError):  # removed in this moment

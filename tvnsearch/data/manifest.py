@@ -252,6 +252,8 @@ class Manifest:
 
     def _numbers(self, name: str) -> _Numbers:
         kind, first, count = self._header.columns[name]
+        if not count:
+            return np.empty(0, kind)
         return np.frombuffer(self._content, kind, count, self._columns + first)
 
     def _texts(self, name: str) -> _Texts:
