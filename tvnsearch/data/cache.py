@@ -151,19 +151,14 @@ class ClipCache:
         return video.part(*part_of(clip))
 
     def identity(self, clips: Sequence[Clip]) -> str:
-        """What tells these clips from others, wherever they lie: files, times, and what they show.
-
-        Those that are not usable count for nothing.
-        """
-        manifest, digest = self.manifest, hashlib.sha256()
-        if manifest is not None:
-            usable = self.usable(clips)
-            if isinstance(usable, ListedClips):
-                digest.update(manifest.identity(usable.rows.tolist()))
-            else:
-                rows = (manifest.clip_row(*part_of(clip)) for clip in usable)
-                digest.update(manifest.identity(row for row in rows if row is not None))
-        return digest.hexdigest()
+        """What tells those of these prepared clips that are usable from others, wherever they lie."""
+        manifest = self.manifest
+        if manifest is None:
+            return ""
+        if isinstance(clips, ListedClips) and clips.manifest is manifest:
+            return clips.identity
+        rows = (manifest.clip_row(*part_of(clip)) for clip in self.usable(clips))
+        return manifest.identity(row for row in rows if row is not None)
 
     def _prepare_listed(
         self, splits: dict[str, Sequence[Clip]], on_progress: OnPreparation | None, on_plan: OnPlan | None

@@ -10,6 +10,7 @@ processes of a machine share. Files are in the order of their paths, and a path 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import math
 import mmap
 import os
@@ -231,12 +232,13 @@ class Manifest:
             value[name] = self._header.names[value[name]]
         return StoredFile(video=self.video(row), **value)
 
-    def identity(self, rows: Iterable[int]) -> bytes:
-        """What tells these clips from others, wherever they lie: files, what they show, times."""
-        return b"\n".join(
-            self._paths[int(self._files[row])] + repr((self.labels(row), *self.times_s(row))).encode()
-            for row in rows
-        )
+    def identity(self, rows: Iterable[int]) -> str:
+        """What tells these clips from others, wherever they lie: a digest of files, labels and times."""
+        digest = hashlib.sha256()
+        for row in rows:
+            told = repr((self._paths[int(self._files[row])], self.labels(row), *self.times_s(row)))
+            digest.update(told.encode())
+        return digest.hexdigest()
 
     @cached_property
     def _unusable_parts(self) -> frozenset[tuple[int, float, float | None]]:
@@ -291,6 +293,11 @@ class ListedClips(Sequence[Clip]):
     def usable(self) -> ListedClips:
         """Those that can be used."""
         return ListedClips(self.manifest, self.rows[self.manifest.usable[self.rows]])
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells the usable ones from other clips."""
+        return self.manifest.identity(self.usable().rows.tolist())
 
 
 class _Texts:
