@@ -116,7 +116,7 @@ def decode_all(
         work.stopped.set()
         pool.shutdown(cancel_futures=True)
     decoded = frozenset(work.decoded)
-    return Decoding(broken, len(decoded), len(sources) - len(broken) - len(decoded))
+    return Decoding(broken, decoded, len(sources) - len(broken) - len(decoded))
 
 
 def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path) -> Form:
