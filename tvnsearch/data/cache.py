@@ -171,13 +171,14 @@ class ClipCache:
         decoded, broken = self._decode(missing, stored, on_progress, on_plan)
         problems: dict[Part, str] = {}
         for name, split in splits.items():
-            found = {part_of(clip): self._problem(clip, stored, broken, known) for clip in split}
-            problems |= {part: problem for part, problem in found.items() if problem}
-            if found and all(found.values()):
+            for clip in split:
+                if problem := self._problem(clip, stored, broken, known):
+                    problems[part_of(clip)] = problem
+            if split and all(part_of(clip) in problems for clip in split):
                 first = split[0]
                 raise UserError(
                     f"expected videos that can be decoded in the {name} split of {self.dataset.root}, but "
-                    f"all {len(split)} are broken (for example {first.path}: {found[part_of(first)]}); "
+                    f"all {len(split)} are broken (for example {first.path}: {problems[part_of(first)]}); "
                     "replace them"
                 )
         self._write(stored, problems)
@@ -200,14 +201,14 @@ class ClipCache:
             try:
                 state = path.stat()
                 same = is_as_it_was(record, state) or content_of(path) == record.content
-                record = record._replace(source_bytes=state.st_size, source_mtime_ns=state.st_mtime_ns)
             except OSError:
-                went.append(path)
                 same = False
+                went.append(path)
             else:
-                if not same:
+                if same:
+                    record = record._replace(source_bytes=state.st_size, source_mtime_ns=state.st_mtime_ns)
+                else:
                     changed.append(path)
-                    record = recorded(kept, path)
             video = self._store.of_content(record)
             if video is not None and (same or video.form != "source"):
                 stored[path] = video
