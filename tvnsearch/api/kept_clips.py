@@ -57,7 +57,9 @@ def kept_clips(folder: Path, data: str | Path | None = None) -> Manifest | None:
 
 
 def keep_clips(run: Path, clips: ClipCache) -> DataSource:
-    """Keep which clips a run has, in which split, in its folder, unless they are; where workers find them.
+    """Keep which clips a new run has, in which split, in its folder; where workers find them from then on.
+
+    Those of a run that goes on are there.
 
     Raises:
         UserError: that cannot be written.
@@ -66,7 +68,7 @@ def keep_clips(run: Path, clips: ClipCache) -> DataSource:
     from tvnsearch.training.task import source_of
 
     path = clips_path(run)
-    if not path.is_file():
+    if clips.manifest_path != path:
         with writing(path, "and the same command goes on"):
             write_whole(path, clips.manifest_path.read_bytes())
         refer_to(clips.directory, path)

@@ -176,6 +176,7 @@ def _begin(order: TrainingOrder, folder: Path) -> None:
             f"expected a new folder, or one of a training with the same settings, but {folder} holds "
             f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
         )
+    clips_path(folder).unlink(missing_ok=True)  # of another order, of which nothing else is left
     _write(path, order)
 
 
