@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 import tvnsearch
 from tests.api.watches import Heard
@@ -123,6 +124,17 @@ def test_a_training_and_its_score_keep_their_own_clips(
     finally:
         shutil.rmtree(folder / "clips")
         (folder / "away").rename(folder / "clips")
+
+
+def test_a_folder_in_which_another_order_never_trained_is_begun_anew(
+    folder: Path, trained: Trained, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "net" / "training.json", tmp_path / "training.json")
+    (tmp_path / "clips.manifest").write_bytes(b"of other clips")
+    short = replace(RECIPE, iterations=2)
+    begun = tvnsearch.train(GENOME, folder / "clips", recipe=short, out=tmp_path, threads=1)
+    assert begun is not None
+    assert begun.result.iterations == 2
 
 
 def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) -> None:
