@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parent / "replay_table"))
 
-from build import RESOLUTION, clips, table_recipe
+from build import clips, table_recipe
 from table import CLASSES, ITERATIONS, MAX_MACS, table_space
 
 from tvnsearch.api.trained_fitness import TRAINING_MODULE, TrainedFitness
@@ -37,7 +37,7 @@ from tvnsearch.search.executors import RemoteWorker, SerialExecutor
 from tvnsearch.search.plan import plan_of
 from tvnsearch.search.protocols import TrainingProgress
 from tvnsearch.search.settings import changed, settings_of
-from tvnsearch.training.task import DataSource
+from tvnsearch.training.task import DataSource, source_of
 from tvnsearch.workers import Worker
 
 METHODS = {
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/replay_table"))
     arguments = parser.parse_args()
     cache = clips(arguments.work)
-    data = DataSource(cache.dataset.address, 0, str((arguments.work / "cache").resolve()), RESOLUTION)
+    data = source_of(cache)
     asked = {
         "max_ms": 1e6,
         "max_gflops": 2 * MAX_MACS / 1e9,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tvnsearch.api.classify import classify, classify_stream
+    from tvnsearch.api.clip_cleaning import clean_clips
     from tvnsearch.api.databases import (
         database_contents,
         merge_databases,
@@ -47,6 +48,7 @@ __all__ = [
     "Watch",
     "classify",
     "classify_stream",
+    "clean_clips",
     "database_contents",
     "describe",
     "diagnose",
@@ -86,6 +88,7 @@ _HOMES = {
     "Watch": "tvnsearch.api.watching",
     "classify": "tvnsearch.api.classify",
     "classify_stream": "tvnsearch.api.classify",
+    "clean_clips": "tvnsearch.api.clip_cleaning",
     "database_contents": "tvnsearch.api.databases",
     "describe": "tvnsearch.api.describe",
     "diagnose": "tvnsearch.api.diagnose",

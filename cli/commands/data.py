@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROWS_OF_BALANCE = 12
 """The classes shown of a data set that has more: half of them the rarest, half the most frequent."""
 
-app = typer.Typer(help="Video clips: inspect, prepare, or generate some.", no_args_is_help=True)
+app = typer.Typer(help="Video clips: inspect, prepare, generate some, or clean up.", no_args_is_help=True)
 
 
 @app.callback()
@@ -125,6 +125,63 @@ def prepare(
         ["split", "clips", "usable"],
         [[split, len(clips), prepared.usable[split]] for split, clips in dataset.splits.items()],
     )
+
+
+@app.command("clean")
+def clean(
+    unreferenced: Annotated[
+        bool,
+        typer.Option(
+            "--unreferenced", help="Remove what no run, no training and no data set that is there refers to."
+        ),
+    ] = False,
+    older_than: Annotated[
+        float | None,
+        typer.Option("--older-than", metavar="DAYS", help="Remove what nobody has opened for so many days."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all decoded clips.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what decoded clips take, and remove what nobody needs.
+
+    Without an option nothing is removed. What a running command uses stays in any case.
+    """
+    from msgspec.structs import asdict
+
+    from cli.output import print_json, print_table, say, watching
+
+    with watching() as watch:
+        cleaned = tvnsearch.clean_clips(
+            unreferenced=unreferenced,
+            older_than_days=older_than,
+            everything=everything,
+            dry_run=dry_run,
+            watch=watch,
+        )
+    if as_json:
+        print_json({**asdict(cleaned), "removed_bytes": cleaned.removed_bytes})
+        return
+    print_table(
+        f"Decoded clips in {cleaned.directory}",
+        ["data", "form", "needed", "pixels", "videos", "GB"],
+        [
+            [
+                ", ".join(group.data) or "-",
+                group.form,
+                "in use" if group.in_use else "yes" if group.referred else "no",
+                group.resolution,
+                group.videos,
+                f"{group.bytes / 1e9:,.2f}",
+            ]
+            for group in cleaned.held
+        ],
+        word_columns=3,
+    )
+    videos = sum(group.videos for group in cleaned.removed)
+    if unreferenced or everything or older_than is not None:
+        done = "would be removed" if dry_run else "removed"
+        say(f"{done}: {videos} videos, {cleaned.removed_bytes / 1e9:,.2f} GB")
 
 
 def _print_inspection(inspected: InspectedData) -> None:

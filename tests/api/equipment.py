@@ -36,6 +36,8 @@ SECONDS = 300.0
 
 DATASET = Dataset(Path("clips"), "moving-digits", ("left", "right"), False, True, (), (), ())
 
+SOURCE = DataSource("clips.manifest", "cache", 32, 32, "moving-digits:clips", 0)
+
 SMALL: dict[str, Any] = {
     "max_ms": 2.0,
     "max_params": 100_000,
@@ -78,6 +80,8 @@ class PretendingTrainer(NoProcess):
         """By which each was trained, seeds left out."""
         self.devices: set[str] = set()
         """On which it was asked to train and to score."""
+        self.scored: list[tuple[int | None, int]] = []
+        """On how many clips at most each was to be scored after its training, and their seed."""
         self._seconds_per_iteration = seconds_per_iteration
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
@@ -85,6 +89,7 @@ class PretendingTrainer(NoProcess):
         if method == "evaluate":
             return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
         genome = msgspec.convert(params["genome"], Genome)
+        self.scored.append((params["data"]["validation_clips"], params["data"]["validation_seed"]))
         self.trained.append(genome)
         self.recipes.append(replace(msgspec.convert(params["recipe"], Recipe), seed=0))
         Path(params["weights"]).parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +124,7 @@ class Opened:
         patch.setattr(DeviceLatency, "open", self._open_latency)
         patch.setattr(open_run, "open_clips", self._open_clips)
         patch.setattr(open_run, "prepare_clips", self._prepare_clips)
+        patch.setattr(open_run, "keep_clips", lambda run, clips: SOURCE)
         patch.setattr(open_run, "open_executor", self._open_executor)
         patch.setattr(handover, "export_winner", lambda model, path: 1e-6)
         patch.setattr(exported, "time_export", lambda path, device, limit_ms: measurement(1.5))
@@ -134,9 +140,9 @@ class Opened:
         self.counts["meter"] += 1
         yield NamedLatency(self.digest, self.differences)
 
-    def _open_clips(self, *address: Any, seed: int) -> tuple[Clips, DataSource]:
+    def _open_clips(self, *address: Any, **more: Any) -> tuple[Clips, DataSource]:
         self.counts["clips"] += 1
-        return Clips(self._folder, self.dataset), DataSource("clips", seed, str(self._folder), 32)
+        return Clips(self._folder, self.dataset), replace(SOURCE, cache_dir=str(self._folder))
 
     def _prepare_clips(self, clips: Clips, watch: Watch) -> None:
         self.counts["decoded"] += 1
@@ -150,6 +156,5 @@ class Opened:
 
 def opened_run(journal: Journal, executor: Executor, dataset: Dataset = DATASET) -> OpenRun:
     """A run that goes on with ``executor``; nothing is measured."""
-    source = DataSource("clips", 0, "cache", 32)
-    equipment = Equipment(NamedLatency(), Clips(Path("cache"), dataset), source, executor, "cpu")
+    equipment = Equipment(NamedLatency(), Clips(Path("cache"), dataset), SOURCE, executor, "cpu")
     return OpenRun(journal, equipment)

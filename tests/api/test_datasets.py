@@ -10,6 +10,7 @@ import tvnsearch
 from tests.api.watches import Heard
 from tests.data import layouts
 from tests.data.videos import write_video
+from tvnsearch.data.cache_folder import locking, preparing
 from tvnsearch.errors import UserError
 
 
@@ -47,7 +48,7 @@ def test_clips_are_decoded_once(root: Path, tmp_path: Path, monkeypatch: pytest.
     heard = Heard()
     first = tvnsearch.prepare_data(f"charades:{root}", space="digits", watch=heard.watch)
     again = tvnsearch.prepare_data(f"charades:{root}", space="digits")
-    assert (first.resolution, again.resolution) == (48, 48)
+    assert (first.resolution, again.resolution) == (64, 64)
     assert (again.done.decoded, again.done.found) == (0, first.done.decoded + first.done.found)
     assert first.usable == again.usable == tvnsearch.inspect_data(root).found.usable
     assert heard.said[0].startswith(f"clips: charades:{root}, 3 classes, ")
@@ -74,3 +75,22 @@ def test_what_is_left_out_is_one_line_before_clips_are_decoded(
 def test_no_clips_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing is at"):
         tvnsearch.inspect_data(tmp_path / "nowhere")
+
+
+def test_nothing_is_cleaned_while_clips_are_decoded(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    prepared = tvnsearch.prepare_data(root, space="digits")
+    directory = Path(prepared.directory)
+    with (
+        locking(preparing(directory), shared=True),
+        pytest.raises(UserError, match="nobody to be decoding clips"),
+    ):
+        tvnsearch.clean_clips(everything=True)
+    heard = Heard()
+    cleaned = tvnsearch.clean_clips(everything=True, watch=heard.watch)
+    assert cleaned.removed == cleaned.held
+    assert cleaned.removed_bytes == prepared.done.stored_bytes
+    assert heard.shares("remove videos")[-1] == 1.0
+    assert tvnsearch.prepare_data(root, space="digits").done.decoded == prepared.done.decoded

@@ -84,6 +84,9 @@ class Pretending(NamedTuple):
     def keep_predictors(self, run: Path) -> None:
         return None
 
+    def of_run(self, run: Path, plan: SearchPlan) -> Pretending:
+        return self
+
 
 def gone_on_with(
     run: Path, latency: FakeLatency, fitness: FakeFitness, monkeypatch: pytest.MonkeyPatch

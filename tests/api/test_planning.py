@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.api.equipment import Opened, PretendingTrainer, opened_run
+from tests.api.equipment import DATASET, Opened, PretendingTrainer, opened_run
 from tests.search.fakes import FakeLatency, make_plan, true_ms
 from tvnsearch.api import planning
-from tvnsearch.api.evolve import evolve
+from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.planning import TimedPlan, draft_plan, seconds_per_iteration, warn_of_long_plan
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.data.dataset import Clip
 from tvnsearch.errors import UserError
 from tvnsearch.search import Budget, Journal
 from tvnsearch.search.executors import SerialExecutor
@@ -95,6 +97,24 @@ def test_a_search_says_what_it_is_going_to_do_before_it_begins(opened: Opened, t
         "scaled to 0.01 minutes: 8 networks trained for 1 seconds each, a pool of 2; then the winner alone "
         "for 0.0 minutes"
     )
+
+
+def test_where_scoring_would_cost_much_of_a_training_fewer_clips_are_scored_and_that_is_said(
+    opened: Opened, tmp_path: Path
+) -> None:
+    clips = tuple(Clip(Path(f"{number}.mp4"), (number % 2,)) for number in range(5000))
+    opened.dataset = replace(DATASET, validation=clips)
+    said: list[str] = []
+    evolve(run=tmp_path / "run", watch=Watch(said.append), **opened.options())
+    assert any("on 1000 of the 5000 clips to select on, the same ones for all" in line for line in said)
+    assert set(opened.trainer.scored[: planning.TRIALS]) == {(planning.TRIAL_VALIDATION_CLIPS, 0)}
+    assert set(opened.trainer.scored[planning.TRIALS :]) == {(1000, 3)}
+    opened.trainer.scored.clear()
+    resume(tmp_path / "run", trainings="+1")
+    assert set(opened.trainer.scored) == {(1000, 3)}
+    said.clear()
+    evolve(run=tmp_path / "long", watch=Watch(said.append), **opened.options(iterations=1000))
+    assert any("2 at most, on the 5000 clips to select on" in line for line in said)
 
 
 def timed(opened: Opened, seconds_per_iteration: float, **changes: Any) -> TimedPlan:

@@ -9,9 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 import tvnsearch
 from tests.api.watches import Heard
+from tests.data.videos import write_video
 from tvnsearch.api.train import Trained
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
@@ -95,6 +97,44 @@ def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> No
     assert ElementTree.parse(picture).getroot().get("aria-label") == f"{folder / 'net'}, validation clips"
     assert heard.shares("score")[-1] == 1.0
     assert heard.said[-1] == f"picture: {picture}"
+
+
+def test_a_training_and_its_score_keep_their_own_clips(
+    folder: Path, trained: Trained, tmp_path: Path
+) -> None:
+    """What is added or deleted later, a class among it, moves no clip from one split to another."""
+    before = tvnsearch.evaluate([folder / "net"], split="test", threads=1).mean
+    shutil.copytree(folder / "clips", tmp_path / "clips")
+    own = tmp_path / "clips"
+    (own / "train" / "0-up").rename(own / "train" / "renamed")
+    for split in ("train", "val", "test"):
+        write_video(own / split / "another" / f"{split}.mp4")
+    heard = Heard()
+    (folder / "clips").rename(folder / "away")
+    try:
+        own.rename(folder / "clips")
+        after = tvnsearch.evaluate([folder / "net"], split="test", threads=1, watch=heard.watch).mean
+        assert after == before
+        assert any("files went" in line for line in heard.said)
+        assert any("came (" in line for line in heard.said)
+        (folder / "net" / "training-result.json").unlink()
+        again = tvnsearch.resume_training(folder / "net", threads=1, watch=heard.watch)
+        assert again is not None
+        assert again.result.fitness == trained.result.fitness
+    finally:
+        shutil.rmtree(folder / "clips")
+        (folder / "away").rename(folder / "clips")
+
+
+def test_a_folder_in_which_another_order_never_trained_is_begun_anew(
+    folder: Path, trained: Trained, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "net" / "training.json", tmp_path / "training.json")
+    (tmp_path / "clips.manifest").write_bytes(b"of other clips")
+    short = replace(RECIPE, iterations=2)
+    begun = tvnsearch.train(GENOME, folder / "clips", recipe=short, out=tmp_path, threads=1)
+    assert begun is not None
+    assert begun.result.iterations == 2
 
 
 def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_spoiled_list_is_one_line_with_file_and_line(root: Path) -> None:
 def test_prepare_decodes_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = run_json("data", "prepare", f"charades:{root}", "--space", "digits")
-    assert (first["classes"], first["resolution"]) == (3, 48)
+    assert (first["classes"], first["resolution"]) == (3, 64)
     assert sum(first["usable"].values()) == 16
     assert first["broken"] == len(first["broken_files"]) == 2
     assert first["decoded"] + first["found"] == 14
@@ -75,6 +75,27 @@ def test_prepare_decodes_once(root: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert again.returncode == 0, again.stderr
     assert "left out: " in again.stderr
     assert "TE001.mp4: the file is empty" in again.stderr
-    assert "short side up to 48 pixels" in " ".join(again.stdout.split())
+    assert "short side up to 64 pixels" in " ".join(again.stdout.split())
     found = run_json("data", "prepare", f"charades:{root}", "--space", "digits")
     assert (found["decoded"], found["found"], found["bytes"]) == (0, 14, first["bytes"])
+
+
+def test_clean_shows_what_is_held_and_removes_what_is_asked_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run_json("data", "prepare", root, "--space", "digits")
+    held = run_json("data", "clean")
+    [group] = held["held"]
+    assert (group["data"], group["videos"], group["resolution"]) == ([f"charades:{root}"], 14, 64)
+    assert (group["form"], group["referred"], held["removed"]) == ("raw", True, [])
+    shown = run("data", "clean")
+    assert f"charades:{root}" in "".join(shown.stdout.split())
+    assert "removed" not in shown.stderr
+    assert run_json("data", "clean", "--unreferenced")["removed"] == []
+    assert "would be removed: 14 videos" in run("data", "clean", "--all", "--dry-run").stderr
+    root.rename(tmp_path / "elsewhere")
+    done = run_json("data", "clean", "--unreferenced")
+    assert (done["removed_bytes"], done["dry_run"]) == (group["bytes"], False)
+    assert run_json("data", "clean")["held"] == []
+    assert "0 days or more" in refused("data", "clean", "--older-than", "-1")

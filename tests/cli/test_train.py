@@ -68,6 +68,7 @@ def test_a_training_reports_and_leaves_its_files(folder: Folder, trained: Any) -
     assert 0 <= trained["top1"] <= trained["top5"] <= 1
     assert trained["precision"] in ("float32", "bfloat16")
     assert {Path(path).name for path in trained["files"]} == {
+        "clips.manifest",
         "genome.json",
         "model.json",
         "training.json",

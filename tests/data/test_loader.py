@@ -84,7 +84,7 @@ def test_what_goes_wrong_ahead_is_raised_where_batches_are_used(cache, tmp_path)
     elsewhere = ClipCache(cache.dataset, 16, tmp_path)
     elsewhere.prepare()
     with closing(training_batches(elsewhere, cache.dataset.train, SPEC, 5, 0)) as batches:
-        for entry in tmp_path.glob("names/*"):
+        for entry in tmp_path.glob("videos/*"):
             entry.unlink()
         elsewhere._open.cache_clear()
         with pytest.raises(Exception, match="not in the cache"):

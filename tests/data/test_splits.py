@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tvnsearch.data.dataset import Clip
-from tvnsearch.data.splits import split_clips
+from tvnsearch.data.splits import split_clips, stratified_subset
 
 ROOT = Path("/clips")
 NAMES = ("train", "validation", "test")
@@ -112,3 +112,33 @@ def test_clips_of_a_recording_stay_together_whatever_they_show():
     recordings = [{clip.recording for clip in part} for part in parts]
     assert sum(map(len, recordings)) == 20
     assert all(recordings)
+
+
+@given(sizes, st.integers(0, 120), st.integers(0, 1000))
+def test_a_subset_has_its_share_of_every_class(class_sizes, most, seed):
+    clips = clips_of(class_sizes)
+    subset = stratified_subset(clips, most, seed)
+    assert len(subset) == min(most, len(clips))
+    assert list(subset) == sorted(subset, key=clips.index)
+    counts = Counter(clip.labels[0] for clip in subset)
+    for label, size in enumerate(class_sizes):
+        assert abs(counts[label] - size * len(subset) / len(clips)) <= len(class_sizes)
+
+
+def test_a_subset_follows_from_its_seed_and_not_from_where_clips_lie():
+    clips = clips_of([40, 60])
+    chosen = [stratified_subset(clips, 20, seed) for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1] != chosen[2]
+    moved = [Clip(Path("moved") / clip.path, clip.labels) for clip in clips]
+    assert [clip.path for clip in stratified_subset(moved, 20, 0)] == [
+        Path("moved") / clip.path for clip in chosen[0]
+    ]
+    assert Counter(clip.labels[0] for clip in chosen[0]) == {0: 8, 1: 12}
+
+
+def test_small_classes_are_served_by_chance():
+    clips = clips_of([1] * 50 + [50])
+    drawn = [stratified_subset(clips, 10, seed) for seed in range(40)]
+    assert all(len(subset) == 10 for subset in drawn)
+    seen = {clip.labels[0] for subset in drawn for clip in subset}
+    assert len(seen) > 40

@@ -9,7 +9,7 @@ import pytest
 from tests.training.results import NO_TIME
 from tvnsearch.errors import UserError
 from tvnsearch.training.recipe import Recipe
-from tvnsearch.training.task import DataSource
+from tvnsearch.training.task import source_of
 from tvnsearch.training.trainer import train
 from tvnsearch.workers import Worker
 
@@ -21,8 +21,7 @@ def worker():
 
 
 def params(cache, genome, **more):
-    source = DataSource(cache.dataset.address, 0, str(cache.directory), cache.resolution)
-    return msgspec.to_builtins({"genome": genome, "data": source, **more})
+    return msgspec.to_builtins({"genome": genome, "data": source_of(cache), **more})
 
 
 def test_a_worker_trains_as_this_process_does(worker, cache, genome, tmp_path):

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from tvnsearch.api.kept_clips import say_since
+from tvnsearch.api.times import written_time
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache, Preparation
+    from tvnsearch.data.manifest import Manifest
     from tvnsearch.data.preparation import PreparationProgress
+    from tvnsearch.data.preparation_plan import PreparationPlan
     from tvnsearch.training.task import DataSource
 
 SHOWN_BROKEN = 5
@@ -29,9 +33,9 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
     """Decode the clips that are missing in a cache; say what is broken, and in which form they are kept.
 
     Raises:
-        UserError: every clip of a split is broken, or the disk is too small.
+        UserError: every clip of a split is broken, the disk is too small, or clips that are kept are lost.
     """
-    dataset = cache.dataset
+    dataset, kept = cache.dataset, cache.kept
     watch.say(
         f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
         f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
@@ -43,7 +47,15 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
         note = f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}"
         watch.progress("decode clips", done.share, note)
 
-    preparation = cache.prepare(show)
+    def say_plan(plan: PreparationPlan) -> None:
+        watch.say(
+            f"decoding {plan.videos:,} videos: about {plan.stored_bytes / 1e9:,.1f} GB as "
+            f"{FORM_NAMES[plan.form]} in {cache.directory}, and about {written_time(plan.seconds)}"
+        )
+
+    preparation = cache.prepare(show, on_plan=say_plan)
+    if kept is not None:
+        say_since(kept, preparation, watch)
     for broken in preparation.broken[:SHOWN_BROKEN]:
         watch.say(f"left out: {broken}")
     if len(preparation.broken) > SHOWN_BROKEN:
@@ -57,16 +69,33 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
     return preparation
 
 
-def open_clips(data: str | Path, cache_dir: Path, resolution: int, seed: int) -> tuple[ClipCache, DataSource]:
+def open_clips(
+    data: str | Path,
+    cache_dir: Path,
+    resolution: int,
+    seed: int,
+    kept: Manifest | None = None,
+    manifest: Path | None = None,
+) -> tuple[ClipCache, DataSource]:
     """The clips at the address ``data`` (not decoded yet), and where a worker finds them.
+
+    Those that are ``kept`` are not listed again. The list goes to ``manifest``, by default in the cache.
 
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
     from tvnsearch.data.cache import ClipCache
     from tvnsearch.data.catalog import open_dataset
-    from tvnsearch.training.task import DataSource
+    from tvnsearch.data.stored_sizes import size_to_store
+    from tvnsearch.training.task import source_of
 
-    dataset = open_dataset(data, seed)
-    source = DataSource(dataset.address, seed, str(cache_dir.resolve()), resolution)
-    return ClipCache(dataset, resolution, cache_dir), source
+    cache = ClipCache(
+        open_dataset(data, seed) if kept is None else kept.dataset,
+        resolution,
+        cache_dir,
+        size=size_to_store(resolution),
+        seed=seed if kept is None else kept.seed,
+        kept=kept,
+        manifest_path=manifest,
+    )
+    return cache, source_of(cache)

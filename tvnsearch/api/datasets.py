@@ -87,15 +87,17 @@ def inspect_data(data: str | Path, *, seed: int = 0, watch: Watch = SILENT) -> I
 
 
 def prepare_data(data: str | Path, *, space: str | Path = "paper", watch: Watch = SILENT) -> PreparedData:
-    """Decode every clip once, as large as the networks of ``space`` look at them; a search does so by itself.
+    """Decode every clip once, for the networks of ``space``; a search does so by itself.
 
     Raises:
         UserError: there are no clips, every clip of a split is broken, or the disk is too small.
     """
     from tvnsearch.data.cache import ClipCache
+    from tvnsearch.data.stored_sizes import size_to_store
 
     dataset = open_dataset(data)
-    cache = ClipCache(dataset, load_space(str(space)).longest_side, clip_cache_folder())
+    resolution = load_space(str(space)).longest_side
+    cache = ClipCache(dataset, resolution, clip_cache_folder(), size=size_to_store(resolution))
     done = prepare_clips(cache, watch)
     usable = {split: len(cache.usable(clips)) for split, clips in dataset.splits.items()}
-    return PreparedData(dataset, done, usable, cache.resolution, str(cache.directory))
+    return PreparedData(dataset, done, usable, cache.size, str(cache.directory))

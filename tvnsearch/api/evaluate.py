@@ -12,13 +12,16 @@ from msgspec import Struct
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.files import write_text
 from tvnsearch.api.genomes import listed
+from tvnsearch.api.kept_clips import kept_clips
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
+from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.workers import Worker
 
 if TYPE_CHECKING:
+    from tvnsearch.data.manifest import Manifest
     from tvnsearch.training.metrics import Scores
     from tvnsearch.training.report import Report
 
@@ -72,7 +75,8 @@ def evaluate(
     reports = []
     for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
-        scored = _report(model, address, split, views, device, threads or training_threads(), watch)
+        kept = None if data else _kept(Path(path))
+        scored = _report(model, address, kept, split, views, device, threads or training_threads(), watch)
         reports.append(ModelReport(str(path), address, scored))
     if confusion is not None:
         write_text(confusion, _picture(reports[0].report, f"{reports[0].model}, {split} clips"))
@@ -80,8 +84,22 @@ def evaluate(
     return Evaluation(reports, mean_scores([each.report.scores for each in reports]))
 
 
+def _kept(model: Path) -> Manifest | None:
+    """The clips that a training, or a run, keeps in its folder: what it was trained on is no test."""
+    folder = model.resolve()
+    is_winner = folder == winner_folder(folder.parent)
+    return kept_clips(folder.parent if is_winner else folder)
+
+
 def _report(
-    model: TrainedModel, address: str, split: str, views: str, device: str, threads: int, watch: Watch
+    model: TrainedModel,
+    address: str,
+    kept: Manifest | None,
+    split: str,
+    views: str,
+    device: str,
+    threads: int,
+    watch: Watch,
 ) -> Report:
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.report import Report
@@ -90,7 +108,7 @@ def _report(
         raise UserError(
             "expected to know what this network was trained on, but its folder does not say; give --data"
         )
-    cache, source = open_clips(address, clip_cache_folder(), model.genome.input.long_side, seed=0)
+    cache, source = open_clips(address, clip_cache_folder(), model.genome.input.long_side, seed=0, kept=kept)
     _check_classes(model.card.classes, cache.dataset.classes, address)
     prepare_clips(cache, watch)
     params = {

@@ -11,7 +11,6 @@ from msgspec.structs import asdict, replace
 from tvnsearch.api.amending import Changes, say_finished
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
-from tvnsearch.api.kept_clips import keep_clips
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
 from tvnsearch.api.planning import (
     complete_plan,
@@ -28,6 +27,7 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.progress.recorder import OnProgress, ignore
 from tvnsearch.search.progress.tally import Tally
 
@@ -64,13 +64,12 @@ def evolve(
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         say_plan(timed, watch)
-        watch.say(_what_fitness_is(equipment.dataset))
+        watch.say(_what_fitness_is(equipment.dataset, timed.plan))
         warn_of_long_plan(timed, watch)
         with Journal.create(folder, timed.plan) as journal, told_if_interrupted(folder, "resume"):
             watch.say(f"the run is in {folder}; if it is interrupted, {how_to_go_on(folder)} goes on with it")
             equipment.keep_predictors(folder)
-            keep_clips(folder, equipment.dataset)
-            _search(OpenRun(journal, equipment), watch, on_progress)
+            _search(OpenRun(journal, equipment.of_run(folder, timed.plan)), watch, on_progress)
     return status(folder)
 
 
@@ -138,9 +137,15 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
     hand_over(opened, winner, watch)
 
 
-def _what_fitness_is(dataset: Dataset) -> str:
+def _what_fitness_is(dataset: Dataset, plan: SearchPlan) -> str:
     scores = "mean average precision, 1 at most" if dataset.multi_label else "top-1 + top-5, 2 at most"
-    return f"fitness is {scores}, on the {len(dataset.validation)} clips to select on"
+    clips, most = len(dataset.validation), plan.validation_clips
+    if most is None or most >= clips:
+        return f"fitness is {scores}, on the {clips} clips to select on"
+    return (
+        f"fitness is {scores}, on {most} of the {clips} clips to select on, the same ones for all, chosen by "
+        "the seed and of each class alike: all of them would cost more than a tenth of a training"
+    )
 
 
 def _why_no_winner(journal: Journal) -> str:

@@ -1,83 +1,118 @@
-"""The clips that a run was begun with, kept in its folder: with others its scores mean something else."""
+"""The clips that a run or a training was begun with, kept in its folder: with others its scores mean less."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
+from tvnsearch.api.watching import Watch
+from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
 from tvnsearch.search.run_folder import clips_path
 
 if TYPE_CHECKING:
-    from tvnsearch.data.dataset import Clip, Dataset
-
-Splits = dict[str, list[str]]
-"""Clips by the name of their split, each by its place in the data set and the part of its file."""
+    from tvnsearch.data.cache import ClipCache, Preparation
+    from tvnsearch.data.manifest import Manifest
+    from tvnsearch.training.task import DataSource
 
 SHOWN = 3
 
+MOST_MISSING = 0.5
+"""Of the files of clips that have moved; where more are missing it is another place."""
 
-def keep_clips(run: Path, dataset: Dataset) -> None:
-    """Write down which clips a run has, in which split, unless that is there.
+
+def kept_clips(folder: Path, data: str | Path | None = None) -> Manifest | None:
+    """The clips that are kept in the folder of a run or a training; None where none are, or not yet.
+
+    With ``data`` they are there now, and else where they were.
+
+    Raises:
+        UserError: the file is damaged, nothing is at ``data``, or most of the clips are not.
+    """
+    from tvnsearch.data.manifest import read_manifest
+
+    path = clips_path(folder)
+    if not path.is_file():
+        return None
+    kept = read_manifest(path)
+    if data is None:
+        return kept
+    root = parse_address(data).path
+    if root == kept.root:
+        return kept
+    moved = read_manifest(path, root)
+    files = [file for file, _ in moved.records()]
+    missing = [file for file in files if not file.exists()]
+    if len(missing) > MOST_MISSING * len(files):
+        raise UserError(
+            f"expected the clips of {folder} in {root}, but {len(missing)} of its {len(files)} files are not "
+            f"there ({_named(missing)}); say where they are by --data"
+        )
+    return moved
+
+
+def keep_clips(run: Path, clips: ClipCache) -> DataSource:
+    """Keep which clips a new run has, in which split, in its folder; where workers find them from then on.
+
+    Those of a run that goes on are there.
 
     Raises:
         UserError: that cannot be written.
     """
+    from tvnsearch.data.cache_folder import refer_to
+    from tvnsearch.training.task import source_of
+
     path = clips_path(run)
-    if path.is_file():
-        return
-    with writing(path, "and the same command goes on"):
-        write_whole(path, msgspec.json.encode(_splits_of(dataset)))
+    if clips.manifest_path != path:
+        with writing(path, "and the same command goes on"):
+            write_whole(path, clips.manifest_path.read_bytes())
+        refer_to(clips.directory, path)
+    return replace(source_of(clips), manifest=str(path.absolute()))
 
 
-def check_clips(run: Path, dataset: Dataset) -> None:
-    """Refuse clips that are not those of the run: what was trained on may be tested on by now.
-
-    Raises:
-        UserError: some came, went, or are of another split, and are named.
-    """
-    path = clips_path(run)
-    if not path.is_file():
-        return
+def say_since(kept: Manifest, prepared: Preparation, watch: Watch) -> None:
+    """Say which clips came, went or changed since they were listed; none of that changes what is used."""
+    if prepared.went:
+        watch.say(
+            f"since the clips were listed {len(prepared.went)} files went ({_named(prepared.went)}): what "
+            "was decoded of them is used"
+        )
+    if prepared.changed:
+        watch.say(
+            f"since the clips were listed {len(prepared.changed)} files changed "
+            f"({_named(prepared.changed)}): what was decoded of them before is used"
+        )
     try:
-        known = msgspec.json.decode(path.read_bytes(), type=Splits)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(
-            f"expected the clips of the run in {path}, but that cannot be read ({error}); restore the file, "
-            "or begin a new run"
-        ) from None
-    before, now = (
-        {clip: split for split, clips in splits.items() for clip in clips}
-        for splits in (known, _splits_of(dataset))
-    )
-    different = {
-        "came": [clip for clip in now if clip not in before],
-        "went": [clip for clip in before if clip not in now],
-        "are of another split": [clip for clip in now if clip in before and now[clip] != before[clip]],
-    }
-    if not any(different.values()):
+        listed = open_dataset(kept.address, kept.seed)
+    except UserError as error:
+        watch.say(f"whether clips came since they were listed cannot be told: {error}")
         return
-    told = ", and ".join(
-        f"{len(clips)} {what} ({', '.join(clips[:SHOWN])}{', ...' if len(clips) > SHOWN else ''})"
-        for what, clips in different.items()
-        if clips
-    )
-    raise UserError(
-        f"expected the {len(before)} clips that the run {run} was begun with in {dataset.address}, but since "
-        f"then {told}; restore them, say where they are by --data, or begin a new run"
-    )
+    came, others = list[Path](), list[Path]()
+    classes = kept.dataset.classes
+    for clip in listed.clips:
+        row = kept.clip_row(clip.path, clip.start_s, clip.end_s)
+        if row is None:
+            came.append(clip.path)
+        elif {listed.classes[label] for label in clip.labels} != {
+            classes[label] for label in kept.labels(row)
+        }:
+            others.append(clip.path)
+    if came:
+        watch.say(
+            f"since the clips were listed {len(came)} came ({_named(came)}): they are left out here, as what "
+            "was begun goes on with its own"
+        )
+    if others:
+        watch.say(
+            f"since the clips were listed {len(others)} got other labels ({_named(others)}): those that they "
+            "had are used"
+        )
 
 
-def _splits_of(dataset: Dataset) -> Splits:
-    return {split: [_name(clip, dataset.root) for clip in clips] for split, clips in dataset.splits.items()}
-
-
-def _name(clip: Clip, root: Path) -> str:
-    name = os.fsencode(os.path.relpath(clip.path, root)).decode(errors="backslashreplace")
-    if clip.start_s == 0.0 and clip.end_s is None:
-        return name
-    return f"{name}:{clip.start_s:g}-{'' if clip.end_s is None else f'{clip.end_s:g}'}"
+def _named(paths: Sequence[Path]) -> str:
+    return ", ".join(str(path) for path in paths[:SHOWN]) + (", ..." if len(paths) > SHOWN else "")

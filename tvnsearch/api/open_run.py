@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tvnsearch.api.amending import NO_CHANGES, Changes, amendment, say_amended
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
-from tvnsearch.api.kept_clips import check_clips, keep_clips
+from tvnsearch.api.kept_clips import keep_clips, kept_clips
 from tvnsearch.api.same_run import check_unchanged, require_clips
 from tvnsearch.api.search_options import WorkforceOptions
 from tvnsearch.api.watching import Watch
@@ -24,7 +24,7 @@ from tvnsearch.search.executors import MEASURED_GPU, Executor, check_gpus, open_
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
-from tvnsearch.search.run_folder import predictors_folder
+from tvnsearch.search.run_folder import clips_path, predictors_folder
 from tvnsearch.search.settings import DeviceSettings, Settings
 from tvnsearch.user_folders import user_folder_or_temporary
 
@@ -67,6 +67,19 @@ class Equipment(NamedTuple):
             UserError: every clip of a split is broken, or the disk is too small.
         """
         prepare_clips(self.clips, watch)
+
+    def of_run(self, run: Path, plan: SearchPlan) -> Equipment:
+        """The same for a run, whose clips, decoded by now, are kept in its folder and scored as it plans.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        source = replace(
+            keep_clips(run, self.clips),
+            validation_clips=plan.validation_clips,
+            validation_seed=plan.search.seed,
+        )
+        return self._replace(source=source)
 
     def keep_predictors(self, run: Path) -> None:
         """Put the latency predictors in the run's folder that are not there, for whoever goes on with it.
@@ -118,26 +131,29 @@ def open_run(
             training=plan.training,
         )
         kept = predictors_folder(folder)
-        with open_equipment(settings, plan.space, watch, kept) as equipment:
+        with open_equipment(settings, plan.space, watch, kept, folder) as equipment:
             check_unchanged(folder, plan, equipment.latency, equipment.dataset)
-            check_clips(folder, equipment.dataset)
             equipment.keep_predictors(folder)
-            keep_clips(folder, equipment.dataset)
             equipment.decode_clips(watch)
             if plan != begun:
                 moved = None if amending.data is None else equipment.dataset.address
                 _amend(journal, replace(amending, clips=moved))
                 say_amended(begun, journal.plan, watch)
-            yield OpenRun(journal, equipment)
+            yield OpenRun(journal, equipment.of_run(folder, plan))
 
 
 @contextmanager
 def open_equipment(
-    settings: Settings, space: SearchSpace, watch: Watch, kept: Path | None = None
+    settings: Settings,
+    space: SearchSpace,
+    watch: Watch,
+    kept: Path | None = None,
+    run: Path | None = None,
 ) -> Iterator[Equipment]:
     """What a search in ``space`` was asked to use; its clips are found, and not decoded yet.
 
-    Latencies are predicted by what is in the folder ``kept``, as far as it is there.
+    Latencies are predicted by what is in the folder ``kept``, as far as it is there, and the clips are those
+    that the ``run`` keeps.
 
     Raises:
         UserError: the device, or what is to be trained on, is not here, the device was not profiled, there
@@ -149,7 +165,7 @@ def open_equipment(
 
     device = open_settings_device(settings.device)
     check_training_device(settings)
-    clips, source = find_clips(settings.training.data, space, watch)
+    clips, source = find_clips(settings.training.data, space, watch, run)
     opened_latency = DeviceLatency.open(
         device,
         database_path(settings.device.db),
@@ -193,16 +209,24 @@ def _measured_gpu(settings: Settings) -> int | None:
     return MEASURED_GPU if settings.device.name == "cuda" else None
 
 
-def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:
+def find_clips(
+    data: str | None, space: SearchSpace, watch: Watch, run: Path | None = None
+) -> tuple[ClipCache, DataSource]:
     """The clips at the address ``data``, or moving digits, which are made unless they are there.
 
-    They are decoded at the largest resolution of the ``space`` that is searched.
+    They are decoded for the largest resolution of the ``space`` that is searched. Those of a ``run`` are the
+    ones that it keeps.
 
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
     address = _moving_digits(watch) if data is None else data
-    return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)
+    if run is None:
+        return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)
+    kept = kept_clips(run, address)
+    return open_clips(
+        address, clip_cache_folder(), space.longest_side, seed=0, kept=kept, manifest=clips_path(run)
+    )
 
 
 def _amend(journal: Journal, by: Amended) -> None:

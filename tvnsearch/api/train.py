@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
+from tvnsearch.api.kept_clips import kept_clips
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
@@ -21,17 +22,21 @@ from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
-from tvnsearch.search.run_folder import journal_path
+from tvnsearch.search.run_folder import clips_path, journal_path
 from tvnsearch.seeds import require_seed
 from tvnsearch.training.recipe import Recipe, load_recipe
 from tvnsearch.workers import Worker
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
+    from tvnsearch.data.dataset import Dataset
     from tvnsearch.training.task import DataSource
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
 ORDER, RESULT = "training.json", "training-result.json"
+
+CLIPS_READY = ".clips-are-ready"
+"""There while the processes that torchrun started gather: the first has prepared the clips."""
 
 
 class TrainingOrder(Struct, frozen=True):
@@ -111,12 +116,10 @@ def resume_training(
     order = _read_order(folder)
     path = folder / RESULT
     if not path.is_file():
-        resolution = order.genome.input.long_side
-        cache, source = open_clips(order.data, clip_cache_folder(), resolution, seed=0)
         if _is_in_a_team():
-            result = _train_together(order, folder, cache, watch)
+            result, dataset = _train_together(order, folder, watch)
         else:
-            result = _train_alone(order, folder, cache, source, threads or training_threads(), watch)
+            result, dataset = _train_alone(order, folder, threads or training_threads(), watch)
         if result is None:
             return None
         if result.begun_afresh is not None:
@@ -128,7 +131,6 @@ def resume_training(
                 f"expected a network, but the training ended without one: {result.failed}; "
                 "change the recipe (learning_rate, batch_size) and train again"
             )
-        dataset = cache.dataset
         card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
         with writing(folder, f"then `tvnsearch train {folder} --resume`"):
             write_model(folder, order.genome, card)
@@ -174,6 +176,7 @@ def _begin(order: TrainingOrder, folder: Path) -> None:
             f"expected a new folder, or one of a training with the same settings, but {folder} holds "
             f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
         )
+    clips_path(folder).unlink(missing_ok=True)  # of another order, of which nothing else is left
     _write(path, order)
 
 
@@ -189,12 +192,20 @@ def _read_order(folder: Path) -> TrainingOrder:
         ) from None
 
 
+def _open_clips(order: TrainingOrder, folder: Path) -> tuple[ClipCache, DataSource]:
+    """The clips that a training began with, which its folder keeps, or those that it begins with now."""
+    resolution, path = order.genome.input.long_side, clips_path(folder)
+    kept = kept_clips(folder)
+    return open_clips(order.data, clip_cache_folder(), resolution, seed=0, kept=kept, manifest=path)
+
+
 def _train_alone(
-    order: TrainingOrder, folder: Path, cache: ClipCache, source: DataSource, threads: int, watch: Watch
-) -> TrainingResult:
+    order: TrainingOrder, folder: Path, threads: int, watch: Watch
+) -> tuple[TrainingResult, Dataset]:
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
+    cache, source = _open_clips(order, folder)
     prepare_clips(cache, watch)
     watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
     params = {
@@ -204,25 +215,38 @@ def _train_alone(
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
-    return msgspec.convert(answer, TrainingResult)
+    return msgspec.convert(answer, TrainingResult), cache.dataset
 
 
 def _train_together(
-    order: TrainingOrder, folder: Path, cache: ClipCache, watch: Watch
-) -> TrainingResult | None:
-    """In this process, which is one of those that torchrun started."""
-    from torch import distributed
+    order: TrainingOrder, folder: Path, watch: Watch
+) -> tuple[TrainingResult | None, Dataset]:
+    """In this process, which is one of those that torchrun started.
 
+    The first prepares the clips, which may take hours; the others wait for that before they join the team,
+    whose members wait for each other for minutes only.
+    """
+    from tvnsearch.data.cache import open_prepared
+    from tvnsearch.data.stored_sizes import size_to_store
     from tvnsearch.training.checkpoint import Checkpoints
-    from tvnsearch.training.team import team_of_torchrun
+    from tvnsearch.training.team import leads_torchrun, say_ready, team_of_torchrun, wait_until_ready
     from tvnsearch.training.trainer import train as fit_network
 
+    resolution, ready = order.genome.input.long_side, folder / CLIPS_READY
+    if leads_torchrun():
+        ready.unlink(missing_ok=True)
+        cache, _ = _open_clips(order, folder)
+        prepare_clips(cache, watch)
+        say_ready(ready)
+    else:
+        wait_until_ready(ready)
     with team_of_torchrun(order.device) as (team, device):
         if team.leads:
-            prepare_clips(cache, watch)
+            ready.unlink(missing_ok=True)
             watch.say(_plan(order, len(cache.dataset.classes), f"{team.size} processes"))
-        distributed.barrier()
-        cache.prepare()
+        else:
+            path, size = clips_path(folder), size_to_store(resolution)
+            cache = open_prepared(path, clip_cache_folder(), resolution, size)
         result = fit_network(
             order.genome,
             cache,
@@ -233,7 +257,7 @@ def _train_together(
             team=team,
             on_progress=partial(_tell, watch) if team.leads else None,
         )
-    return result if team.leads else None
+    return result if team.leads else None, cache.dataset
 
 
 def _plan(order: TrainingOrder, classes: int, where: str) -> str:

@@ -14,7 +14,13 @@
 | `jpeg`             | single frames as JPEG                                                     |
 | `stored`           | `StoredVideo`, `Frames`: a decoded video as one memory-mapped file        |
 | `preparation`      | `decode_all`: videos into such files, in the form the disk has room for   |
+| `preparation_plan` | `timed_plan`: what that takes, from a few frames of a few videos          |
+| `manifest`         | `read_manifest`: a data set listed once, with what is stored of each file |
+| `stored_sizes`     | the few sizes at which videos are stored                                  |
+| `video_store`      | `VideoStore`: stored videos found by name and content, at any size        |
+| `cache_folder`     | what lies where in a cache, and who is at work there                      |
 | `cache`            | `ClipCache`: every video decoded once, for all runs                       |
+| `cleaning`         | what a cache holds, who needs it, and removing what nobody does           |
 | `inspection`       | `inspect_dataset`: what is in a data set before anything is trained on it |
 | `sampling`         | frames, stride and resolution of an `InputSpec` taken from a decoded clip |
 | `augmentation`     | `Augmentation`, `random_view`: what a training sees of a clip             |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -41,9 +42,9 @@ class Dataset(msgspec.Struct, frozen=True):
     classes: tuple[str, ...]
     multi_label: bool
     mirrorable: bool
-    train: tuple[Clip, ...]
-    validation: tuple[Clip, ...]
-    test: tuple[Clip, ...]
+    train: Sequence[Clip]
+    validation: Sequence[Clip]
+    test: Sequence[Clip]
     protocol: Protocol = "standard"
     left_out: dict[str, int] = {}
     notes: tuple[str, ...] = ()
@@ -54,14 +55,14 @@ class Dataset(msgspec.Struct, frozen=True):
         return f"{self.format}:{self.root}"
 
     @property
-    def splits(self) -> dict[str, tuple[Clip, ...]]:
+    def splits(self) -> dict[str, Sequence[Clip]]:
         """The clips by the name of their split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
     def clips(self) -> tuple[Clip, ...]:
         """Every clip of every split."""
-        return self.train + self.validation + self.test
+        return (*self.train, *self.validation, *self.test)
 
     @property
     def remarks(self) -> tuple[str, ...]:

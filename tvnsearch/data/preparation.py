@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, NamedTuple
 
 from tvnsearch.data.decode import BASE_RATE, read_frames, small_size
+from tvnsearch.data.preparation_plan import OnPlan, sampled, timed_plan
 from tvnsearch.data.stored import Form, VideoWriter, open_stored
 from tvnsearch.data.video import BrokenClip, Video, open_video, source_files
 from tvnsearch.errors import UserError
@@ -32,6 +34,7 @@ LEAST_FRAME_BYTES = 20
 """Of an encoded frame: a damaged header must not announce more frames than the file could hold."""
 
 MOST_THREADS = 16
+WAITING_A_THREAD = 4
 REPORT_EVERY_S = 0.25
 
 
@@ -48,10 +51,10 @@ OnPreparation = Callable[[PreparationProgress], None]
 
 
 class Decoding(NamedTuple):
-    """What `decode_all` came to: broken videos with their reasons, and how many others it decoded or knew."""
+    """What `decode_all` came to: broken videos with their reasons, what it decoded, and how many it knew."""
 
     broken: dict[Path, BrokenClip]
-    decoded: int
+    decoded: frozenset[Path]
     known: int
 
 
@@ -62,34 +65,44 @@ def decode_all(
     target_of: Callable[[Path], Path],
     keep: Callable[[Path, Path], None],
     on_progress: OnPreparation | None = None,
+    on_plan: OnPlan | None = None,
 ) -> Decoding:
     """Decode each source into `target_of(source)` in `directory`, and `keep` it, with its target, as done.
 
-    A target appears when it is whole; one that is there already is known and only kept. An interrupt ends the
-    videos in flight at once.
+    A target appears when it is whole; one that is there already is known and only kept. What many videos take
+    is told before. An interrupt ends the videos in flight at once.
 
     Raises UserError when the disk is too small, OSError never: a source that cannot be read is broken.
     """
     if not sources:
-        return Decoding({}, 0, 0)
+        return Decoding({}, frozenset(), 0)
     remove_remains(directory)
     sizes = {source: source_bytes(source) for source in sources}
     work = _Work(resolution, choose_form(sizes, resolution, directory), target_of, keep)
     total_bytes, done_bytes = max(1, sum(sizes.values())), 0
     broken: dict[Path, BrokenClip] = {}
-    pool = ThreadPoolExecutor(max_workers=min(MOST_THREADS, os.cpu_count() or 1))
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    if on_plan and len(sources) > SAMPLED_VIDEOS:
+        on_plan(timed_plan(sizes, resolution, work.form, threads))
+    pool = ThreadPoolExecutor(max_workers=threads)
     try:
         finished: SimpleQueue[tuple[Path, Future[BrokenClip | None]]] = SimpleQueue()
 
         def finish(source: Path, future: Future[BrokenClip | None]) -> None:
             finished.put((source, future))
 
-        for source in sources:
-            pool.submit(work.do, source).add_done_callback(partial(finish, source))
+        waiting = iter(sources)
+
+        def submit(count: int) -> None:
+            for source in islice(waiting, count):
+                pool.submit(work.do, source).add_done_callback(partial(finish, source))
+
+        submit(WAITING_A_THREAD * threads)
         videos = 0
         while videos < len(sources):
             with suppress(Empty):
                 source, future = finished.get(timeout=REPORT_EVERY_S)
+                submit(1)
                 if failure := future.result():
                     broken[source] = failure
                 videos += 1
@@ -102,8 +115,8 @@ def decode_all(
     finally:
         work.stopped.set()
         pool.shutdown(cancel_futures=True)
-    decoded = work.decoded.copy()
-    return Decoding(broken, len(decoded), len(sources) - len(broken) - len(decoded))
+    decoded = frozenset(work.decoded)
+    return Decoding(broken, decoded, len(sources) - len(broken) - len(decoded))
 
 
 def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path) -> Form:
@@ -114,7 +127,7 @@ def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path) -> 
     Raises UserError when JPEG would not fit either.
     """
     raw = read = 0
-    for source in list(sizes)[:: max(1, len(sizes) // SAMPLED_VIDEOS)]:
+    for source in sampled(sizes, SAMPLED_VIDEOS):
         with suppress(BrokenClip), open_video(source) as video:
             raw += _raw_bytes(video, resolution, sizes[source])
             read += sizes[source]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 
 from tvnsearch.data.dataset import Clip
@@ -73,3 +74,27 @@ def _ends(places: Sequence[float], shares: Sequence[float]) -> list[int]:
         ends[number] = min(ends[number], most)
         most = max(ends[number] - 1, 0)
     return ends
+
+
+def stratified_subset(clips: Sequence[Clip], most: int, seed: int) -> tuple[Clip, ...]:
+    """At most `most` of the clips, in their order, of each class as large a share as of all.
+
+    The same seed takes the same places of a list, wherever its clips lie. A clip with several labels counts
+    as one of its rarest. Classes for which a share comes to less than one clip are served by chance.
+    """
+    if len(clips) <= most:
+        return tuple(clips)
+    frequency = Counter(label for clip in clips for label in clip.labels)
+    strata = [
+        min(clip.labels, key=lambda label: (frequency[label], label), default=NOTHING) for clip in clips
+    ]
+    rng = random.Random(seed)
+    order = sorted(range(len(clips)), key=lambda place: (strata[place], rng.random()))
+    # Each clip gets its quantile within its class: the lowest of all are of every class alike.
+    quantiles: dict[int, float] = {}
+    for _, members in groupby(order, key=strata.__getitem__):
+        places = list(members)
+        offset = rng.random()
+        quantiles |= {place: (rank + offset) / len(places) for rank, place in enumerate(places)}
+    chosen = sorted(order, key=quantiles.__getitem__)[:most]
+    return tuple(clips[place] for place in sorted(chosen))

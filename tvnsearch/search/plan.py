@@ -33,7 +33,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     there is, with what was amended since. ``seconds_per_training`` bounds each training, whatever its
     iterations; the winner is trained alone for ``winner_minutes`` afterwards, if there are any.
     ``device_digest`` names what latencies are measured on, ``clips`` what fitness is measured on, which has
-    so many ``classes``, of these names.
+    so many ``classes``, of these names; of those to select on ``validation_clips`` at most are used.
 
     Raises:
         UserError: trainings are to be stopped early that have no middle.
@@ -52,6 +52,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     class_names: tuple[str, ...] = ()
     seconds_per_training: float | None = None
     winner_minutes: float | None = None
+    validation_clips: int | None = None
 
     def __post_init__(self) -> None:
         require_positive("classes", self.classes)

@@ -23,8 +23,8 @@ def predictors_folder(run: Path) -> Path:
 
 
 def clips_path(run: Path) -> Path:
-    """The file that says which clips the run began with."""
-    return run / "clips.json"
+    """The list of the clips that a run, or a training, began with."""
+    return run / "clips.manifest"
 
 
 def weights_path(run: Path, number: int) -> Path:

@@ -15,8 +15,9 @@ from typing import Any, Literal
 import msgspec
 import torch
 
-from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.cache import ClipCache, open_prepared
 from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.splits import stratified_subset
 from tvnsearch.data.views import parse_views
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -38,12 +39,33 @@ INHERITED = "inherited.safetensors"
 
 
 class DataSource(msgspec.Struct, frozen=True):
-    """Where a worker finds its clips: the data set, its split's seed, and the cache with its resolution."""
+    """Where a worker finds its clips: in a manifest, whose videos the cache at `cache_dir` holds.
 
-    address: str
-    seed: int
+    They are for networks that look at `resolution` pixels; what is missing is stored at `size`. A machine
+    that has no such manifest lists the data set itself, by `address` and the `seed` of its split. A training
+    is scored on `validation_clips` at most, chosen by `validation_seed` (None: on all of the split).
+    """
+
+    manifest: str
     cache_dir: str
     resolution: int
+    size: int
+    address: str
+    seed: int
+    validation_clips: int | None = None
+    validation_seed: int = 0
+
+
+def source_of(clips: ClipCache) -> DataSource:
+    """Where a worker finds the clips that this process prepares."""
+    return DataSource(
+        manifest=str(clips.manifest_path.absolute()),
+        cache_dir=str(clips.directory.resolve()),
+        resolution=clips.resolution,
+        size=clips.size,
+        address=clips.dataset.address,
+        seed=clips.seed,
+    )
 
 
 class Parent(msgspec.Struct, frozen=True):
@@ -173,8 +195,17 @@ def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed:
 
 @cache
 def _opened(source: DataSource) -> ClipCache:
-    clips = ClipCache(open_dataset(source.address, source.seed), source.resolution, Path(source.cache_dir))
-    clips.prepare()
+    directory, manifest = Path(source.cache_dir), Path(source.manifest)
+    if manifest.is_file():
+        clips = open_prepared(manifest, directory, source.resolution, source.size)
+    else:  # on a machine that does not share the driver's cache
+        dataset = open_dataset(source.address, source.seed)
+        clips = ClipCache(dataset, source.resolution, directory, size=source.size, seed=source.seed)
+        clips.prepare()
+    if source.validation_clips is not None:
+        validation = clips.usable(clips.dataset.validation)
+        scored = stratified_subset(validation, source.validation_clips, source.validation_seed)
+        clips.dataset = msgspec.structs.replace(clips.dataset, validation=scored)
     return clips
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import torch
 from msgspec import Struct
@@ -12,6 +14,9 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import write_whole
+
+LOOK_EVERY_S = 0.5
 
 
 class Team(Struct, frozen=True):
@@ -52,6 +57,31 @@ ALONE = Team()
 def started_by_torchrun() -> bool:
     """Whether this process is one of several that torchrun started."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def leads_torchrun() -> bool:
+    """Whether this is the first of the processes that torchrun started, before they are a team."""
+    return os.environ["RANK"] == "0"
+
+
+def say_ready(path: Path) -> None:
+    """Tell the other processes that torchrun started, who see the file at `path` too, to go on."""
+    write_whole(path, _launch())
+
+
+def wait_until_ready(path: Path) -> None:
+    """Wait for the first process to say so, however long that takes; torchrun ends this one if it fails."""
+    while True:
+        with suppress(OSError):
+            if path.read_bytes() == _launch():
+                return
+        time.sleep(LOOK_EVERY_S)
+
+
+def _launch() -> bytes:
+    """What the processes of one start of torchrun have in common: files that others left say nothing."""
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT")
+    return "\n".join(os.environ.get(name, "") for name in names).encode()
 
 
 @contextmanager

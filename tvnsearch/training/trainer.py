@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -230,10 +229,7 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
         fitting.team.size,
         dataset.format,
         dataset.classes,
-        [
-            (os.path.relpath(clip.path, dataset.root), clip.labels, clip.start_s, clip.end_s)
-            for clip in cache.usable(dataset.train)
-        ],
+        cache.identity(dataset.train),
         cache.resolution,
         start,
     )
