@@ -14,7 +14,7 @@ from tvnsearch.api.files import write_text
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
-from tvnsearch.devices.container import training_threads
+from tvnsearch.cores import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.workers import Worker
 

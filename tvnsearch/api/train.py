@@ -15,8 +15,8 @@ from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.cores import training_threads
 from tvnsearch.data.catalog.address import parse_address
-from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome
