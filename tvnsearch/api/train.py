@@ -195,7 +195,8 @@ def _train_alone(
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
-    prepare_clips(cache, watch)
+    source = replace(source, reads=_reads(order.recipe, cache))
+    prepare_clips(cache, watch, source.reads)
     watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
     params = {
         **worker_params(order.genome, source, (folder / WEIGHTS).resolve(), order.device),
@@ -218,11 +219,12 @@ def _train_together(
     from tvnsearch.training.trainer import train as fit_network
 
     with team_of_torchrun(order.device) as (team, device):
+        reads = _reads(order.recipe, cache)
         if team.leads:
-            prepare_clips(cache, watch)
+            prepare_clips(cache, watch, reads)
             watch.say(_plan(order, len(cache.dataset.classes), f"{team.size} processes"))
         distributed.barrier()
-        cache.prepare()
+        cache.prepare(reads=reads)
         result = fit_network(
             order.genome,
             cache,
@@ -234,6 +236,11 @@ def _train_together(
             on_progress=partial(_tell, watch) if team.leads else None,
         )
     return result if team.leads else None
+
+
+def _reads(recipe: Recipe, cache: ClipCache) -> float:
+    """How often a training reads each of its clips."""
+    return recipe.iterations * recipe.batch_size / len(cache.dataset.train)
 
 
 def _plan(order: TrainingOrder, classes: int, where: str) -> str:

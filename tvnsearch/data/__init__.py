@@ -7,7 +7,8 @@
 | `catalog`       | `open_dataset`: one file a format on disk                                  |
 | `video`         | `open_video`, `BrokenClip`: a file, opened with suspicion                  |
 | `decode`        | `read_frames`: of a video, upright, thinned and small                      |
-| `jpeg`          | single frames as JPEG                                                      |
+| `jpeg`, `h264`  | single frames as JPEG, short runs of frames as H.264                       |
+| `on_demand`     | `SourceVideo`: frames that are decoded when they are read                  |
 | `stored`        | `StoredVideo`, `Frames`: a decoded video as one memory-mapped file         |
 | `preparation`   | `decode_all`: videos into such files, in the form the disk has room for    |
 | `cache`         | `ClipCache`: every video decoded once, for all runs                        |

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.decode import BASE_RATE
-from tvnsearch.data.preparation import OnPreparation, decode_all
+from tvnsearch.data.preparation import OnPreparation, are_few, decode_all
 from tvnsearch.data.stored import Form, Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip, source_files
 from tvnsearch.errors import UserError
@@ -55,20 +55,26 @@ class ClipCache:
         self._usable: set[Clip] = set()
         self._open = lru_cache(maxsize=OPEN_VIDEOS)(StoredVideo)
 
-    def prepare(self, on_progress: OnPreparation | None = None) -> Preparation:
+    def prepare(self, on_progress: OnPreparation | None = None, reads: float | None = None) -> Preparation:
         """Decode the videos that are missing, reporting how far that is.
 
-        Broken clips are collected, left out of `usable`, and tried again by the next call.
+        `reads` is how often each clip will be read, about (None: very often): for few of them, and where the
+        disk has no room, frames are decoded when they are read (the form `source`). Broken clips are
+        collected, left out of `usable`, and tried again by the next call.
 
-        Raises UserError when every clip of a split is broken, or the disk is too small.
+        Raises UserError when every clip of a split is broken, or the disk is full.
         """
         for folder in ("names", "videos"):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         paths = dict.fromkeys(clip.path for clip in self.dataset.clips)
-        missing = [path for path in paths if self._stored(path) is None]
+        stored = {path: video.form for path in paths if (video := self._stored(path))}
+        timed = {path for path, form in stored.items() if form == "source" and not are_few(reads)}
+        missing = [path for path in paths if path not in stored or path in timed]
+        videos = self.directory / "videos"
         done = decode_all(
-            missing, self.resolution, self.directory / "videos", self._video, self._keep, on_progress
+            missing, self.resolution, videos, self._video, self._keep, on_progress, reads, timed
         )
+        self._open.cache_clear()  # what was decoded has taken the place of its times
         broken: dict[Clip, BrokenClip] = {}
         for clip in self.dataset.clips:
             if clip.path in done.broken:

@@ -55,7 +55,7 @@ def read_frames(video: Video, resolution: int) -> Iterator[Frame]:
 
     Each is turned upright as the file says and resized (area when shrinking). Damaged frames are skipped.
     """
-    resizer = _Resizer(resolution)
+    resizer = Resizer(resolution)
     every = thinning(video.frame_rate)
     for number, (time_s, frame) in enumerate(video.frames()):
         if number % every == 0:
@@ -86,19 +86,20 @@ def check_whole(path: Path, frames: int, announced: int) -> None:
         raise BrokenClip(path, f"it is truncated: only {frames} of {announced} frames can be decoded")
 
 
-class _Resizer:
+class Resizer:
     """Crop, resize and conversion to RGB as a filter graph, rebuilt when frames change their form.
 
-    The first frame decides the size of all.
+    The first frame decides the size of all, unless their width and height are given.
     """
 
-    def __init__(self, resolution: int) -> None:
+    def __init__(self, resolution: int, size: tuple[int, int] | None = None) -> None:
         self._resolution = resolution
-        self._size: tuple[int, int] | None = None
+        self._size = size
         self._form: tuple[int, int, str, int] | None = None
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
+        """The pixels of a frame, upright and small: uint8 RGB (height, width, 3)."""
         turns = frame.rotation // 90
         form = (frame.width, frame.height, frame.format.name, turns)
         if self._size is None:

@@ -38,12 +38,16 @@ INHERITED = "inherited.safetensors"
 
 
 class DataSource(msgspec.Struct, frozen=True):
-    """Where a worker finds its clips: the data set, its split's seed, and the cache with its resolution."""
+    """Where a worker finds its clips: the data set, its split's seed, and the cache with its resolution.
+
+    `reads` is how often each will be read, as `ClipCache.prepare` asks.
+    """
 
     address: str
     seed: int
     cache_dir: str
     resolution: int
+    reads: float | None = None
 
 
 class Parent(msgspec.Struct, frozen=True):
@@ -174,7 +178,7 @@ def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed:
 @cache
 def _opened(source: DataSource) -> ClipCache:
     clips = ClipCache(open_dataset(source.address, source.seed), source.resolution, Path(source.cache_dir))
-    clips.prepare()
+    clips.prepare(reads=source.reads)
     return clips
 
 
