@@ -128,7 +128,7 @@ def evaluation_batches(
 
 
 def reading_threads() -> int:
-    """How many threads read clips: half of this process's share of the cores, of which others train as well."""
+    """How many threads read clips: half of this process's share of the cores; others train here too."""
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # torchrun tells several processes to use one thread each, which is no share of anything.
     share = training_threads() if processes == 1 else usable_threads() // processes
