@@ -7,8 +7,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, partial
-from itertools import count, islice
+from functools import partial
+from itertools import chain, count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,7 @@ ORDER, VIEW = 0, 1
 """What is drawn: the order of an epoch, the view of a clip."""
 
 Pixels = npt.NDArray[np.uint8]
+"""The views of a clip: uint8 (views, frames, height, width, 3)."""
 
 
 class Batch(NamedTuple):
@@ -49,16 +50,16 @@ class Batch(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """A batch to read: of each clip a function that gives its views one after the other, and all labels."""
+    """A batch to read: of each clip a function that gives its views, and all labels."""
 
-    reads: list[Callable[[], list[Pixels]]]
+    reads: list[Callable[[], Pixels]]
     labels: Tensor
 
 
 class _Reading(NamedTuple):
     """A batch that is read: the views of each clip, uint8, and all labels."""
 
-    clips: list[Future[list[Pixels]]]
+    clips: list[Future[Pixels]]
     labels: Tensor
 
 
@@ -89,20 +90,22 @@ def training_batches(
     """
     usable = cache.usable(clips)
     mirrorable = cache.dataset.mirrorable
-    clip_at = _shuffled(len(usable), seed)
+    draws = batch_size * ranks
+    drawn = enumerate(_order(len(usable), np.random.default_rng((seed, ORDER))))
 
-    def read(clip: Clip, position: int) -> list[Pixels]:
-        rng = np.random.default_rng((seed, VIEW, position))
+    def read(place: int, clip: Clip) -> Pixels:
+        rng = np.random.default_rng((seed, VIEW, place))
         frames = cache.frames(clip)
-        return [look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec)]
+        return look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec)[None]
 
-    def job(number: int) -> _Job:
-        begin = (number * ranks + rank) * batch_size
-        chosen = {position: usable[clip_at(position)] for position in range(begin, begin + batch_size)}
-        reads = [partial(read, clip, position) for position, clip in chosen.items()]
-        return _Job(reads, _labels(cache, list(chosen.values())))
+    def jobs() -> Iterator[_Job]:
+        going_on = islice(drawn, first * draws, None)
+        while True:
+            of_all_ranks = list(islice(going_on, draws))[rank * batch_size :]
+            mine = [(place, usable[number]) for place, number in of_all_ranks[:batch_size]]
+            yield _Job([partial(read, *each) for each in mine], _labels(cache, [clip for _, clip in mine]))
 
-    return _read_ahead(map(job, count(first)), spec, batch_size)
+    return _read_ahead(jobs(), spec, batch_size)
 
 
 def evaluation_batches(
@@ -116,9 +119,9 @@ def evaluation_batches(
     """
     usable = cache.usable(clips)
 
-    def read(clip: Clip) -> list[Pixels]:
+    def read(clip: Clip) -> Pixels:
         frames = cache.frames(clip)
-        return [look(frames, view, spec) for view in evaluation_views(frames, spec, views)]
+        return np.stack([look(frames, view, spec) for view in evaluation_views(frames, spec, views)])
 
     def job(begin: int) -> _Job:
         chosen = usable[begin : begin + batch_size]
@@ -135,18 +138,9 @@ def reading_threads() -> int:
     return min(MOST_THREADS, max(1, share // 2))
 
 
-def _shuffled(clips: int, seed: int) -> Callable[[int], int]:
-    """The number of the clip at each position, where one permutation of all follows the other."""
-
-    @lru_cache(maxsize=2)
-    def permutation(epoch: int) -> npt.NDArray[np.int64]:
-        return np.random.default_rng((seed, ORDER, epoch)).permutation(clips)
-
-    def clip_at(position: int) -> int:
-        epoch, place = divmod(position, clips)
-        return int(permutation(epoch)[place])
-
-    return clip_at
+def _order(clips: int, rng: np.random.Generator) -> Iterator[int]:
+    """Numbers of clips, without end: one permutation of all after the other."""
+    return chain.from_iterable(rng.permutation(clips).tolist() for _ in count())
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
@@ -200,7 +194,6 @@ def _read_ahead(
         converters.shutdown(cancel_futures=True)
 
 
-def _convert(views: Future[list[Pixels]], place: npt.NDArray[np.float32]) -> None:
+def _convert(views: Future[Pixels], place: npt.NDArray[np.float32]) -> None:
     """Put the views of a clip, as soon as they are read, into their place in a batch."""
-    for pixels, out in zip(views.result(), place, strict=True):
-        normalise(pixels, out)
+    normalise(views.result(), place)
