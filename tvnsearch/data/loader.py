@@ -90,8 +90,8 @@ def training_batches(
     """
     usable = cache.usable(clips)
     mirrorable = cache.dataset.mirrorable
-    draws = batch_size * ranks
-    drawn = enumerate(_order(len(usable), np.random.default_rng((seed, ORDER))))
+    order = _order(len(usable), np.random.default_rng((seed, ORDER)))
+    drawn = islice(enumerate(order), first * batch_size * ranks, None)
 
     def read(place: int, clip: Clip) -> Pixels:
         rng = np.random.default_rng((seed, VIEW, place))
@@ -99,11 +99,13 @@ def training_batches(
         return look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec)[None]
 
     def jobs() -> Iterator[_Job]:
-        going_on = islice(drawn, first * draws, None)
         while True:
-            of_all_ranks = list(islice(going_on, draws))[rank * batch_size :]
-            mine = [(place, usable[number]) for place, number in of_all_ranks[:batch_size]]
-            yield _Job([partial(read, *each) for each in mine], _labels(cache, [clip for _, clip in mine]))
+            of_all_ranks = list(islice(drawn, batch_size * ranks))
+            of_this = of_all_ranks[rank * batch_size :][:batch_size]
+            chosen = [(place, usable[number]) for place, number in of_this]
+            yield _Job(
+                [partial(read, *each) for each in chosen], _labels(cache, [each[1] for each in chosen])
+            )
 
     return _read_ahead(jobs(), spec, batch_size)
 
