@@ -102,10 +102,9 @@ def training_batches(
         while True:
             of_all_ranks = list(islice(drawn, batch_size * ranks))
             of_this = of_all_ranks[rank * batch_size :][:batch_size]
-            chosen = [(place, usable[number]) for place, number in of_this]
-            yield _Job(
-                [partial(read, *each) for each in chosen], _labels(cache, [each[1] for each in chosen])
-            )
+            chosen = {place: usable[number] for place, number in of_this}
+            reads = [partial(read, place, clip) for place, clip in chosen.items()]
+            yield _Job(reads, _labels(cache, list(chosen.values())))
 
     return _read_ahead(jobs(), spec, batch_size)
 
