@@ -15,7 +15,8 @@ from tvnsearch.data import loader
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.loader import evaluation_batches, reading_threads, training_batches
-from tvnsearch.data.views import Views
+from tvnsearch.data.sampling import look, normalise
+from tvnsearch.data.views import Views, evaluation_views
 from tvnsearch.genome.genome import square_input
 
 SPEC = square_input(resolution=12, frames=4, frame_stride=2)
@@ -183,6 +184,20 @@ def test_clips_are_mirrored_only_where_that_changes_no_class(tmp_path):
         seen = torch.cat([batch.clips for batch in first_batches(prepared, 0)])
         left, right = seen[:, :, :, :4].mean((1, 2, 3, 4)), seen[:, :, :, -4:].mean((1, 2, 3, 4))
         assert set((left < right).tolist()) == directions
+
+
+def test_views_of_a_clip_are_those_that_are_looked_at_one_by_one(tmp_path):
+    for number in range(10):
+        shades = [picture(48, 32, 60 + 10 * number + 5 * step) for step in range(14)]
+        write_video(tmp_path / "clips" / "ab"[number % 2] / f"{number}.mp4", pictures=shades)
+    prepared = ClipCache(open_dataset(tmp_path / "clips"), 16, tmp_path / "cache")
+    prepared.prepare()
+    views = Views(3, 3)
+    (batch,) = evaluation_batches(prepared, prepared.dataset.train, SPEC, 8, views)
+    for clip, seen in zip(prepared.dataset.train, batch.clips.unflatten(0, (-1, 9)), strict=True):
+        frames = prepared.frames(clip)
+        for view, pixels in zip(evaluation_views(frames, SPEC, views), seen, strict=True):
+            assert np.array_equal(normalise(look(frames, view, SPEC)), pixels.numpy())
 
 
 def test_several_views_of_each_clip(cache):

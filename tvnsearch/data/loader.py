@@ -20,7 +20,8 @@ from tvnsearch.cores import training_threads, usable_threads
 from tvnsearch.data.augmentation import Augmentation, random_view
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
-from tvnsearch.data.sampling import look, normalise
+from tvnsearch.data.sampling import View, look, normalise, resize
+from tvnsearch.data.stored import Frames
 from tvnsearch.data.views import ONE_VIEW, Views, evaluation_views
 from tvnsearch.genome.genome import InputSpec
 
@@ -122,7 +123,7 @@ def evaluation_batches(
 
     def read(clip: Clip) -> Pixels:
         frames = cache.frames(clip)
-        return np.stack([look(frames, view, spec) for view in evaluation_views(frames, spec, views)])
+        return _looks(frames, evaluation_views(frames, spec, views), spec)
 
     def job(begin: int) -> _Job:
         chosen = usable[begin : begin + batch_size]
@@ -142,6 +143,19 @@ def reading_threads() -> int:
 def _order(clips: int, rng: np.random.Generator) -> Iterator[int]:
     """Numbers of clips, without end: one permutation of all after the other."""
     return chain.from_iterable(rng.permutation(clips).tolist() for _ in count())
+
+
+def _looks(frames: Frames, views: Sequence[View], spec: InputSpec) -> Pixels:
+    """Views of a clip that are not mirrored. What several of them show is read once."""
+    if len(views) == 1:
+        return look(frames, views[0], spec)[None]
+    numbers = np.unique([view.indices for view in views])
+    pixels = frames.take(numbers)
+    seen = []
+    for view in views:
+        (top, left, height, width), places = view.crop, np.searchsorted(numbers, view.indices)
+        seen.append(resize(pixels[places, top : top + height, left : left + width], spec))
+    return np.stack(seen)
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
