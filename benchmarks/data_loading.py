@@ -2,8 +2,9 @@
 
 The clips are textures that drift, ten seconds of 340 x 256 pixels at 30 frames a second, H.264 with a key
 frame in 250, as Kinetics' are. From files: what preparing the cache comes to, which decodes every clip whole.
-From the cache: training batches with their random views, made as fast as they can be, and made while released
-TVN-1 trains on them; its clock tells how long it waits.
+From the cache, in each form that clips are kept in: training batches with their random views, made as fast as
+they can be, and made while released TVN-1 trains on them; its clock tells how long it waits. In the form
+`source` nothing was decoded before, and batches come from the files.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def measure() -> dict[str, object]:
 def _at(dataset: Dataset, resolution: int, folder: Path) -> dict[str, object]:
     spec = square_input(resolution, FRAMES, STRIDE)
     figures: dict[str, object] = {}
-    forms: tuple[Form, ...] = ("raw", "jpeg")
+    forms: tuple[Form, ...] = ("raw", "jpeg", "h264", "source")
     for form in forms:
         cache = ClipCache(dataset, resolution, folder / f"{form}-{resolution}")
         began_s = time.perf_counter()

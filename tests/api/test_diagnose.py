@@ -14,8 +14,8 @@ import tvnsearch
 from latency_db import LatencyStore
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.api import diagnose as module
+from tvnsearch.control_groups import Container
 from tvnsearch.devices import Device, Meter, open_device
-from tvnsearch.devices.container import Container
 from tvnsearch.devices.core_lock import LockState, held, lock_names
 from tvnsearch.devices.diagnosis import Noise
 from tvnsearch.genome import Genome

@@ -10,7 +10,8 @@ from tests.api.watches import Heard
 from tests.search.fakes import measurement
 from tvnsearch.api import exported as module
 from tvnsearch.api.exported import ExportedLatency, exported_line, time_exported
-from tvnsearch.devices.device import Device, usable_cores
+from tvnsearch.cores import usable_cores
+from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
 from tvnsearch.search.settings import DeviceSettings
 

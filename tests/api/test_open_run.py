@@ -14,9 +14,9 @@ from tvnsearch.api.finalists import finalists
 from tvnsearch.api.open_run import find_clips
 from tvnsearch.api.same_run import was_begun
 from tvnsearch.api.watching import SILENT
+from tvnsearch.control_groups import Container
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.devices import container
-from tvnsearch.devices.container import Container
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import load_space
 from tvnsearch.search import Journal

@@ -13,8 +13,8 @@ from tests.api.watches import Heard
 from tests.latency_db.fakes import FINGERPRINT, FakeMeter
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.api import profile as module
+from tvnsearch.control_groups import Container
 from tvnsearch.devices import Device, container, fingerprint_digest
-from tvnsearch.devices.container import Container
 from tvnsearch.errors import UserError
 
 MINUTES = 0.02

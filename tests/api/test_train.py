@@ -82,6 +82,22 @@ def test_a_damaged_checkpoint_is_said_and_the_training_begins_afresh(folder: Pat
     assert any(line.endswith("the training begins afresh") for line in heard.said)
 
 
+def test_a_short_training_decodes_clips_when_it_reads_them_and_comes_to_the_same(
+    folder: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``trained`` all clips were decoded."""
+    heard, short = Heard(), Recipe(iterations=4, batch_size=8)
+    stored = tvnsearch.train(GENOME, folder / "clips", recipe=short, out=tmp_path / "stored", threads=1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    read = tvnsearch.train(
+        GENOME, folder / "clips", recipe=short, out=tmp_path / "read", threads=1, watch=heard.watch
+    )
+    assert stored is not None
+    assert read is not None
+    assert (read.result.loss, read.result.fitness) == (stored.result.loss, stored.result.fitness)
+    assert any("decoded when they are read, because each clip is hardly read" in line for line in heard.said)
+
+
 def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:
     picture = folder / "matrix.svg"
     heard = Heard()

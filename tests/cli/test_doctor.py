@@ -8,7 +8,7 @@ import torch
 
 from tests.cli.running import run
 from tvnsearch.api import diagnose as module
-from tvnsearch.devices.container import Container
+from tvnsearch.control_groups import Container
 from tvnsearch.devices.core_lock import LockState
 from tvnsearch.devices.diagnosis import Noise
 

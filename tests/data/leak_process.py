@@ -1,7 +1,7 @@
 """Decodes and loads a great many clips in a process of its own, whose memory is to stay the same.
 
 `python -m tests.data.leak_process FOLDER CLIPS FILES` makes FILES videos, decodes CLIPS times one of them,
-and loads CLIPS of them from a cache, raw and as JPEG. It prints, as JSON, the process's memory in MB after a
+and loads CLIPS of them from a cache of each form. It prints, as JSON, the process's memory in MB after a
 tenth of each of these works, and at its end.
 """
 
@@ -53,7 +53,7 @@ def main(folder, clips, files):
     dataset = make_clips(folder, files)
     works = {
         "decoded": decoded(dataset, clips),
-        **{form: loaded(dataset, clips, folder / form, form) for form in ("raw", "jpeg")},
+        **{form: loaded(dataset, clips, folder / form, form) for form in ("raw", "jpeg", "h264", "source")},
     }
     told = {}
     for name, work in works.items():

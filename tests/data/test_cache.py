@@ -97,7 +97,7 @@ def test_a_damaged_entry_is_made_again(clips_dir, tmp_path):
     assert np.array_equal(pixels(cache, cache.dataset.train[0]), right)
 
 
-def test_jpeg_where_the_disk_is_short(clips_dir, tmp_path, monkeypatch):
+def test_the_shorter_the_disk_the_smaller_the_form(clips_dir, tmp_path, monkeypatch):
     raw, _ = prepared(clips_dir, tmp_path / "raw")
     needed = 10 * 12 * 16 * 21 * 3
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1.9 * needed))
@@ -106,8 +106,15 @@ def test_jpeg_where_the_disk_is_short(clips_dir, tmp_path, monkeypatch):
     for clip in raw.dataset.clips:
         assert np.abs(pixels(small, clip).astype(int) - pixels(raw, clip)).mean() < 16
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0.2 * needed))
-    with pytest.raises(UserError, match="GB are free; make room"):
-        prepared(clips_dir, tmp_path / "none")
+    smaller, preparation = prepared(clips_dir, tmp_path / "h264")
+    assert preparation.forms == {"h264": 10}
+    for clip in raw.dataset.clips:
+        assert np.abs(pixels(smaller, clip).astype(int) - pixels(raw, clip)).mean() < 16
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0.01 * needed))
+    on_demand, preparation = prepared(clips_dir, tmp_path / "none")
+    assert preparation.forms == {"source": 10}
+    for clip in raw.dataset.clips:
+        assert np.array_equal(pixels(on_demand, clip), pixels(raw, clip))
     assert prepared(clips_dir, tmp_path / "raw")[1].found == 10  # nothing is needed
 
 
@@ -129,6 +136,23 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_there_is(clips_dir, tmp_path
     assert not list((tmp_path / "cache").rglob("*.part"))
     kept = len(list((tmp_path / "cache" / "videos").iterdir()))
     assert prepared(clips_dir, tmp_path)[1].found >= kept
+
+
+def test_clips_of_few_reads_are_decoded_when_they_are_read(clips_dir, tmp_path):
+    write_different(clips_dir / "a;b", 5)
+    raw, _ = prepared(clips_dir, tmp_path / "raw")
+    cache = ClipCache(open_dataset(clips_dir), 16, tmp_path / "cache")
+    once = cache.prepare(reads=1.5)
+    assert (once.forms, once.decoded + once.found) == ({"source": 15}, 15)
+    assert once.stored_bytes < 15 * (12 * 16 + 100)  # two numbers a frame
+    clip = cache.dataset.train[0]
+    assert np.array_equal(pixels(cache, clip), pixels(raw, clip))
+    again = ClipCache(cache.dataset, 16, tmp_path / "cache").prepare(reads=1.5)
+    assert (again.decoded, again.found) == (0, 15)
+    often = cache.prepare()
+    assert (often.forms, often.decoded + often.found) == ({"raw": 15}, 15)
+    assert np.array_equal(pixels(cache, clip), pixels(raw, clip))
+    assert cache.prepare(reads=1.5).forms == {"raw": 15}
 
 
 def test_broken_clips_are_named_and_left_out(clips_dir, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from itertools import islice
 
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 from tests.data.videos import picture, write_video
+from tvnsearch import cores
+from tvnsearch.data import loader
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
-from tvnsearch.data.loader import evaluation_batches, training_batches
-from tvnsearch.data.views import Views
+from tvnsearch.data.loader import evaluation_batches, reading_threads, training_batches
+from tvnsearch.data.sampling import look, normalise
+from tvnsearch.data.views import Views, evaluation_views
 from tvnsearch.genome.genome import square_input
 
 SPEC = square_input(resolution=12, frames=4, frame_stride=2)
@@ -51,6 +55,30 @@ def test_a_training_goes_on_where_it_stopped(cache):
     assert all(torch.equal(a.labels, b.labels) for a, b in zip(whole[5:], rest, strict=True))
 
 
+def of_rank(cache, clips, rank, ranks, batch_size, first=0, count=6):
+    batches = training_batches(cache, clips, SPEC, batch_size, 3, first=first, rank=rank, ranks=ranks)
+    with closing(batches):
+        return list(islice(batches, count))
+
+
+def test_ranks_share_what_one_process_would_read(cache):
+    clips = cache.dataset.train[:10]
+    whole = of_rank(cache, clips, 0, 1, batch_size=6)
+    parts = [of_rank(cache, clips, rank, 3, batch_size=2) for rank in range(3)]
+    for number, batch in enumerate(whole):
+        assert torch.equal(torch.cat([part[number].clips for part in parts]), batch.clips)
+        assert torch.equal(torch.cat([part[number].labels for part in parts]), batch.labels)
+    later = of_rank(cache, clips, 1, 3, batch_size=2, first=4, count=2)
+    assert all(torch.equal(a.clips, b.clips) for a, b in zip(parts[1][4:], later, strict=True))
+
+
+def test_a_rank_has_other_clips_each_epoch(cache):
+    clips = [*cache.dataset.train[:4], *cache.dataset.train[-4:]]
+    assert len({clip.labels for clip in clips}) == 2
+    epochs = of_rank(cache, clips, 0, 2, batch_size=4, count=12)
+    assert len({int(batch.labels.sum()) for batch in epochs}) > 1
+
+
 def test_labels_belong_to_their_clips(cache):
     for clips, labels in first_batches(cache, 0):
         assert clips.shape == (5, 4, 12, 12, 3)
@@ -78,6 +106,42 @@ def test_closing_ends_the_thread(cache):
     first_batches(cache, 0)
     list(evaluation_batches(cache, cache.dataset.test, SPEC, 5))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("bytes_ahead", "batches"), [(1, 2), (2**30, 4)])
+def test_what_is_read_ahead_is_bounded_by_bytes(cache, monkeypatch, bytes_ahead, batches):
+    """Of batches of five: the one that is used, and at least one more."""
+    monkeypatch.setattr(loader, "BYTES_AHEAD", bytes_ahead)
+    read = []
+    frames = cache.frames
+    monkeypatch.setattr(cache, "frames", lambda clip: read.append(clip) or frames(clip))
+    with closing(training_batches(cache, cache.dataset.train, SPEC, 5, 0)) as given:
+        read.clear()  # clips are looked at when it is found whether they are usable
+        next(given)
+        until_s = time.monotonic() + 10
+        while len(read) < 5 * batches and time.monotonic() < until_s:
+            time.sleep(0.01)
+    assert len(read) == 5 * batches
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({}, 6),
+        ({"OMP_NUM_THREADS": "3"}, 1),  # of four workers on twelve cores, or as the user says
+        ({"OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "2"}, 3),  # what torchrun says where nobody did
+        ({"OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "24"}, 1),
+        ({"LOCAL_WORLD_SIZE": "1"}, 6),
+    ],
+)
+def test_workers_of_a_machine_share_its_cores(monkeypatch, environment, threads):
+    monkeypatch.setattr(cores, "usable_threads", lambda: 12)
+    monkeypatch.setattr(loader, "usable_threads", lambda: 12)
+    for name in ("OMP_NUM_THREADS", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert reading_threads() == threads
 
 
 def test_what_goes_wrong_ahead_is_raised_where_batches_are_used(cache, tmp_path):
@@ -120,6 +184,20 @@ def test_clips_are_mirrored_only_where_that_changes_no_class(tmp_path):
         seen = torch.cat([batch.clips for batch in first_batches(prepared, 0)])
         left, right = seen[:, :, :, :4].mean((1, 2, 3, 4)), seen[:, :, :, -4:].mean((1, 2, 3, 4))
         assert set((left < right).tolist()) == directions
+
+
+def test_views_of_a_clip_are_those_that_are_looked_at_one_by_one(tmp_path):
+    for number in range(10):
+        shades = [picture(48, 32, 60 + 10 * number + 5 * step) for step in range(14)]
+        write_video(tmp_path / "clips" / "ab"[number % 2] / f"{number}.mp4", pictures=shades)
+    prepared = ClipCache(open_dataset(tmp_path / "clips"), 16, tmp_path / "cache")
+    prepared.prepare()
+    views = Views(3, 3)
+    (batch,) = evaluation_batches(prepared, prepared.dataset.train, SPEC, 8, views)
+    for clip, seen in zip(prepared.dataset.train, batch.clips.unflatten(0, (-1, 9)), strict=True):
+        frames = prepared.frames(clip)
+        for view, pixels in zip(evaluation_views(frames, SPEC, views), seen, strict=True):
+            assert np.array_equal(normalise(look(frames, view, SPEC)), pixels.numpy())
 
 
 def test_several_views_of_each_clip(cache):

@@ -1,4 +1,4 @@
-"""Decoded videos as files, raw and as JPEG; clips that are parts of them."""
+"""Decoded videos as files, raw, as JPEG and as H.264; clips that are parts of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pixels():
     return np.stack([base + 20 * number for number in range(6)]).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("form", "most"), [("raw", 0), ("jpeg", 6)])
+@pytest.mark.parametrize(("form", "most"), [("raw", 0), ("jpeg", 6), ("h264", 9)])
 def test_frames_come_back_in_any_order_and_cropped(tmp_path, pixels, form, most):
     path = stored(tmp_path / "a.clip", pixels, form)
     frames = StoredVideo(path).part(path, 0.0, None)
@@ -54,7 +54,7 @@ def test_frames_come_back_in_any_order_and_cropped(tmp_path, pixels, form, most)
     assert np.abs(difference.mean((0, 1, 2))).max() < 3  # no shift of colours
 
 
-@pytest.mark.parametrize("form", ["raw", "jpeg"])
+@pytest.mark.parametrize("form", ["raw", "jpeg", "h264"])
 def test_a_file_that_was_cut_off_is_none_of_ours(tmp_path, pixels, form):
     content = stored(tmp_path / "a.clip", pixels, form).read_bytes()
     assert open_stored(tmp_path / "a.clip") is not None

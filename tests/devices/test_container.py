@@ -11,16 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tvnsearch.devices import Device, Measurement, container
-from tvnsearch.devices.container import (
-    Container,
-    doubted,
-    read_container,
-    require_quota,
-    training_threads,
-    usable_threads,
-    why_doubtful,
-)
+from tvnsearch import cores
+from tvnsearch.control_groups import Container, read_container
+from tvnsearch.cores import training_threads, usable_threads
+from tvnsearch.devices import Device, Measurement
+from tvnsearch.devices.container import doubted, require_quota, why_doubtful
 from tvnsearch.errors import UserError
 
 NO_LIMIT = "9223372036854771712"
@@ -148,7 +143,7 @@ def test_a_mount_may_have_a_space_in_its_name(machine: Machine) -> None:
 def test_a_quota_bounds_the_threads_that_work_at_once(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "usable_cores", lambda: [0, 1, 2, 5])
+    monkeypatch.setattr(cores, "usable_cores", lambda: [0, 1, 2, 5])
     assert usable_threads(machine.process) == 4
     machine.is_in("0::/")
     machine.mount("cgroup", "cgroup2", "rw")
@@ -176,7 +171,7 @@ def test_a_quota_bounds_the_threads_that_work_at_once(
 def test_trainings_share_the_cores_and_a_user_bounds_their_threads(
     asked: str | None, workers: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "usable_threads", lambda: 4)
+    monkeypatch.setattr(cores, "usable_threads", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if asked is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
@@ -249,7 +244,7 @@ def test_a_real_group_is_seen_and_its_measurements_are_not_trusted(small_group: 
     code = """
 import msgspec
 from tvnsearch.devices import Device, Meter
-from tvnsearch.devices.container import read_container
+from tvnsearch.control_groups import read_container
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 genome = Genome(square_input(32, 1), (Block((SpatialConv(16, 3),)),))

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
+from tvnsearch.control_groups import read_container
 from tvnsearch.devices import Device, memory
-from tvnsearch.devices.container import read_container
 from tvnsearch.devices.memory import require_memory
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, square_input

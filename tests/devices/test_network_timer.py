@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tvnsearch.control_groups import Container
 from tvnsearch.devices import Device, fingerprint_digest, network_timer, reference
-from tvnsearch.devices.container import Container
 from tvnsearch.devices.fingerprint import fingerprint
 from tvnsearch.devices.timing import Interval, Plan
 

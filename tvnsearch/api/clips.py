@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
     from tvnsearch.data.manifest import Manifest
     from tvnsearch.data.preparation import PreparationProgress
     from tvnsearch.data.preparation_plan import PreparationPlan
+    from tvnsearch.data.stored import Form
     from tvnsearch.training.task import DataSource
 
 SHOWN_BROKEN = 5
 
-FORM_NAMES = {"raw": "raw frames", "jpeg": "JPEG"}
+FORM_NAMES = {
+    "raw": "raw frames",
+    "jpeg": "JPEG",
+    "h264": "H.264",
+    "source": "the times of their frames, which are decoded when they are read",
+}
 
 
 def clip_cache_folder() -> Path:
@@ -29,12 +36,17 @@ def clip_cache_folder() -> Path:
     return user_folder_or_temporary(platformdirs.user_cache_path, "clips")
 
 
-def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
+def prepare_clips(cache: ClipCache, watch: Watch = SILENT, reads: float | None = None) -> Preparation:
     """Decode the clips that are missing in a cache; say what is broken, and in which form they are kept.
 
+    ``reads`` is how often each of them will be read, about, very often by default: those of few reads are
+    decoded when they are read.
+
     Raises:
-        UserError: every clip of a split is broken, the disk is too small, or clips that are kept are lost.
+        UserError: every clip of a split is broken, the disk is full, or clips that are kept are lost.
     """
+    from tvnsearch.data.preparation import are_few
+
     dataset, kept = cache.dataset, cache.kept
     watch.say(
         f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
@@ -53,7 +65,7 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
             f"{FORM_NAMES[plan.form]} in {cache.directory}, and about {written_time(plan.seconds)}"
         )
 
-    preparation = cache.prepare(show, on_plan=say_plan)
+    preparation = cache.prepare(show, on_plan=say_plan, reads=reads)
     if kept is not None:
         say_since(kept, preparation, watch)
     for broken in preparation.broken[:SHOWN_BROKEN]:
@@ -62,11 +74,18 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
         watch.say(f"left out: {len(preparation.broken) - SHOWN_BROKEN} more that are broken")
     if preparation.decoded:
         forms = " and ".join(f"{count} as {FORM_NAMES[form]}" for form, count in preparation.forms.items())
-        why = ", because the disk has not room for raw frames" if "jpeg" in preparation.forms else ""
-        watch.say(
-            f"decoded clips: {forms}{why}, {preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}"
-        )
+        stored = f"{preparation.stored_bytes / 1e9:,.2f} GB in {cache.directory}"
+        watch.say(f"decoded clips: {forms}{_why(preparation.forms, are_few(reads))}, {stored}")
     return preparation
+
+
+def _why(forms: Collection[Form], few_reads: bool) -> str:
+    """Why clips are not kept as raw frames."""
+    if "source" in forms and few_reads:
+        return ", because each clip is hardly read more than once"
+    if "source" in forms:
+        return ", which takes long, because the disk has not room for frames in any form"
+    return ", because the disk has not room for raw frames" if {"jpeg", "h264"} & {*forms} else ""
 
 
 def open_clips(

@@ -10,8 +10,9 @@ from msgspec import Struct
 from latency_db.store import LatencyStore
 from tvnsearch.api.latency_predictors import database_path, require_database
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.control_groups import Container, read_container
 from tvnsearch.devices.backends import backends_of
-from tvnsearch.devices.container import Container, read_container, why_doubtful
+from tvnsearch.devices.container import why_doubtful
 from tvnsearch.devices.core_lock import LockState, lock_names, lock_state
 from tvnsearch.devices.device import Device, as_device, devices_here
 from tvnsearch.devices.diagnosis import Noise, advice, measure_noise

@@ -15,7 +15,7 @@ from tvnsearch.api.genomes import listed
 from tvnsearch.api.kept_clips import kept_clips
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
-from tvnsearch.devices.container import training_threads
+from tvnsearch.cores import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.workers import Worker

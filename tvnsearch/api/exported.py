@@ -7,7 +7,8 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from tvnsearch.api.watching import Watch
-from tvnsearch.devices.device import Device, usable_cores
+from tvnsearch.cores import usable_cores
+from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement, written_interval
 from tvnsearch.errors import UserError
 from tvnsearch.export.timing import time_export

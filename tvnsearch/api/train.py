@@ -16,8 +16,8 @@ from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.kept_clips import kept_clips
 from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.cores import training_threads
 from tvnsearch.data.catalog.address import parse_address
-from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.genome import Genome
@@ -206,7 +206,8 @@ def _train_alone(
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
     cache, source = _open_clips(order, folder)
-    prepare_clips(cache, watch)
+    source = replace(source, reads=_reads(order.recipe, cache))
+    prepare_clips(cache, watch, source.reads)
     watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
     params = {
         **worker_params(order.genome, source, (folder / WEIGHTS).resolve(), order.device),
@@ -236,7 +237,7 @@ def _train_together(
     if leads_torchrun():
         ready.unlink(missing_ok=True)
         cache, _ = _open_clips(order, folder)
-        prepare_clips(cache, watch)
+        prepare_clips(cache, watch, _reads(order.recipe, cache))
         say_ready(ready)
     else:
         wait_until_ready(ready)
@@ -258,6 +259,11 @@ def _train_together(
             on_progress=partial(_tell, watch) if team.leads else None,
         )
     return result if team.leads else None, cache.dataset
+
+
+def _reads(recipe: Recipe, cache: ClipCache) -> float:
+    """How often a training reads each of its clips."""
+    return recipe.iterations * recipe.batch_size / len(cache.dataset.train)
 
 
 def _plan(order: TrainingOrder, classes: int, where: str) -> str:

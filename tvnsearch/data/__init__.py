@@ -11,7 +11,8 @@
 | `timeline`         | `Timeline`, `clip_of`: when frames are shown, and whether a clip is whole |
 | `orientation`      | `upright`: turned and mirrored as it was taken                            |
 | `decode`           | `read_frames`: of a video, upright, thinned and small                     |
-| `jpeg`             | single frames as JPEG                                                     |
+| `jpeg`, `h264`     | single frames as JPEG, short runs of frames as H.264                      |
+| `on_demand`        | `SourceVideo`: frames that are decoded when they are read                 |
 | `stored`           | `StoredVideo`, `Frames`: a decoded video as one memory-mapped file        |
 | `preparation`      | `decode_all`: videos into such files, in the form the disk has room for   |
 | `preparation_plan` | `timed_plan`: what that takes, from a few frames of a few videos          |

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ from tvnsearch.data.manifest import (
     part_of,
     read_manifest,
 )
-from tvnsearch.data.preparation import OnPlan, OnPreparation, decode_all
+from tvnsearch.data.preparation import OnPlan, OnPreparation, are_few, decode_all
 from tvnsearch.data.stored import Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip
 from tvnsearch.data.video_store import DECODER, VideoStore, content_of, is_as_it_was, recorded
@@ -62,6 +63,14 @@ class Preparation(Struct, frozen=True):
     forms: dict[str, int]
     went: tuple[Path, ...] = ()
     changed: tuple[Path, ...] = ()
+
+
+class _Preparing(NamedTuple):
+    """Who hears of a preparation, and how often each clip will be read."""
+
+    on_progress: OnPreparation | None
+    on_plan: OnPlan | None
+    reads: float | None
 
 
 class ClipCache:
@@ -109,22 +118,26 @@ class ClipCache:
         *,
         splits: Iterable[str] = SPLITS,
         on_plan: OnPlan | None = None,
+        reads: float | None = None,
     ) -> Preparation:
         """Decode the videos of some splits that are missing, reporting how far that is; write the manifest.
 
-        Broken clips are collected, left out of `usable`, and tried again by the next call, unless their
-        manifest is kept. Before many videos are decoded `on_plan` hears what that takes.
+        `reads` is how often each clip will be read, about (None: very often): for few of them, and where the
+        disk has no room, frames are decoded when they are read (the form `source`). Broken clips are
+        collected, left out of `usable`, and tried again by the next call, unless their manifest is kept.
+        Before many videos are decoded `on_plan` hears what that takes.
 
-        Raises UserError when every clip of a split is broken, the disk is too small, the manifest cannot be
+        Raises UserError when every clip of a split is broken, the disk is full, the manifest cannot be
         written, or a clip that is kept is neither stored nor the same any more.
         """
         with writing(self.directory, "or set XDG_CACHE_HOME to another folder"):
             make_cache_folder(self.directory)
         clips = {name: self.dataset.splits[name] for name in splits}
+        work = _Preparing(on_progress, on_plan, reads)
         with locking(preparing(self.directory), shared=True):
             if self.kept is None:
-                return self._prepare_listed(clips, on_progress, on_plan)
-            return self._prepare_kept(self.kept, clips, on_progress, on_plan)
+                return self._prepare_listed(clips, work)
+            return self._prepare_kept(self.kept, clips, work)
 
     def usable(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """Those of `clips` that were decoded: the rest is broken or not prepared yet."""
@@ -160,15 +173,13 @@ class ClipCache:
         rows = (manifest.clip_row(*part_of(clip)) for clip in self.usable(clips))
         return manifest.identity(row for row in rows if row is not None)
 
-    def _prepare_listed(
-        self, splits: dict[str, Sequence[Clip]], on_progress: OnPreparation | None, on_plan: OnPlan | None
-    ) -> Preparation:
+    def _prepare_listed(self, splits: dict[str, Sequence[Clip]], work: _Preparing) -> Preparation:
         """Prepare the clips that were listed; of files that are as they were nothing is opened."""
         known = self._known()
         paths = dict.fromkeys(clip.path for split in splits.values() for clip in split)
         stored = {path: found for path in paths if (found := self._store.found(path, known))}
         missing = [path for path in paths if path not in stored]
-        decoded, broken = self._decode(missing, stored, on_progress, on_plan)
+        decoded, broken = self._decode(missing, stored, work)
         problems: dict[Part, str] = {}
         for name, split in splits.items():
             for clip in split:
@@ -188,8 +199,7 @@ class ClipCache:
         self,
         kept: Manifest,
         splits: dict[str, Sequence[Clip]],
-        on_progress: OnPreparation | None,
-        on_plan: OnPlan | None,
+        work: _Preparing,
     ) -> Preparation:
         """Find or restore the videos of a manifest that is kept; which clips are usable stays as it was."""
         stored: dict[Path, StoredFile] = {}
@@ -216,7 +226,7 @@ class ClipCache:
                 (missing if same else lost).append(path)
         if lost:
             raise _lost(kept, lost)
-        decoded, broken = self._decode(missing, stored, on_progress, on_plan)
+        decoded, broken = self._decode(missing, stored, work)
         if broken:
             raise _lost(kept, list(broken))
         others = {path: record for path, record in kept.records() if path not in stored and record.video}
@@ -229,16 +239,28 @@ class ClipCache:
         self,
         missing: Sequence[Path],
         stored: dict[Path, StoredFile],
-        on_progress: OnPreparation | None,
-        on_plan: OnPlan | None,
+        work: _Preparing,
     ) -> tuple[frozenset[Path], dict[Path, BrokenClip]]:
-        """Decode what is missing and put it into `stored`; what was decoded, and what is broken."""
+        """Decode what is missing and put it into `stored`; what was decoded, and what is broken.
+
+        What is `stored` as the times of its frames is decoded as well, if it is read often and there is room.
+        """
         store = self._store
+        timed = [] if are_few(work.reads) else [path for path, one in stored.items() if one.form == "source"]
+        wanted = [*missing, *timed]
         done = decode_all(
-            missing, self.size, store.videos, store.target, store.keep, on_progress, on_plan=on_plan
+            wanted,
+            self.size,
+            store.videos,
+            store.target,
+            store.keep,
+            work.on_progress,
+            work.on_plan,
+            work.reads,
+            frozenset(timed),
         )
         self._open.cache_clear()
-        for path in missing:
+        for path in wanted:
             if path not in done.broken and (found := store.found(path)):
                 stored[path] = found._replace(decoder=DECODER) if path in done.decoded else found
         return done.decoded, done.broken
@@ -287,10 +309,12 @@ class ClipCache:
             self.kept, self.dataset = self.manifest, self.manifest.dataset
 
 
-def open_prepared(path: Path, directory: Path, resolution: int, size: int) -> ClipCache:
+def open_prepared(
+    path: Path, directory: Path, resolution: int, size: int, reads: float | None = None
+) -> ClipCache:
     """The clips of a manifest that another process has prepared; nothing of the data set is listed again.
 
-    On a machine whose cache is another one their videos are prepared there first.
+    On a machine whose cache is another one their videos are prepared there first, for so many `reads`.
 
     Raises UserError when the manifest cannot be read, or its clips not be prepared here.
     """
@@ -300,7 +324,7 @@ def open_prepared(path: Path, directory: Path, resolution: int, size: int) -> Cl
         cache.manifest = manifest
         refer_to(directory, path)
     else:
-        cache.prepare()
+        cache.prepare(reads=reads)
     return cache
 
 

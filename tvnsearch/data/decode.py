@@ -88,7 +88,7 @@ def read_frames(video: Video, resolution: int) -> Iterator[Frame]:
     Each is turned and mirrored as the file says, its pixels are made square, and it is resized (`small_size`;
     area when shrinking). Damaged frames are skipped.
     """
-    resizer = _Resizer(resolution, video.pixel_ratio)
+    resizer = Resizer(resolution, video.pixel_ratio)
     for shown in thinned(video.frames()):
         yield Frame(shown.time_s, resizer(shown.frame), shown.lost_s)
 
@@ -122,19 +122,19 @@ def _off_tick(shown: Shown) -> float:
     return abs(shown.time_s * BASE_RATE - round(shown.time_s * BASE_RATE))
 
 
-class _Resizer:
+class Resizer:
     """Crop, resize and conversion to RGB as a filter graph, rebuilt when frames change their form.
 
-    The first frame decides the size of all.
+    The first frame decides the size of all, unless their width and height are given.
     """
 
-    def __init__(self, resolution: int, pixel_ratio: float) -> None:
-        self._resolution, self._pixel_ratio = resolution, pixel_ratio
-        self._size: tuple[int, int] | None = None
+    def __init__(self, resolution: int, pixel_ratio: float, size: tuple[int, int] | None = None) -> None:
+        self._resolution, self._pixel_ratio, self._size = resolution, pixel_ratio, size
         self._form: tuple[int, int, str, Orientation] | None = None
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
+        """The pixels of a frame, upright and small: uint8 RGB (height, width, 3)."""
         orientation = orientation_of(frame)
         form = (frame.width, frame.height, frame.format.name, orientation)
         if self._size is None:

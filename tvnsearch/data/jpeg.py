@@ -29,7 +29,7 @@ class JpegEncoder:
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> bytes:
         """One frame as a whole JPEG."""
-        frame = VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuvj420p")
+        frame = VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuvj420p", threads=1)
         frame.pts = None
         return b"".join(bytes(packet) for packet in self._codec.encode(frame))
 
@@ -40,5 +40,5 @@ def decode_jpeg(content: bytes) -> npt.NDArray[np.uint8]:
         _of_thread.codec = VideoCodecContext.create("mjpeg", "r")
         _of_thread.codec.thread_count = 1
     (frame,) = _of_thread.codec.decode(av.Packet(content))
-    pixels: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+    pixels: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24", threads=1)
     return pixels

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tvnsearch.cores import training_threads, usable_threads
 from tvnsearch.data.augmentation import Augmentation, random_view
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
-from tvnsearch.data.sampling import look, normalise
+from tvnsearch.data.sampling import View, look, normalise, resize
+from tvnsearch.data.stored import Frames
 from tvnsearch.data.views import ONE_VIEW, Views, evaluation_views
 from tvnsearch.genome.genome import InputSpec
 
 BATCHES_AHEAD = 3
+BYTES_AHEAD = 256 * 2**20
+"""Of pixels that are read ahead, as uint8; one batch is read ahead whatever its size."""
+
 MOST_THREADS = 8
 
 AUGMENTATION = Augmentation()
+
+ORDER, VIEW = 0, 1
+"""What is drawn: the order of an epoch, the view of a clip."""
+
+Pixels = npt.NDArray[np.uint8]
+"""The views of a clip: uint8 (views, frames, height, width, 3)."""
 
 
 class Batch(NamedTuple):
@@ -37,6 +50,27 @@ class Batch(NamedTuple):
     labels: Tensor
 
 
+class _Job(NamedTuple):
+    """A batch to read: of each clip a function that gives its views, and all labels."""
+
+    reads: list[Callable[[], Pixels]]
+    labels: Tensor
+
+
+class _Reading(NamedTuple):
+    """A batch that is read: the views of each clip, uint8, and all labels."""
+
+    clips: list[Future[Pixels]]
+    labels: Tensor
+
+
+class _Converting(NamedTuple):
+    """A batch that is whole when all its parts are done."""
+
+    batch: Batch
+    parts: list[Future[None]]
+
+
 def training_batches(
     cache: ClipCache,
     clips: Sequence[Clip],
@@ -45,29 +79,35 @@ def training_batches(
     seed: int,
     augmentation: Augmentation = AUGMENTATION,
     first: int = 0,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> Generator[Batch]:
     """Batches without end: every clip once an epoch in random order, each time another view of it.
 
     Same seed, same batches. `first` is the number of the batch to begin with (from 0): a training that was
-    interrupted goes on as if it had not been. Close the iterator (`contextlib.closing`) to end its threads.
+    interrupted goes on as if it had not been. Where `ranks` processes train together, all give the same
+    clips and seed: each gets its part of what one process with a batch of all their sizes would get. Close
+    the iterator (`contextlib.closing`) to end its threads.
     """
     usable = cache.usable(clips)
     mirrorable = cache.dataset.mirrorable
+    order = _order(len(usable), np.random.default_rng((seed, ORDER)))
+    drawn = islice(enumerate(order), first * batch_size * ranks, None)
 
-    def batch(number: int, chosen: Sequence[Clip]) -> Batch:
-        rng = np.random.default_rng((seed, number))
-        pixels = _empty(len(chosen), spec)
-        for place, clip in zip(pixels, chosen, strict=True):
-            frames = cache.frames(clip)
-            normalise(look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec), place)
-        return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
+    def read(place: int, clip: Clip) -> Pixels:
+        rng = np.random.default_rng((seed, VIEW, place))
+        frames = cache.frames(clip)
+        return look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec)[None]
 
-    orders = _orders(len(usable), batch_size, np.random.default_rng(seed))
-    jobs = (
-        partial(batch, number, [usable[i] for i in order])
-        for number, order in islice(zip(count(), orders), first, None)
-    )
-    return _read_ahead(jobs)
+    def jobs() -> Iterator[_Job]:
+        while True:
+            of_all_ranks = list(islice(drawn, batch_size * ranks))
+            of_this = of_all_ranks[rank * batch_size :][:batch_size]
+            chosen = {place: usable[number] for place, number in of_this}
+            reads = [partial(read, place, clip) for place, clip in chosen.items()]
+            yield _Job(reads, _labels(cache, list(chosen.values())))
+
+    return _read_ahead(jobs(), spec, batch_size)
 
 
 def evaluation_batches(
@@ -81,31 +121,41 @@ def evaluation_batches(
     """
     usable = cache.usable(clips)
 
-    def batch(chosen: Sequence[Clip]) -> Batch:
-        pixels = _empty(len(chosen) * views.count, spec)
-        places = iter(pixels)
-        for clip in chosen:
-            frames = cache.frames(clip)
-            for view in evaluation_views(frames, spec, views):
-                normalise(look(frames, view, spec), next(places))
-        return Batch(torch.from_numpy(pixels), _labels(cache, chosen))
+    def read(clip: Clip) -> Pixels:
+        frames = cache.frames(clip)
+        return _looks(frames, evaluation_views(frames, spec, views), spec)
 
-    jobs = (partial(batch, usable[i : i + batch_size]) for i in range(0, len(usable), batch_size))
-    return _read_ahead(jobs)
+    def job(begin: int) -> _Job:
+        chosen = usable[begin : begin + batch_size]
+        return _Job([partial(read, clip) for clip in chosen], _labels(cache, chosen))
+
+    return _read_ahead(map(job, range(0, len(usable), batch_size)), spec, batch_size, views.count)
 
 
-def _orders(clips: int, batch_size: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Numbers of the clips of each batch, without end; a new permutation of all whenever one is used up."""
-    order: list[int] = []
-    while True:
-        while len(order) < batch_size:
-            order.extend(rng.permutation(clips).tolist())
-        yield order[:batch_size]
-        order = order[batch_size:]
+def reading_threads() -> int:
+    """How many threads read clips: half of this process's share of the cores; others train here too."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # torchrun tells several processes to use one thread each, which is no share of anything.
+    share = training_threads() if processes == 1 else usable_threads() // processes
+    return min(MOST_THREADS, max(1, share // 2))
 
 
-def _empty(views: int, spec: InputSpec) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.empty((views, spec.frames, spec.height, spec.width, 3), np.float32)
+def _order(clips: int, rng: np.random.Generator) -> Iterator[int]:
+    """Numbers of clips, without end: one permutation of all after the other."""
+    return chain.from_iterable(rng.permutation(clips).tolist() for _ in count())
+
+
+def _looks(frames: Frames, views: Sequence[View], spec: InputSpec) -> Pixels:
+    """Views of a clip that are not mirrored. What several of them show is read once."""
+    if len(views) == 1:
+        return look(frames, views[0], spec)[None]
+    numbers = np.unique([view.indices for view in views])
+    pixels = frames.take(numbers)
+    seen = []
+    for view in views:
+        (top, left, height, width), places = view.crop, np.searchsorted(numbers, view.indices)
+        seen.append(resize(pixels[places, top : top + height, left : left + width], spec))
+    return np.stack(seen)
 
 
 def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
@@ -117,17 +167,48 @@ def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
     return labels
 
 
-def _read_ahead(jobs: Iterator[partial[Batch]]) -> Generator[Batch]:
-    """What the jobs give, in order, some of them done on other threads before they are used."""
-    threads = min(MOST_THREADS, max(1, (os.cpu_count() or 1) // 2))
-    ahead: deque[Future[Batch]] = deque()
-    pool = ThreadPoolExecutor(max_workers=threads)
+def _read_ahead(
+    jobs: Iterator[_Job], spec: InputSpec, batch_size: int, views_a_clip: int = 1
+) -> Generator[Batch]:
+    """The batches of the jobs, in order, each of `batch_size` clips at most, read before they are used.
+
+    What is read ahead stays uint8. Only the batch after the one that is used is made float32, which has four
+    times the bytes, on threads as well.
+    """
+    shape = (spec.frames, spec.height, spec.width, 3)
+    batch_bytes = batch_size * views_a_clip * math.prod(shape)
+    most = max(1, min(BATCHES_AHEAD, BYTES_AHEAD // batch_bytes))
+    threads = reading_threads()
+    readers, converters = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+    ahead: deque[_Reading] = deque()
+
+    def next_batch() -> _Converting | None:
+        for job in islice(jobs, most - len(ahead)):
+            ahead.append(_Reading([readers.submit(read) for read in job.reads], job.labels))
+        if not ahead:
+            return None
+        reading = ahead.popleft()
+        pixels = np.empty((len(reading.clips), views_a_clip, *shape), np.float32)
+        parts = [
+            converters.submit(_convert, views, place)
+            for views, place in zip(reading.clips, pixels, strict=True)
+        ]
+        return _Converting(Batch(torch.from_numpy(pixels.reshape(-1, *shape)), reading.labels), parts)
+
     try:
-        while True:
-            for job in islice(jobs, max(BATCHES_AHEAD, threads) - len(ahead)):
-                ahead.append(pool.submit(job))
-            if not ahead:
-                return
-            yield ahead.popleft().result()
+        converting = next_batch()
+        while converting:
+            for part in converting.parts:
+                part.result()
+            batch = converting.batch
+            converting = next_batch()
+            yield batch
+            del batch  # before there is room made for another
     finally:
-        pool.shutdown(cancel_futures=True)
+        readers.shutdown(cancel_futures=True)
+        converters.shutdown(cancel_futures=True)
+
+
+def _convert(views: Future[Pixels], place: npt.NDArray[np.float32]) -> None:
+    """Put the views of a clip, as soon as they are read, into their place in a batch."""
+    normalise(views.result(), place)

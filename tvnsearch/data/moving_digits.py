@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from sklearn.datasets import load_digits
 
+from tvnsearch.cores import usable_threads
 from tvnsearch.data.catalog import CSV_NAME
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
@@ -126,7 +126,7 @@ def _generated(out_dir: Path, parameters: Parameters, on_progress: Callable[[int
     for folder in {(out_dir / job.file).parent for job in missing}:
         folder.mkdir(parents=True, exist_ok=True)
     images = _images_by_split(parameters.seed)
-    pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=min(8, usable_threads()))
     try:
         writes = pool.map(lambda job: _write_clip(out_dir / job.file, _render(job, images)), missing)
         for done, _ in enumerate(writes, start=len(jobs) - len(missing) + 1):

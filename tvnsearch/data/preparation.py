@@ -1,4 +1,8 @@
-"""Decodes the videos that a cache lacks: on all cores, in the form that the disk has room for."""
+"""Decodes the videos that a cache lacks: on all cores, in the form that the disk has room for.
+
+What will hardly be read, or has room in no form, is not decoded: the times of its frames are kept, and a
+reader decodes what it needs.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,17 +19,22 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, NamedTuple
 
+from tvnsearch.cores import usable_threads
 from tvnsearch.data.decode import BASE_RATE, read_frames, small_size
+from tvnsearch.data.on_demand import frame_times
 from tvnsearch.data.preparation_plan import OnPlan, sampled, timed_plan
 from tvnsearch.data.stored import Form, VideoWriter, open_stored
 from tvnsearch.data.video import BrokenClip, Video, open_video, source_files
 from tvnsearch.errors import UserError
 
-RAW_SHARE_OF_FREE, JPEG_SHARE_OF_FREE = 0.5, 0.9
-"""Of the free space, what the decoded videos may take."""
+SHARE_OF_FREE: dict[Form, float] = {"raw": 0.5, "jpeg": 0.9, "h264": 0.9}
+"""Of the free space, what the decoded videos may take: the first form with room is taken."""
 
-JPEG_SHARE_OF_RAW = 0.2
-"""Bytes of a frame as JPEG by those of it raw, roughly."""
+SHARE_OF_RAW: dict[Form, float] = {"raw": 1.0, "jpeg": 0.2, "h264": 0.05}
+"""Bytes of a frame in a form by those of it raw, roughly."""
+
+FEW_READS = 2.0
+"""For fewer reads of each clip its frames are not stored: who stores decodes all of them, a reader a part."""
 
 SAMPLED_VIDEOS = 64
 """Videos that are opened to guess how much room all of them need."""
@@ -66,23 +75,29 @@ def decode_all(
     keep: Callable[[Path, Path], None],
     on_progress: OnPreparation | None = None,
     on_plan: OnPlan | None = None,
+    reads: float | None = None,
+    timed: Collection[Path] = (),
 ) -> Decoding:
     """Decode each source into `target_of(source)` in `directory`, and `keep` it, with its target, as done.
 
     A target appears when it is whole; one that is there already is known and only kept. What many videos take
-    is told before. An interrupt ends the videos in flight at once.
+    is told before. `reads` is how often a clip will be read, about (None: very often). Of the sources that
+    are `timed` the times of frames are known already: they are decoded if frames are stored, and left as they
+    are if not. An interrupt ends the videos in flight at once.
 
-    Raises UserError when the disk is too small, OSError never: a source that cannot be read is broken.
+    Raises UserError when the disk is full, OSError never: a source that cannot be read is broken.
     """
     if not sources:
         return Decoding({}, frozenset(), 0)
     remove_remains(directory)
     sizes = {source: source_bytes(source) for source in sources}
-    work = _Work(resolution, choose_form(sizes, resolution, directory), target_of, keep)
-    total_bytes, done_bytes = max(1, sum(sizes.values())), 0
+    work = _Work(resolution, choose_form(sizes, resolution, directory, reads), target_of, keep)
+    if work.form == "source":
+        sources = [source for source in sources if source not in timed]
+    total_bytes, done_bytes = max(1, sum(sizes[source] for source in sources)), 0
     broken: dict[Path, BrokenClip] = {}
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
-    if on_plan and len(sources) > SAMPLED_VIDEOS:
+    threads = min(MOST_THREADS, usable_threads())
+    if on_plan and work.form != "source" and len(sources) > SAMPLED_VIDEOS:
         on_plan(timed_plan(sizes, resolution, work.form, threads))
     pool = ThreadPoolExecutor(max_workers=threads)
     try:
@@ -116,16 +131,17 @@ def decode_all(
         work.stopped.set()
         pool.shutdown(cancel_futures=True)
     decoded = frozenset(work.decoded)
-    return Decoding(broken, decoded, len(sources) - len(broken) - len(decoded))
+    return Decoding(broken, decoded, len(sizes) - len(broken) - len(decoded))
 
 
-def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path) -> Form:
-    """Raw frames where they leave half of the free space, else JPEG; guessed from some of the videos.
+def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path, reads: float | None) -> Form:
+    """Raw frames where they leave half of the free space, else JPEG, else H.264, else the source itself.
 
-    `sizes` are the bytes of each source.
-
-    Raises UserError when JPEG would not fit either.
+    That is the choice for few `reads` of a clip as well. `sizes` are the bytes of each source; how many
+    those of its frames are is guessed from some of the videos.
     """
+    if are_few(reads):
+        return "source"
     raw = read = 0
     for source in sampled(sizes, SAMPLED_VIDEOS):
         with suppress(BrokenClip), open_video(source) as video:
@@ -133,15 +149,15 @@ def choose_form(sizes: Mapping[Path, int], resolution: int, directory: Path) -> 
             read += sizes[source]
     needed = raw * sum(sizes.values()) / read if read else 0
     free = shutil.disk_usage(directory).free
-    if needed <= RAW_SHARE_OF_FREE * free:
-        return "raw"
-    if JPEG_SHARE_OF_RAW * needed <= JPEG_SHARE_OF_FREE * free:
-        return "jpeg"
-    raise UserError(
-        f"expected room for decoded clips in {directory}, about {JPEG_SHARE_OF_RAW * needed / 1e9:,.1f} GB "
-        f"as JPEG, but {free / 1e9:,.1f} GB are free; make room, or set XDG_CACHE_HOME to a folder on a "
-        "larger disk"
-    )
+    for form, share in SHARE_OF_FREE.items():
+        if SHARE_OF_RAW[form] * needed <= share * free:
+            return form
+    return "source"
+
+
+def are_few(reads: float | None) -> bool:
+    """Whether so many reads of each clip are fewer than storing its frames is worth; None are very many."""
+    return reads is not None and reads < FEW_READS
 
 
 def source_bytes(source: Path) -> int:
@@ -184,7 +200,8 @@ class _Work:
             missing = isinstance(error, FileNotFoundError)
             return BrokenClip(source, "no such file" if missing else str(error.strerror))
         try:
-            if open_stored(target) is None:
+            known = open_stored(target)
+            if known is None or (known.form == "source" != self.form):
                 with open_video(source) as video:
                     self._write(source, video, target)
                 self.decoded.add(source)
@@ -202,7 +219,8 @@ class _Work:
         with file:
             try:
                 writer = VideoWriter(file, self.form)
-                for frame in read_frames(video, self._resolution):
+                read = frame_times if self.form == "source" else read_frames
+                for frame in read(video, self._resolution):
                     if self.stopped.is_set():
                         raise CancelledError
                     with _writing_to(target.parent):

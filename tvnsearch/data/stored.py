@@ -1,7 +1,8 @@
-"""A decoded video as one file: its frames, raw or as JPEG, then when each is shown, then what they are.
+"""A video as one file: its frames, raw, as JPEG or H.264, then when each is shown, then what they are.
 
     frames | end of each frame, uint64 bytes | time of each, float64 s | lost before each, float64 s | trailer
 
+Of the form `source` it has the times alone: frames are decoded from the video's own file when they are read.
 A file whose trailer is not there, or does not fit its size, was cut off and is none of ours.
 """
 
@@ -10,16 +11,21 @@ from __future__ import annotations
 import mmap
 import struct
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tvnsearch.data.decode import Frame
+from tvnsearch.data.h264 import H264Encoder, decode_frames
 from tvnsearch.data.jpeg import JpegEncoder, decode_jpeg
+from tvnsearch.data.on_demand import SourceVideo
 from tvnsearch.data.timeline import Timeline, clip_of
 
-Form = Literal["raw", "jpeg"]
+Form = Literal["raw", "jpeg", "h264", "source"]
+
+_TAGS: dict[Form, bytes] = {"raw": b"raw ", "jpeg": b"jpeg", "h264": b"h264", "source": b"file"}
+"""What a form is called in the trailer."""
 
 _MAGIC = b"tvnclip2"
 _TRAILER = struct.Struct("<4sQIIdd8s")
@@ -35,10 +41,21 @@ class Crop(NamedTuple):
     width: int
 
 
-class Frames:
-    """Frames of a stored video that follow each other: a clip. Nothing is read before `take`."""
+class Readable(Protocol):
+    """What frames are read from: they have one size, and numbers in the order in which they are shown."""
 
-    def __init__(self, video: StoredVideo, first: int, last: int, start_s: float = 0.0) -> None:
+    height: int
+    width: int
+    timeline: Timeline
+
+    def read(self, numbers: npt.NDArray[np.int64], crop: tuple[slice, slice]) -> npt.NDArray[np.uint8]:
+        """The frames of these numbers, each cropped to rows and columns."""
+
+
+class Frames:
+    """Frames of a video that follow each other: a clip. Nothing is read before `take`."""
+
+    def __init__(self, video: Readable, first: int, last: int, start_s: float = 0.0) -> None:
         self.height, self.width = video.height, video.width
         self._video, self._first, self._last, self._start_s = video, first, last, start_s
 
@@ -58,7 +75,7 @@ class Frames:
 
 
 class StoredVideo:
-    """A decoded video, memory-mapped.
+    """A decoded video, or the times of one that is not, memory-mapped.
 
     Raises ValueError when the file is not whole, OSError when it cannot be read.
     """
@@ -70,7 +87,9 @@ class StoredVideo:
         if len(trailer) < _TRAILER.size or not trailer.endswith(_MAGIC):
             raise ValueError(f"{path} is not whole")
         form, frames, self.height, self.width, end_s, announced_s, _ = _TRAILER.unpack(trailer)
-        self.form: Form = "raw" if form == b"raw " else "jpeg"
+        if form not in _TAGS.values():
+            raise ValueError(f"{path} is of a form that is not known")
+        self.form = next(name for name, tag in _TAGS.items() if tag == form)
         tables = len(self._map) - _TRAILER.size - 24 * frames
         if tables < 0:
             raise ValueError(f"{path} is not whole")
@@ -94,19 +113,26 @@ class StoredVideo:
         Raises BrokenClip when there are none, or they are shown for too little of that time (`clip_of`).
         """
         numbers = clip_of(self.timeline, path, start_s, end_s)
-        return Frames(self, numbers.start, numbers.stop, start_s)
+        video: Readable = self
+        if self.form == "source":
+            video = SourceVideo(path, self.timeline, self.height, self.width)
+        return Frames(video, numbers.start, numbers.stop, start_s)
 
     def read(self, numbers: npt.NDArray[np.int64], crop: tuple[slice, slice]) -> npt.NDArray[np.uint8]:
         """The frames of these numbers, each cropped to rows and columns."""
         if self.form == "raw":
             return self._raw[numbers, *crop]
         distinct, places = np.unique(numbers, return_inverse=True)
-        starts = np.where(distinct > 0, self._ends[distinct - 1], 0)
-        decoded = [
-            decode_jpeg(self._map[start:end])[crop]
-            for start, end in zip(starts.tolist(), self._ends[distinct].tolist(), strict=True)
-        ]
-        return np.stack(decoded)[places]
+        if self.form == "h264":
+            decoded = decode_frames(self._content, distinct.tolist())
+        else:
+            decoded = [decode_jpeg(self._content(number)) for number in distinct.tolist()]
+        return np.stack([pixels[crop] for pixels in decoded])[places]
+
+    def _content(self, number: int) -> bytes:
+        """An encoded frame."""
+        start = int(self._ends[number - 1]) if number else 0
+        return self._map[start : int(self._ends[number])]
 
 
 def open_stored(path: Path) -> StoredVideo | None:
@@ -118,11 +144,12 @@ def open_stored(path: Path) -> StoredVideo | None:
 
 
 class VideoWriter:
-    """Writes a stored video frame by frame, so that one of any length needs the memory of one frame."""
+    """Writes a stored video frame by frame, so that one of any length needs the memory of a few."""
 
     def __init__(self, file: BinaryIO, form: Form) -> None:
         self._file, self._form = file, form
-        self._encoder: JpegEncoder | None = None
+        self._jpeg: JpegEncoder | None = None
+        self._h264: H264Encoder | None = None
         self._size = (0, 0)
         self._ends: list[int] = []
         self._times_s: list[float] = []
@@ -130,26 +157,37 @@ class VideoWriter:
 
     @property
     def frames(self) -> int:
-        """Frames written so far."""
-        return len(self._ends)
+        """Frames added so far."""
+        return len(self._times_s)
 
     def add(self, frame: Frame) -> None:
         """Write the next frame; all have the size of the first."""
         height, width = self._size = frame.pixels.shape[:2]
-        if self._form == "jpeg":
-            self._encoder = self._encoder or JpegEncoder(width, height)
-            content = self._encoder(frame.pixels)
-        else:
-            content = frame.pixels.tobytes()
-        self._file.write(content)
-        self._ends.append((self._ends[-1] if self._ends else 0) + len(content))
         self._times_s.append(frame.time_s)
         self._lost_s.append(frame.lost_s)
+        match self._form:
+            case "raw":
+                self._write(frame.pixels.tobytes())
+            case "jpeg":
+                self._jpeg = self._jpeg or JpegEncoder(width, height)
+                self._write(self._jpeg(frame.pixels))
+            case "h264":
+                self._h264 = self._h264 or H264Encoder(width, height)
+                self._write(*self._h264(frame.pixels))
+            case "source":
+                self._write(b"")
 
     def finish(self, end_s: float, announced_s: float | None) -> None:
         """Make the file whole; `end_s` and `announced_s` are those of the source's `Timeline`."""
+        if self._h264:
+            self._write(*self._h264.finish())
         self._file.write(np.asarray(self._ends, np.uint64).tobytes())
         self._file.write(np.asarray([self._times_s, self._lost_s], np.float64).tobytes())
-        form = b"raw " if self._form == "raw" else b"jpeg"
         said_s = -1.0 if announced_s is None else announced_s
-        self._file.write(_TRAILER.pack(form, self.frames, *self._size, end_s, said_s, _MAGIC))
+        tag = _TAGS[self._form]
+        self._file.write(_TRAILER.pack(tag, self.frames, *self._size, end_s, said_s, _MAGIC))
+
+    def _write(self, *contents: bytes) -> None:
+        for content in contents:
+            self._file.write(content)
+            self._ends.append((self._ends[-1] if self._ends else 0) + len(content))

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tvnsearch.devices.device import Device, usable_cores
+from tvnsearch.cores import usable_cores
+from tvnsearch.devices.device import Device
 
 
 class LockState(Struct, frozen=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Literal, cast
 
 import msgspec
 
+from tvnsearch.cores import usable_cores
 from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS
 from tvnsearch.errors import UserError
 
@@ -82,13 +82,6 @@ def devices_here() -> list[str]:
 def gpus_here() -> int:
     """How many GPUs torch sees on this machine, or of it."""
     return int(importlib.import_module("torch").cuda.device_count())
-
-
-def usable_cores() -> list[int]:
-    """The numbers of the processor cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def fingerprint_digest(fingerprint: Mapping[str, str]) -> str:

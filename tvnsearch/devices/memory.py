@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tvnsearch.devices.container import read_container
+from tvnsearch.control_groups import read_container
 from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
 from tvnsearch.genome.calls import BYTES_PER_VALUE, LayerCall

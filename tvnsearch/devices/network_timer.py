@@ -12,9 +12,10 @@ from statistics import median
 
 import torch
 
+from tvnsearch.control_groups import read_container
 from tvnsearch.devices.backends import PreparedNetwork, load_backend
 from tvnsearch.devices.clocks import Action, Clock, HostClock, StampedPass
-from tvnsearch.devices.container import doubted, read_container, why_doubtful
+from tvnsearch.devices.container import doubted, why_doubtful
 from tvnsearch.devices.core_lock import held, lock_names, timed_cores
 from tvnsearch.devices.cuda_clock import CudaClock
 from tvnsearch.devices.device import Device, fingerprint_digest

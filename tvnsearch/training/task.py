@@ -43,7 +43,8 @@ class DataSource(msgspec.Struct, frozen=True):
 
     They are for networks that look at `resolution` pixels; what is missing is stored at `size`. A machine
     that has no such manifest lists the data set itself, by `address` and the `seed` of its split. A training
-    is scored on `validation_clips` at most, chosen by `validation_seed` (None: on all of the split).
+    is scored on `validation_clips` at most, chosen by `validation_seed` (None: on all of the split). `reads`
+    is how often each clip will be read, as `ClipCache.prepare` asks.
     """
 
     manifest: str
@@ -54,6 +55,7 @@ class DataSource(msgspec.Struct, frozen=True):
     seed: int
     validation_clips: int | None = None
     validation_seed: int = 0
+    reads: float | None = None
 
 
 def source_of(clips: ClipCache) -> DataSource:
@@ -197,11 +199,11 @@ def _inherited(parent: Parent, child: Genome, weights: Path, classes: int, seed:
 def _opened(source: DataSource) -> ClipCache:
     directory, manifest = Path(source.cache_dir), Path(source.manifest)
     if manifest.is_file():
-        clips = open_prepared(manifest, directory, source.resolution, source.size)
+        clips = open_prepared(manifest, directory, source.resolution, source.size, source.reads)
     else:  # on a machine that does not share the driver's cache
         dataset = open_dataset(source.address, source.seed)
         clips = ClipCache(dataset, source.resolution, directory, size=source.size, seed=source.seed)
-        clips.prepare()
+        clips.prepare(reads=source.reads)
     if source.validation_clips is not None:
         validation = clips.usable(clips.dataset.validation)
         scored = stratified_subset(validation, source.validation_clips, source.validation_seed)

@@ -162,11 +162,20 @@ def _fit(
 ) -> str | None:
     """Iterate until a share of the recipe is done; the reason where it fails before."""
     recipe, team = fitting.recipe, fitting.team
-    clips = cache.usable(cache.dataset.train)[team.rank :: team.size]
+    clips = cache.usable(cache.dataset.train)
     batch_size = math.ceil(recipe.batch_size / team.size)
     began = watch.seconds - fitting.seconds
     with closing(
-        training_batches(cache, clips, spec, batch_size, recipe.seed, first=fitting.iterations)
+        training_batches(
+            cache,
+            clips,
+            spec,
+            batch_size,
+            recipe.seed,
+            first=fitting.iterations,
+            rank=team.rank,
+            ranks=team.size,
+        )
     ) as batches:
         for batch in batches:
             share = fitting.iterations / recipe.iterations

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tvnsearch.devices import container
+from tvnsearch import cores
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import RemoteWorker, open_executor
 from tvnsearch.search.settings import Workforce
@@ -33,7 +33,7 @@ def environment(worker: RemoteWorker) -> Any:
 def test_the_option_wins_over_the_environment_which_bounds_the_share(
     asked: str | None, workforce: Workforce, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "usable_threads", lambda: 6)
+    monkeypatch.setattr(cores, "usable_threads", lambda: 6)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     if asked is not None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-from tvnsearch.devices.container import training_threads
+from tvnsearch.cores import training_threads
 from tvnsearch.devices.device import gpus_here
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
