@@ -134,7 +134,7 @@ class Opened:
         self.counts["meter"] += 1
         yield NamedLatency(self.digest, self.differences)
 
-    def _open_clips(self, *address: Any, seed: int) -> tuple[Clips, DataSource]:
+    def _open_clips(self, data: str, cache_dir: Path, resolution: int, seed: int) -> tuple[Clips, DataSource]:
         self.counts["clips"] += 1
         return Clips(self._folder, self.dataset), DataSource("clips", seed, str(self._folder), 32)
 

@@ -25,7 +25,7 @@ from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import predictors_folder
-from tvnsearch.search.settings import DeviceSettings, Settings
+from tvnsearch.search.settings import DeviceSettings, Settings, TrainingSettings
 from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def open_equipment(
 
     device = open_settings_device(settings.device)
     check_training_device(settings)
-    clips, source = find_clips(settings.training.data, space, watch)
+    clips, source = find_clips(settings.training, space, watch)
     opened_latency = DeviceLatency.open(
         device,
         database_path(settings.device.db),
@@ -193,16 +193,18 @@ def _measured_gpu(settings: Settings) -> int | None:
     return MEASURED_GPU if settings.device.name == "cuda" else None
 
 
-def find_clips(data: str | None, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:
-    """The clips at the address ``data``, or moving digits, which are made unless they are there.
+def find_clips(
+    training: TrainingSettings, space: SearchSpace, watch: Watch
+) -> tuple[ClipCache, DataSource]:
+    """The clips of a search, or moving digits where it has none, which are made unless they are there.
 
     They are decoded at the largest resolution of the ``space`` that is searched.
 
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
-    address = _moving_digits(watch) if data is None else data
-    return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)
+    address = _moving_digits(watch) if training.data is None else training.data
+    return open_clips(address, clip_cache_folder(), space.longest_side, training.split_seed)
 
 
 def _amend(journal: Journal, by: Amended) -> None:

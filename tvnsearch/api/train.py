@@ -42,6 +42,7 @@ class TrainingOrder(Struct, frozen=True):
     data: str
     recipe: Recipe
     device: str = "cpu"
+    split_seed: int = 0
 
 
 class Trained(Struct, frozen=True):
@@ -64,11 +65,13 @@ def train(
     device: str = "cpu",
     threads: int | None = None,
     seed: int | None = None,
+    split_seed: int = 0,
     watch: Watch = SILENT,
 ) -> Trained | None:
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
-    ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
+    ``head`` and ``seed`` take the place of the genome's and the recipe's; ``split_seed`` decides the splits that
+    the data come without, here and where the network is scored. Without ``threads`` it trains on
     all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
     torchrun started several.
 
@@ -78,6 +81,7 @@ def train(
     """
     if seed is not None:
         require_seed(seed)
+    require_seed(split_seed, "--split-seed")
     if out is None and _is_in_a_team():
         raise UserError("expected --out, so that all processes of torchrun work in the same folder")
     folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)
@@ -88,6 +92,7 @@ def train(
         data=f"{where.name}:{where.path}",
         recipe=wanted if seed is None else replace(wanted, seed=seed),
         device=device,
+        split_seed=split_seed,
     )
     _begin(order, folder)
     watch.say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
@@ -112,7 +117,7 @@ def resume_training(
     path = folder / RESULT
     if not path.is_file():
         resolution = order.genome.input.long_side
-        cache, source = open_clips(order.data, clip_cache_folder(), resolution, seed=0)
+        cache, source = open_clips(order.data, clip_cache_folder(), resolution, order.split_seed)
         if _is_in_a_team():
             result = _train_together(order, folder, cache, watch)
         else:
@@ -129,7 +134,9 @@ def resume_training(
                 "change the recipe (learning_rate, batch_size) and train again"
             )
         dataset = cache.dataset
-        card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
+        card = ModelCard(
+            dataset.classes, dataset.multi_label, data=dataset.address, split_seed=order.split_seed
+        )
         with writing(folder, f"then `tvnsearch train {folder} --resume`"):
             write_model(folder, order.genome, card)
         _write(path, result)
