@@ -58,6 +58,11 @@ def copy_whole(source: Path, target: Path) -> None:
     write_whole(target, source.read_bytes())
 
 
+def as_text(name: str | Path) -> str:
+    """The name of a file as a text; bytes that are no UTF-8 come as Python writes them, ``\\xe9``."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def sync_folder(folder: Path) -> None:
     """Have the disk keep the names in ``folder``, which it may do later than the files that they name.
 

@@ -9,7 +9,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 def require_seed(seed: int, option: str = "--seed") -> None:
-    """Refuse a seed that a generator would refuse, which may be asked for it after hours; it is of ``option``.
+    """Refuse a seed, that of ``option``, which a generator would refuse that may be asked for it after hours.
 
     Raises:
         UserError: it is negative, or has more than 32 bits.

@@ -25,17 +25,20 @@ def clip_cache_folder() -> Path:
     return user_folder_or_temporary(platformdirs.user_cache_path, "clips")
 
 
-def prepare_clips(cache: ClipCache, watch: Watch = SILENT) -> Preparation:
+def prepare_clips(cache: ClipCache, watch: Watch = SILENT, use: str | None = None) -> Preparation:
     """Decode the clips that are missing in a cache; say what is broken, and in which form they are kept.
+
+    ``use`` says what becomes of them, where that is not a training.
 
     Raises:
         UserError: every clip of a split is broken, or the disk is too small.
     """
     dataset = cache.dataset
-    watch.say(
-        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
-        f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
+    use = use or (
+        f"{len(dataset.classes)} classes, {len(dataset.train)} to train on, {len(dataset.validation)} to "
+        f"select on, {len(dataset.test)} that the search never sees"
     )
+    watch.say(f"clips: {dataset.address}, {use}")
 
     def show(done: PreparationProgress) -> None:
         note = f"{done.videos} of {done.of_videos} videos, as {FORM_NAMES[done.form]}"

@@ -193,9 +193,7 @@ def _measured_gpu(settings: Settings) -> int | None:
     return MEASURED_GPU if settings.device.name == "cuda" else None
 
 
-def find_clips(
-    training: TrainingSettings, space: SearchSpace, watch: Watch
-) -> tuple[ClipCache, DataSource]:
+def find_clips(training: TrainingSettings, space: SearchSpace, watch: Watch) -> tuple[ClipCache, DataSource]:
     """The clips of a search, or moving digits where it has none, which are made unless they are there.
 
     They are decoded at the largest resolution of the ``space`` that is searched.

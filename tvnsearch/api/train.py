@@ -70,9 +70,9 @@ def train(
 ) -> Trained | None:
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
-    ``head`` and ``seed`` take the place of the genome's and the recipe's; ``split_seed`` decides the splits that
-    the data come without, here and where the network is scored. Without ``threads`` it trains on
-    all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
+    ``head`` and ``seed`` take the place of the genome's and the recipe's; ``split_seed`` decides the splits
+    that the data come without, here and where the network is scored. Without ``threads`` it trains on all
+    cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
     torchrun started several.
 
     Raises:

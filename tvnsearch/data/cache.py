@@ -76,7 +76,7 @@ class ClipCache:
             elif failure := self._problem(clip):
                 broken[clip] = failure
         for name, split in self.dataset.splits.items():
-            if all(clip in broken for clip in split):
+            if split and all(clip in broken for clip in split):
                 raise UserError(
                     f"expected videos that can be decoded in the {name} split of {self.dataset.root}, "
                     f"but all {len(split)} are broken (for example {broken[split[0]]}); replace them"

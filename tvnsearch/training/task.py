@@ -16,7 +16,8 @@ import msgspec
 import torch
 
 from tvnsearch.data.cache import ClipCache
-from tvnsearch.data.catalog import open_dataset
+from tvnsearch.data.catalog import Scored, open_dataset
+from tvnsearch.data.scored import scored_part
 from tvnsearch.data.views import parse_views
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -133,22 +134,29 @@ def report_task(
     genome: dict[str, Any],
     data: dict[str, Any],
     weights: str,
-    split: Literal["train", "validation", "test"],
+    split: Scored,
+    classes: list[str],
+    multi_label: bool,
     views: str,
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
     dtype: Literal["float32", "bfloat16"] = "float32",
 ) -> Report:
-    """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`."""
+    """`report.report` of trained weights on one split or all, in views such as `10x3`.
+
+    Classes are the network's own. No other clips are decoded. Progress: `done`, `total`.
+    """
     decoded = msgspec.convert(genome, Genome)
-    clips = _opened(msgspec.convert(data, DataSource))
-    dataset = clips.dataset
+    source = msgspec.convert(data, DataSource)
+    dataset = scored_part(open_dataset(source.address, source.seed, split), split, classes, multi_label)
+    clips = ClipCache(dataset, source.resolution, Path(source.cache_dir))
+    clips.prepare()
     network = build_network(decoded, len(dataset.classes))
     load_weights(network, Path(weights))
     logits, labels = predict(
         network,
         clips,
-        getattr(dataset, split),
+        dataset.clips,
         decoded.input,
         device,
         parse_views(views),

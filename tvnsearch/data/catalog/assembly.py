@@ -16,6 +16,9 @@ VIDEO_EXTENSIONS = frozenset({".mp4", ".webm", ".avi", ".mkv", ".mov"})
 
 Split = Literal["train", "validation", "test"]
 
+Scored = Literal["train", "validation", "test", "all"]
+"""What a network is scored on: a split, or every clip, whatever its split."""
+
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
     "val": "validation",
@@ -71,17 +74,22 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_EXTENSIONS and not path.name.startswith(".")
 
 
-def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Dataset:
+def assemble(
+    root: Path, format_name: str, listing: Listing, seed: int, scored: Scored | None = None
+) -> Dataset:
     """Number the classes and complete the splits.
 
     Three given splits are kept. With train and one other, the other is the test, and validation is a seeded,
     stratified part of train; with train alone, or no split at all, validation and test both are.
 
+    Where clips are only to be `scored` one class will do, and no other split than that need have clips;
+    "all" are in `test`, and nowhere else.
+
     Raises UserError when there are fewer than two classes, a split would be empty, or splits share a clip.
     """
     occurring = sorted({label for clip in listing.clips for label in clip.labels})
     classes = listing.classes or tuple(occurring)
-    if len(classes) < 2:
+    if len(classes) < 2 and scored is None:
         found = f"only '{classes[0]}'" if classes else "none"
         raise UserError(
             f"expected clips of at least 2 classes in {root}, but found {found}; "
@@ -93,12 +101,20 @@ def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Datas
         labels = tuple(sorted({index[label] for label in named.labels}))
         splits[named.split].append(Clip(named.path, labels, named.start_s, named.end_s, named.source))
     _check_disjoint(root, splits)
-    train, validation, test = _three_splits(splits, seed)
+    if scored == "all":
+        train, validation, test = (), (), tuple(clip for part in splits.values() for clip in part)
+    else:
+        train, validation, test = _three_splits(splits, seed)
     for name, clips in (("train", train), ("validation", validation), ("test", test)):
-        if not clips:
+        if not clips and scored is None:
             raise UserError(
                 f"expected clips to train, to validate and to test with in {root}, but none is left for the "
                 f"{name} split; add clips, at least 3 a class where no split is given"
+            )
+        if not clips and scored == name:
+            raise UserError(
+                f"expected clips in the {name} split of {root}, but there are none; score those of another "
+                "split, or --split all"
             )
     multi_label = listing.multi_label
     if multi_label is None:
