@@ -33,8 +33,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: the disk is full, or the file cannot be written.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    _check_kind(path)
     _make_folder(path.parent)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -47,6 +46,23 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
     sync_folder(path.parent)
     _remove_remains(path)
+
+
+def check_place(path: Path) -> None:
+    """Find out before long work whether :func:`write_whole` could write to ``path``, as far as that shows.
+
+    Raises:
+        OSError: it could not.
+    """
+    _check_kind(path)
+    nearest = path.parent
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    if not os.access(nearest, os.W_OK):
+        number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(nearest))
 
 
 def copy_whole(source: Path, target: Path) -> None:
@@ -94,6 +110,14 @@ def writing(place: Path, then: str = "or choose another place") -> Iterator[None
             f"expected to write {place}, but that failed ({error.strerror or error}); "
             f"{_MENDED.get(error.errno or 0, 'see what is there')}, {then}"
         ) from None
+
+
+def _check_kind(path: Path) -> None:
+    """What is there must be a file: a device or a pipe would be replaced by one."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is no file that could be replaced", str(path))
 
 
 def _make_folder(folder: Path) -> None:

@@ -104,11 +104,12 @@ class PretendingTrainer(NoProcess):
 
 
 class Opened:
-    """Stands in for all that a search opens; ``counts`` says how often, ``workforces`` who was asked for."""
+    """Stands in for all that a search opens; ``counts`` says how often, ``workforces`` and ``split_seeds`` what was asked for."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.counts: Counter[str] = Counter()
         self.workforces: list[Workforce] = []
+        self.split_seeds: list[int] = []
         self.trainer = PretendingTrainer()
         self.digest = DIGEST
         self.differences: list[str] = []
@@ -136,6 +137,7 @@ class Opened:
 
     def _open_clips(self, data: str, cache_dir: Path, resolution: int, seed: int) -> tuple[Clips, DataSource]:
         self.counts["clips"] += 1
+        self.split_seeds.append(seed)
         return Clips(self._folder, self.dataset), DataSource("clips", seed, str(self._folder), 32)
 
     def _prepare_clips(self, clips: Clips, watch: Watch) -> None:

@@ -99,7 +99,7 @@ def test_a_split_needs_and_decodes_its_own_clips_alone(
     assert len(list((cache / "videos").iterdir())) == 3
     (tmp_path / "clips.csv").write_text("\n".join(rows[2:]))
     assert tvnsearch.evaluate(net, data=tmp_path / "clips.csv", threads=1).mean.clips == 3
-    with pytest.raises(UserError, match="clips in the train split of .* but there are none; .* --split all"):
+    with pytest.raises(UserError, match=r"clips in the train split of .* but there are none; .* --split all"):
         tvnsearch.evaluate(net, data=tmp_path / "clips.csv", split="train", threads=1)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.api.clips import clip_cache_folder, prepare_clips
-from tvnsearch.api.files import write_text
+from tvnsearch.api.files import check_text_place, write_text
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
@@ -79,6 +79,8 @@ def evaluate(
     if confusion is not None and len(folders) > 1:
         raise UserError(f"expected one MODEL for the picture of --confusion, got {len(folders)}")
     parse_views(views)
+    if confusion is not None:
+        check_text_place(confusion)
     reports = []
     for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
