@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -142,7 +141,7 @@ def _run(came: Sequence[int]) -> NoReturn:
         _end(f"{error}", FAILURE)
     except BrokenPipeError:  # nobody reads any more, as after `| head`
         _drop_output()
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(FAILURE)
     except OSError as error:
         if came:
             raise
@@ -158,7 +157,7 @@ def _run(came: Sequence[int]) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Let nothing more go to stdout: what is waiting cannot be written, and would be tried again at the end."""
+    """Write nothing more to stdout: what waits cannot be written, and would be tried again at the end."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

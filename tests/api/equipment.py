@@ -104,7 +104,10 @@ class PretendingTrainer(NoProcess):
 
 
 class Opened:
-    """Stands in for all that a search opens; ``counts`` says how often, ``workforces`` and ``split_seeds`` what was asked for."""
+    """Stands in for all that a search opens.
+
+    ``counts`` says how often, ``workforces`` and ``split_seeds`` what was asked for.
+    """
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.counts: Counter[str] = Counter()

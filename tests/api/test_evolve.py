@@ -16,6 +16,7 @@ from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, ma
 from tvnsearch.api import open_run
 from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.status import HandedOver, RunReport, status
+from tvnsearch.api.trained_model import load_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError

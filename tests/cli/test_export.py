@@ -90,7 +90,9 @@ def test_a_place_where_no_file_can_be_is_one_line(net: Path, tmp_path: Path) -> 
         assert f"expected to write {out}" in said or f"{out} is a folder" in said
 
 
-def test_another_suffix_than_the_formats_is_one_line_and_nothing_is_written(net: Path, tmp_path: Path) -> None:
+def test_another_suffix_than_the_formats_is_one_line_and_nothing_is_written(
+    net: Path, tmp_path: Path
+) -> None:
     before = sorted(tmp_path.iterdir())
     for name in ("model.tflite", "model.onnx.pt", "model"):
         said = refused("export", net, "--out", tmp_path / name)
@@ -102,7 +104,9 @@ def test_another_suffix_than_the_formats_is_one_line_and_nothing_is_written(net:
 def test_a_pipe_or_a_device_is_not_replaced_by_a_file(net: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.onnx"
     os.mkfifo(pipe)
-    assert f"expected to write {pipe}, but that failed (it is no file" in refused("export", net, "--out", pipe)
+    assert f"expected to write {pipe}, but that failed (it is no file" in refused(
+        "export", net, "--out", pipe
+    )
     assert pipe.is_fifo()
 
 
