@@ -79,6 +79,19 @@ def as_text(name: str | Path) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
+def require_text(name: str, what: str) -> None:
+    """Refuse the name of a file, that of ``what``, which cannot be written down as it is no UTF-8.
+
+    Raises:
+        UserError: it is none.
+    """
+    if as_text(name) != name:
+        raise UserError(
+            f"expected a name in UTF-8 for {what}, as it is written down, but got {as_text(name)}; give it "
+            "another name, or make a link to it and give that"
+        )
+
+
 def sync_folder(folder: Path) -> None:
     """Have the disk keep the names in ``folder``, which it may do later than the files that they name.
 

@@ -18,13 +18,13 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.container import training_threads
 from tvnsearch.errors import UserError
-from tvnsearch.files import write_whole, writing
+from tvnsearch.files import as_text, require_text, write_whole, writing
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import journal_path
 from tvnsearch.seeds import require_seed
 from tvnsearch.training.recipe import Recipe, load_recipe
-from tvnsearch.workers import Worker
+from tvnsearch.workers import EnvironmentFailedError, Worker
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
@@ -86,10 +86,12 @@ def train(
         raise UserError("expected --out, so that all processes of torchrun work in the same folder")
     folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)
     found, where, wanted = resolve_genome(genome), parse_address(data), _recipe(recipe)
+    address = f"{where.name}:{where.path}"
+    require_text(address, "--data")
     order = TrainingOrder(
-        network=name_of(genome),
+        network=as_text(name_of(genome)),
         genome=found if head is None else _with_head(found, head),
-        data=f"{where.name}:{where.path}",
+        data=address,
         recipe=wanted if seed is None else replace(wanted, seed=seed),
         device=device,
         split_seed=split_seed,
@@ -210,7 +212,13 @@ def _train_alone(
         "checkpoints": str(folder.resolve()),
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
-        answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
+        try:
+            answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
+        except EnvironmentFailedError as error:
+            raise UserError(
+                f"expected to train in {folder}, but that ended for what is none of the network's fault "
+                f"({error}); mend that, and `tvnsearch train {folder} --resume` goes on"
+            ) from None
     return msgspec.convert(answer, TrainingResult)
 
 

@@ -17,6 +17,7 @@ from tvnsearch.data.preparation import OnPreparation, decode_all
 from tvnsearch.data.stored import Form, Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip, source_files
 from tvnsearch.errors import UserError
+from tvnsearch.files import writing
 from tvnsearch.genome.genome import WIDEST
 
 OPEN_VIDEOS = 256
@@ -60,10 +61,11 @@ class ClipCache:
 
         Broken clips are collected, left out of `usable`, and tried again by the next call.
 
-        Raises UserError when every clip of a split is broken, or the disk is too small.
+        Raises UserError when every clip of a split is broken, or the disk is too small or not to be written.
         """
-        for folder in ("names", "videos"):
-            (self.directory / folder).mkdir(parents=True, exist_ok=True)
+        with writing(self.directory, "or set XDG_CACHE_HOME to another folder"):
+            for folder in ("names", "videos"):
+                (self.directory / folder).mkdir(parents=True, exist_ok=True)
         paths = dict.fromkeys(clip.path for clip in self.dataset.clips)
         missing = [path for path in paths if self._stored(path) is None]
         done = decode_all(

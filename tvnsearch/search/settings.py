@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import require_text
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
 from tvnsearch.seeds import require_seed
@@ -282,9 +283,14 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
         raise UserError(_told(str(error))) from None
     require_seed(settings.search.seed)  # here and not in the record, so that a run which had another is read
     require_seed(settings.training.split_seed, "--split-seed")
-    return _with_absolute_paths(
+    settings = _with_absolute_paths(
         replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
     )
+    for option, (group, name) in OPTIONS.items():
+        value = getattr(getattr(settings, group), name)
+        if isinstance(value, str):
+            require_text(value, f"--{option.replace('_', '-')}")
+    return settings
 
 
 def _with_absolute_paths(settings: Settings) -> Settings:

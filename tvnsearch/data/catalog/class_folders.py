@@ -15,6 +15,7 @@ from tvnsearch.data.catalog.assembly import (
     is_video,
 )
 from tvnsearch.errors import UserError
+from tvnsearch.files import as_text
 
 
 def read(root: Path, _split: int) -> Listing:
@@ -45,7 +46,7 @@ def _clips(folder: Path, split: Split | None) -> Iterator[NamedClip]:
     for class_folder in _folders(folder):
         for path in sorted(class_folder.iterdir()):
             if is_video(path):
-                yield NamedClip(path, (class_folder.name,), split)
+                yield NamedClip(path, (as_text(class_folder.name),), split)
 
 
 def _folders(folder: Path) -> list[Path]:
