@@ -85,7 +85,8 @@ def _print(result: Classification) -> None:
 
 def _follow(stream: Iterable[Moment], as_json: bool) -> None:
     """A line for each window as it comes, until the stream ends, or Ctrl-C, or nobody reads any more."""
-    from cli.output import json_of, say
+    from cli.output import say
+    from tvnsearch.json_text import json_of
 
     count = dropped = 0
     said_s = -SAID_EVERY_S

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli.output import json_of
 from tests.cli.running import refused, run, run_json
 from tests.data.videos import write_video
 from tests.search.fakes import measurement
@@ -20,6 +19,7 @@ from tvnsearch.api import exported
 from tvnsearch.api.trained_model import ModelCard, load_model, write_model
 from tvnsearch.genome.genome import Block, Genome, genome_to_json, square_input
 from tvnsearch.genome.layers import SpatialConv
+from tvnsearch.json_text import json_of
 from tvnsearch.network.build import build_network
 from tvnsearch.training.weights import save_weights
 
