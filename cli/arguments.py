@@ -103,6 +103,9 @@ def recipe_names() -> list[str]:
 
 SEED = typer.Option("--seed", "-s", metavar="N", min=0, max=LARGEST_SEED, help="Decides every random choice.")
 SeedOption = Annotated[int, SEED]
+SPLIT_SEED_HELP = "Decides which clips are split off, where the data come without a split"
+SPLIT_SEED = typer.Option("--split-seed", metavar="N", min=0, max=LARGEST_SEED, help=f"{SPLIT_SEED_HELP}.")
+SplitSeedOption = Annotated[int, SPLIT_SEED]
 CLASSES_HELP = "Classes that a network tells apart: the outputs of its head"
 ClassesOption = Annotated[int, typer.Option("--classes", metavar="N", min=1, help=f"{CLASSES_HELP}.")]
 TrainedClassesOption = Annotated[

@@ -14,7 +14,7 @@ StrategyName = Literal["tournament", "ageing", "random", "pareto"]
 ExecutorName = Literal["local", "ray"]
 TableFormat = Literal["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]
 NetworkFormat = Literal["onnx"]
-Split = Literal["test", "validation", "train"]
+Split = Literal["test", "validation", "train", "all"]
 HeadName = Literal["mean", "per_frame"]
 
 SPACES = ("paper", "mobile", "released", "digits")

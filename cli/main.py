@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
@@ -124,6 +126,7 @@ def main() -> None:
 def _run(came: Sequence[int]) -> NoReturn:
     try:
         code = app(prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()  # here a disk that is full can still be told
     except UserError as error:
         _end(f"{error}", USER_MISTAKE)
     except typer.TyperException as error:
@@ -136,9 +139,27 @@ def _run(came: Sequence[int]) -> NoReturn:
         code = INTERRUPTED
     except (WorkerDiedError, WorkerFailedError) as error:
         _end(f"{error}", FAILURE)
+    except BrokenPipeError:  # nobody reads any more, as after `| head`
+        _drop_output()
+        sys.exit(FAILURE)
+    except OSError as error:
+        if came:
+            raise
+        _drop_output()
+        _end(
+            f"expected to read and write what this command needs, but that failed ({error}); mend that, and "
+            "give it again",
+            USER_MISTAKE,
+        )
     if code == INTERRUPTED:
         _end(INTERRUPTED_LINE, _interrupted(came))
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Write nothing more to stdout: what waits cannot be written, and would be tried again at the end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(came: Sequence[int]) -> int:

@@ -43,6 +43,12 @@ def test_a_worker_answers_with_its_allocator_pinned() -> None:
     assert not _is_alive(answer["pid"])
 
 
+def test_a_worker_takes_names_of_files_that_are_no_text() -> None:
+    name = os.fsdecode(b"caf\xe9/\xff")
+    with Worker(MODULE, threads=1) as worker:
+        assert worker.call("echo", {"value": [name, "ä", None, 1.5]})["value"] == [name, "ä", None, 1.5]
+
+
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that says nothing of threads."""

@@ -33,8 +33,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: the disk is full, or the file cannot be written.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    _check_kind(path)
     _make_folder(path.parent)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -49,6 +48,23 @@ def write_whole(path: Path, content: bytes) -> None:
     _remove_remains(path)
 
 
+def check_place(path: Path) -> None:
+    """Find out before long work whether :func:`write_whole` could write to ``path``, as far as that shows.
+
+    Raises:
+        OSError: it could not.
+    """
+    _check_kind(path)
+    nearest = path.parent
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    if not os.access(nearest, os.W_OK):
+        number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(nearest))
+
+
 def copy_whole(source: Path, target: Path) -> None:
     """Put a copy of ``source`` at ``target`` as :func:`write_whole` does.
 
@@ -56,6 +72,24 @@ def copy_whole(source: Path, target: Path) -> None:
         OSError: ``source`` cannot be read, or ``target`` written.
     """
     write_whole(target, source.read_bytes())
+
+
+def as_text(name: str | Path) -> str:
+    """The name of a file as a text; bytes that are no UTF-8 come as Python writes them, ``\\xe9``."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def require_text(name: str, what: str) -> None:
+    """Refuse the name of a file, that of ``what``, which cannot be written down as it is no UTF-8.
+
+    Raises:
+        UserError: it is none.
+    """
+    if as_text(name) != name:
+        raise UserError(
+            f"expected a name in UTF-8 for {what}, as it is written down, but got {as_text(name)}; give it "
+            "another name, or make a link to it and give that"
+        )
 
 
 def sync_folder(folder: Path) -> None:
@@ -89,6 +123,14 @@ def writing(place: Path, then: str = "or choose another place") -> Iterator[None
             f"expected to write {place}, but that failed ({error.strerror or error}); "
             f"{_MENDED.get(error.errno or 0, 'see what is there')}, {then}"
         ) from None
+
+
+def _check_kind(path: Path) -> None:
+    """What is there must be a file: a device or a pipe would be replaced by one."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is no file that could be replaced", str(path))
 
 
 def _make_folder(folder: Path) -> None:

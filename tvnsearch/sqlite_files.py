@@ -150,7 +150,7 @@ def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _opened(path: Path, options: str) -> sqlite3.Connection:
     """A connection that has read the file already, so that what stands against that is known."""
-    address = f"file:{quote(str(path.absolute()))}?{options}"
+    address = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
     connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

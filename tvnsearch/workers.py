@@ -12,6 +12,7 @@ A worker ends when its input closes, so none outlives the process that started i
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -142,16 +143,16 @@ class Worker:
             WorkerDiedError: the process ended instead of answering.
         """
         assert self._process.stdin
-        request = msgspec.json.encode({"method": method, "params": params})
+        request = _line({"method": method, "params": params})
         try:
-            self._process.stdin.write(request + b"\n")
+            self._process.stdin.write(request)
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._death() from None
         for line in self._answers:
             if not line.endswith(b"\n"):
                 break  # it died while it answered
-            answer = msgspec.json.decode(line)
+            answer = _message(line)
             if "started" in answer:
                 self._has_started = True
             elif "progress" in answer:
@@ -227,6 +228,24 @@ _RAISED: Mapping[str, type[Exception]] = {
 """What an answer that is an error is raised as."""
 
 
+def _line(message: Mapping[str, Any]) -> bytes:
+    """A message as one line of JSON.
+
+    In a name of a file a byte that is no UTF-8 is half of a surrogate pair, which msgspec refuses.
+    """
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(message)).encode() + b"\n"
+
+
+def _message(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return json.loads(line)
+
+
 def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
     """The worker's side: answer requests until the input closes, on the pipe that :class:`Worker` has named.
 
@@ -242,13 +261,13 @@ def serve(methods: Mapping[str, Callable[..., Any]]) -> None:
         os._exit(0)
 
     def answer(message: dict[str, Any]) -> None:
-        answers.write(msgspec.json.encode(message) + b"\n")
+        answers.write(_line(message))
         answers.flush()
 
     threading.Thread(target=read_requests, daemon=True).start()
     answer({"started": True})
     while True:
-        request = msgspec.json.decode(requests.get())
+        request = _message(requests.get())
         try:
             result = methods[request["method"]](
                 **request["params"], progress=lambda message: answer({"progress": message})

@@ -15,17 +15,24 @@ from cli.arguments import JsonOption, ModelArgument
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tvnsearch.api.classify import Moment
+    from tvnsearch.api.classify import Classification, Moment
 
 SAID_EVERY_S = 10.0
 """Of a stream: how often it is said again that frames are dropped."""
+
+FAILURE = 1
+"""The exit code where a video could not be labelled; the others are."""
 
 
 def classify(
     model: ModelArgument,
     videos: Annotated[
         list[str],
-        typer.Argument(metavar="VIDEO", help="Video files; or one camera (/dev/video0), or - for stdin."),
+        typer.Argument(
+            metavar="VIDEO",
+            help="Video files, or folders of them; or one stream: a camera (0 or /dev/video0), an address "
+            "(rtsp://, http://, https://), or - for stdin.",
+        ),
     ],
     every: Annotated[
         float,
@@ -37,9 +44,9 @@ def classify(
 ) -> None:
     """Label videos, or a stream while it comes.
 
-    With a trained network or a run's winner.
+    With a trained network or a run's winner. Exit code 1 says that a video could not be labelled.
     """
-    from cli.output import print_json, print_table
+    from cli.output import print_json
     from tvnsearch.api.classify import is_stream
     from tvnsearch.errors import UserError
 
@@ -50,21 +57,36 @@ def classify(
         _follow(tvnsearch.classify_stream(model, live[0], every_s=every), as_json)
         return
     if as_json:
-        print_json(list(tvnsearch.classify(model, videos, every_s=every)))
+        results = list(tvnsearch.classify(model, videos, every_s=every))
+        print_json(results)
+    else:
+        results = []
+        for result in tvnsearch.classify(
+            model, videos, every_s=every, on_moment=lambda moment: _write(_line(moment))
+        ):
+            _print(result)
+            results.append(result)
+    if any(result.broken for result in results):
+        raise typer.Exit(FAILURE)
+
+
+def _print(result: Classification) -> None:
+    from cli.output import print_table
+
+    if result.broken:
+        _write(result.broken)
         return
-    for result in tvnsearch.classify(
-        model, videos, every_s=every, on_moment=lambda moment: _write(_line(moment))
-    ):
-        print_table(
-            f"{result.video} ({result.milliseconds:.0f} ms for decoding and network)",
-            ["label", "probability"],
-            [[label.label, f"{label.probability:.3f}"] for label in result.labels],
-        )
+    print_table(
+        f"{result.video} ({result.milliseconds:.0f} ms for decoding and network)",
+        ["label", "probability"],
+        [[label.label, f"{label.probability:.3f}"] for label in result.labels],
+    )
 
 
 def _follow(stream: Iterable[Moment], as_json: bool) -> None:
     """A line for each window as it comes, until the stream ends, or Ctrl-C, or nobody reads any more."""
-    from cli.output import json_of, say
+    from cli.output import say
+    from tvnsearch.json_text import json_of
 
     count = dropped = 0
     said_s = -SAID_EVERY_S

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import tvnsearch
-from cli.arguments import DataArgument, JsonOption, OutFolderOption, SeedOption, SpaceOption
+from cli.arguments import (
+    DataArgument,
+    JsonOption,
+    OutFolderOption,
+    SeedOption,
+    SpaceOption,
+    SplitSeedOption,
+)
 
 if TYPE_CHECKING:
     from tvnsearch.api.datasets import InspectedData
@@ -54,7 +61,7 @@ def generate_clips(
 @app.command("inspect")
 def inspect_clips(
     data: DataArgument,
-    seed: SeedOption = 0,
+    split_seed: SplitSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Show what clips there are, and which files are broken.
@@ -66,7 +73,7 @@ def inspect_clips(
     from cli.output import print_json, watching
 
     with watching() as watch:
-        inspected = tvnsearch.inspect_data(data, seed=seed, watch=watch)
+        inspected = tvnsearch.inspect_data(data, split_seed=split_seed, watch=watch)
     if as_json:
         dataset, found = inspected.dataset, inspected.found
         print_json(

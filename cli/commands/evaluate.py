@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import tvnsearch
-from cli.arguments import DeviceOption, JsonOption, TrainThreadsOption
+from cli.arguments import SPLIT_SEED_HELP, DeviceOption, JsonOption, TrainThreadsOption
 from cli.choices import Split
+from tvnsearch.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
     from tvnsearch.api.evaluate import ModelReport
@@ -37,7 +38,19 @@ def evaluate(
             help="The clips; by default those that each MODEL was trained on.",
         ),
     ] = None,
-    split: Annotated[Split, typer.Option("--split", help="The part of the clips to score on.")] = "test",
+    split: Annotated[
+        Split, typer.Option("--split", help="The part of the clips to score on: a split, or all of them.")
+    ] = "test",
+    split_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--split-seed",
+            metavar="N",
+            min=0,
+            max=LARGEST_SEED,
+            help=f"{SPLIT_SEED_HELP}; by default as each MODEL was trained.",
+        ),
+    ] = None,
     views: Annotated[
         str,
         typer.Option(
@@ -65,6 +78,7 @@ def evaluate(
             models,
             data=data,
             split=split,
+            split_seed=split_seed,
             views=views,
             confusion=confusion,
             device=device,

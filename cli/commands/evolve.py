@@ -21,6 +21,7 @@ from cli.arguments import (
     SEARCH,
     SEED,
     SPACE,
+    SPLIT_SEED,
     TRAINING,
     AddressOption,
     BackendOption,
@@ -107,6 +108,7 @@ def evolve(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    split_seed: Annotated[int, in_panel(TRAINING, SPLIT_SEED)] = 0,
     iterations: Annotated[
         int,
         typer.Option(

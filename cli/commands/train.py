@@ -13,6 +13,7 @@ from cli.arguments import (
     DeviceOption,
     GenomeArgument,
     JsonOption,
+    SplitSeedOption,
     TrainThreadsOption,
     recipe_names,
 )
@@ -73,9 +74,10 @@ def train(
             metavar="N",
             min=0,
             max=LARGEST_SEED,
-            help="Decides every random choice; by default the recipe's.",
+            help="Decides every random choice of the training; by default the recipe's.",
         ),
     ] = None,
+    split_seed: SplitSeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Train one network on clips.
@@ -102,6 +104,7 @@ def train(
                 device=device,
                 threads=threads,
                 seed=seed,
+                split_seed=split_seed,
                 watch=watch,
             )
     if trained is None:

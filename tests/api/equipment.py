@@ -109,11 +109,15 @@ class PretendingTrainer(NoProcess):
 
 
 class Opened:
-    """Stands in for all that a search opens; ``counts`` says how often, ``workforces`` who was asked for."""
+    """Stands in for all that a search opens.
+
+    ``counts`` says how often, ``workforces`` and ``split_seeds`` what was asked for.
+    """
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.counts: Counter[str] = Counter()
         self.workforces: list[Workforce] = []
+        self.split_seeds: list[int] = []
         self.trainer = PretendingTrainer()
         self.digest = DIGEST
         self.differences: list[str] = []
@@ -142,6 +146,7 @@ class Opened:
 
     def _open_clips(self, *address: Any, **more: Any) -> tuple[Clips, DataSource]:
         self.counts["clips"] += 1
+        self.split_seeds.append(address[3])
         return Clips(self._folder, self.dataset), replace(SOURCE, cache_dir=str(self._folder))
 
     def _prepare_clips(self, clips: Clips, watch: Watch) -> None:

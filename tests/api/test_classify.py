@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,13 +19,32 @@ from msgspec.structs import replace
 
 import tvnsearch
 from tests.api.conftest import CLASSES
-from tests.data.videos import picture, write_video
+from tests.data.videos import picture, write_picture, write_video
 from tvnsearch.api import classify as module
 from tvnsearch.api.classify import Moment, is_stream
 from tvnsearch.api.trained_model import load_deployed, load_model, load_network, write_model
 from tvnsearch.errors import UserError
 
 SECONDS, RATE = 6, 12
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A web server of a folder, and its address."""
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(folder)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +75,32 @@ def test_a_stream_tells_the_same_windows(net: Path, video: Path) -> None:
 
 
 def test_videos_are_labelled_in_their_order_as_they_are_asked_for(net: Path, video: Path) -> None:
-    labelled = tvnsearch.classify(net, [video, "nothing.mp4"])
-    assert next(labelled).video == str(video)
-    with pytest.raises(UserError, match="nothing"):
-        next(labelled)
+    labelled = tvnsearch.classify(net, ["nothing.mp4", video])
+    missing, seen = next(labelled), next(labelled)
+    assert (missing.video, missing.labels, missing.windows) == ("nothing.mp4", [], [])
+    assert missing.broken == (
+        "expected a video in nothing.mp4, but it cannot be decoded (no such file); give another one"
+    )
+    assert (seen.video, seen.broken, len(seen.labels)) == (str(video), None, 3)
+
+
+def test_a_folder_stands_for_all_videos_below_it(net: Path, video: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for name in ("b.ts", "a.ts", "deep/er/c.ts", ".hidden.ts", "notes.txt"):
+        shutil.copy(video, tmp_path / name)
+    seen = [Path(each.video).name for each in tvnsearch.classify(net, [tmp_path, video])]
+    assert seen == ["a.ts", "b.ts", "c.ts", video.name]
+    with pytest.raises(UserError, match=r"expected videos in the folder .*empty, but it has none"):
+        (tmp_path / "empty").mkdir()
+        tvnsearch.classify(net, tmp_path / "empty")
+
+
+def test_a_folder_of_the_frames_of_a_video_is_that_video(net: Path, tmp_path: Path) -> None:
+    (tmp_path / "TR000").mkdir()
+    for number in range(1, 21):
+        write_picture(tmp_path / "TR000" / f"TR000-{number:06}.jpg")
+    [seen] = tvnsearch.classify(net, tmp_path / "TR000")
+    assert (seen.video, seen.broken) == (str(tmp_path / "TR000"), None)
 
 
 def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
@@ -63,8 +110,20 @@ def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_what_keeps_its_own_time_is_a_stream(video: Path) -> None:
-    assert is_stream("-")
+    for source in ("-", "0", "/dev/null", "rtsp://camera/live", "http://server/a.mp4", "HTTPS://server/live"):
+        assert is_stream(source)
     assert not is_stream(str(video))
+
+
+def test_a_web_server_sends_the_windows_of_a_file(net: Path, video: Path) -> None:
+    with served(video.parent) as address:
+        stream = list(tvnsearch.classify_stream(net, f"{address}/{quote(video.name)}"))
+        with pytest.raises(UserError, match=r"expected a video in http://.*other\.ts, but .*404"):
+            list(tvnsearch.classify_stream(net, f"{address}/other.ts"))
+    [seen] = tvnsearch.classify(net, [video])
+    assert [(one.start_s, one.end_s, one.labels) for one in stream] == [
+        (one.start_s, one.end_s, one.labels) for one in seen.windows
+    ]
 
 
 def test_labels_are_those_of_the_network_as_it_was_trained(

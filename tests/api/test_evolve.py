@@ -16,6 +16,7 @@ from tests.search.fakes import CLASSES, FakeFitness, FakeLatency, in_process, ma
 from tvnsearch.api import open_run
 from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.status import HandedOver, RunReport, status
+from tvnsearch.api.trained_model import load_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
@@ -191,6 +192,18 @@ def test_a_run_without_a_folder_gets_one_in_runs(tmp_path: Path, monkeypatch: py
     report = evolve(**opened.options())
     assert Path(report.run).parent == Path("runs")
     assert Path(report.run).name.startswith("evolve-")
+
+
+def test_the_seed_of_the_split_is_that_of_the_clips_and_stays_with_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Opened(tmp_path, monkeypatch)
+    evolve(run=tmp_path / "run", **opened.options(split_seed=4))
+    resume(tmp_path / "run")
+    assert opened.split_seeds == [4, 4]
+    assert load_model(tmp_path / "run").card.split_seed == 4
+    with pytest.raises(UserError, match="split_seed was 4 and is 5"):
+        evolve(run=tmp_path / "run", **opened.options(split_seed=5))
 
 
 def test_the_same_seed_makes_the_same_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

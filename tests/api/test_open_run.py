@@ -168,7 +168,7 @@ def test_clips_are_those_of_the_space_in_the_journal(
     begin(settings, tmp_path / "run")
     Path(settings.search.space).unlink()
     with Journal.read(tmp_path / "run") as journal:
-        _, source = find_clips(settings.training.data, journal.plan.space, SILENT)
+        _, source = find_clips(settings.training, journal.plan.space, SILENT)
     assert source.resolution == 32
 
 

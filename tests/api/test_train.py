@@ -15,6 +15,7 @@ import tvnsearch
 from tests.api.watches import Heard
 from tests.data.videos import write_video
 from tvnsearch.api.train import Trained
+from tvnsearch.api.trained_model import load_model
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, genome_id, load_genome, square_input
@@ -47,6 +48,7 @@ def trained(folder: Path, heard: Heard) -> Trained:
         recipe=RECIPE,
         head="per_frame",
         seed=7,
+        split_seed=5,
         out=folder / "net",
         threads=1,
         watch=heard.watch,
@@ -60,7 +62,9 @@ def test_a_training_leaves_what_it_reports(folder: Path, trained: Trained, heard
     assert trained.data == f"folders:{folder / 'clips'}"
     assert trained.result.iterations == 12
     assert load_genome(folder / "net" / "genome.json").head == "per_frame"
-    assert json.loads((folder / "net" / "training.json").read_text())["recipe"]["seed"] == 7
+    order = json.loads((folder / "net" / "training.json").read_text())
+    assert (order["recipe"]["seed"], order["split_seed"]) == (7, 5)
+    assert load_model(folder / "net").card.split_seed == 5
     assert {Path(file).name for file in trained.files} >= {"model.json", "weights.safetensors"}
     assert heard.said[0].startswith(f"folder: {folder / 'net'}; after an interruption: ")
     assert any(line.startswith("training: ") and "12 iterations of 8 clips" in line for line in heard.said)
@@ -160,7 +164,7 @@ def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) 
         ("mean or per_frame", lambda: tvnsearch.train(GENOME, clips, head="last", out=tmp_path / "new")),
         ("expected a recipe", lambda: tvnsearch.train(GENOME, clips, recipe="slow", out=tmp_path / "new")),
         ("expected the folder of a training", lambda: tvnsearch.resume_training(tmp_path)),
-        ("test, validation, train", lambda: tvnsearch.evaluate([net], split="all")),
+        ("test, validation, train, all", lambda: tvnsearch.evaluate([net], split="none")),  # type: ignore[arg-type]
         ("expected one MODEL", lambda: tvnsearch.evaluate([net, net], confusion="matrix.svg")),
         ("10x3", lambda: tvnsearch.evaluate([net], views="3x2")),
     ):

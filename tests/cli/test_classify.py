@@ -13,10 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from tests.cli.running import run_json
+from tests.cli.running import refused, run, run_json
 from tests.data.videos import picture, write_video
 from tvnsearch.api.trained_model import ModelCard
-from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Block, Genome, genome_to_json, square_input
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.network.build import build_network
@@ -94,12 +93,28 @@ def test_a_stream_on_stdin_gives_the_same_line_by_line(trained: Path, video: Pat
     assert f"{len(moments)} windows, no frames dropped" in done.stderr.decode()
 
 
+def test_a_broken_video_stops_no_other(trained: Path, video: Path, told: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"")
+    sentence = f"expected a video in {broken}, but it cannot be decoded (the file is empty); give another one"
+    done = run("classify", trained, broken, video, "--json")
+    assert done.returncode == 1, done.stderr
+    first, second = json.loads(done.stdout)
+    assert (first["video"], first["broken"], first["labels"]) == (str(broken), sentence, [])
+    assert second["broken"] is None
+    assert second["labels"] == told[0]["labels"]
+    shown = run("classify", trained, broken, video)
+    assert shown.returncode == 1
+    assert sentence in shown.stdout
+    assert "0.00 to 1.17 s: " in shown.stdout
+    assert run("classify", trained, video).returncode == 0
+
+
 def test_mistakes_are_told(trained: Path, video: Path, tmp_path: Path) -> None:
-    (tmp_path / "broken.mp4").write_bytes(b"")
     for arguments, words in (
         ([video, "-"], "one stream alone"),
-        ([tmp_path / "broken.mp4"], "file is empty"),
+        ([video, "rtsp://camera/live"], "one stream alone"),
+        ([tmp_path], "expected videos in the folder"),
+        (["7"], "expected a video in 7, but it cannot be decoded (there is no camera at /dev/video7)"),
     ):
-        done = CliRunner().invoke(app, ["classify", str(trained), *map(str, arguments)])
-        assert isinstance(done.exception, UserError)
-        assert words in str(done.exception)
+        assert words in refused("classify", trained, *arguments)

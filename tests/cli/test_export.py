@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,26 @@ def test_a_place_where_no_file_can_be_is_one_line(net: Path, tmp_path: Path) -> 
     for out in (tmp_path / "file" / "model.onnx", net, "."):
         said = refused("export", net, "--out", out)
         assert f"expected to write {out}" in said or f"{out} is a folder" in said
+
+
+def test_another_suffix_than_the_formats_is_one_line_and_nothing_is_written(
+    net: Path, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    for name in ("model.tflite", "model.onnx.pt", "model"):
+        said = refused("export", net, "--out", tmp_path / name)
+        assert "ends in .onnx, as ONNX is the format that can be written" in said
+        assert f"but got {tmp_path / name}; say --out {(tmp_path / name).with_suffix('.onnx')}" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(net: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.onnx"
+    os.mkfifo(pipe)
+    assert f"expected to write {pipe}, but that failed (it is no file" in refused(
+        "export", net, "--out", pipe
+    )
+    assert pipe.is_fifo()
 
 
 def test_an_exporter_that_fails_is_one_line_and_leaves_the_former_file(

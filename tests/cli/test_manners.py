@@ -16,6 +16,7 @@ from cli import choices
 from cli.main import app
 from latency_db.lut.formats import FORMATS
 from tests.cli.running import refused, run
+from tvnsearch.data.catalog import Scored
 from tvnsearch.devices.backends import BACKENDS
 from tvnsearch.devices.device import DEVICE_NAMES, DTYPES
 from tvnsearch.genome.genome import Head
@@ -109,7 +110,7 @@ def test_options_of_evolve_are_grouped() -> None:
         "Budget": ("--max-ms", "--max-params", "--max-gflops", "--max-mb"),
         "Device": ("--device", "--threads", "--backend", "--dtype", "--batch", "--db"),
         "Search": ("--minutes", "--space", "--strategy", "--population", "--seed"),
-        "Training": ("--data", "--iterations"),
+        "Training": ("--data", "--split-seed", "--iterations"),
         "Accelerations": ("--inherit", "--early-stopping", "--fitness-predictor"),
         "Workers": ("--workers", "--executor", "--address"),
         "Output": ("--run", "--json"),
@@ -142,6 +143,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
         (get_args(choices.ExecutorName), EXECUTORS),
         (get_args(choices.TableFormat), FORMATS),
         (get_args(choices.HeadName), get_args(Head)),
+        (sorted(get_args(choices.Split)), sorted(get_args(Scored))),
         (choices.SPACES, SPACES),
         (choices.RECIPES, RECIPES),
         ((choices.MOMENTS_IN_TIME_CLASSES,), [MOMENTS_IN_TIME_CLASSES]),
@@ -229,8 +231,9 @@ def test_what_can_be_chosen_is_listed_and_files_are_accepted_beside_names() -> N
             "expected --head to be mean or per_frame, but got 'last'; see `tvnsearch train --help`",
         ),
         (
-            ("eval", "net", "--split", "all"),
-            "expected --split to be test, validation or train, but got 'all'; see `tvnsearch eval --help`",
+            ("eval", "net", "--split", "half"),
+            "expected --split to be test, validation, train or all, but got 'half'; see "
+            "`tvnsearch eval --help`",
         ),
         (("pick", "run"), "expected --max-ms MS, but got nothing; see `tvnsearch pick --help`"),
         (("show",), "expected GENOME, but got nothing; see `tvnsearch show --help`"),

@@ -100,6 +100,13 @@ def test_several_models_have_a_mean(folder: Folder, trained: Any) -> None:
     assert "0-left" in shown
 
 
+def test_all_clips_of_some_classes_are_scored(folder: Folder, trained: Any) -> None:
+    generate(folder.path / "new", ClipsPerClass(1, 1, 1), digits=[1])
+    told = folder.json("eval", "net", "--data", "new", "--split", "all", "--train-threads", 1)
+    assert (told["clips"], told["split"]) == (12, "all")
+    assert [each["clips"] for each in told["classes"]] == 4 * [0] + 4 * [3]
+
+
 def test_what_was_trained_classifies_exports_and_is_a_genome(folder: Folder, trained: Any) -> None:
     clip = next((folder.path / "clips" / "test" / "1-up").iterdir())
     [labelled] = folder.json("classify", "net", clip)
@@ -118,12 +125,12 @@ def test_what_was_trained_classifies_exports_and_is_a_genome(folder: Folder, tra
         ((*TRAIN[:4], "--recipe", "slow"), "expected a recipe"),
         (("eval", "net", "--views", "3x2"), "10x3"),
         (("eval", "clips"), "expected a trained network"),
-        (("eval", "net", "--data", "other"), "the 8 classes"),
+        (("eval", "net", "--data", "other"), "the 8 classes .* they show others: 2-"),
     ],
 )
 def test_mistakes_are_told(folder: Folder, trained: Any, arguments: Any, expected: str) -> None:
     if "other" in arguments and not (folder.path / "other").exists():
-        generate(folder.path / "other", ClipsPerClass(1, 1, 1), digits=[0])
+        generate(folder.path / "other", ClipsPerClass(1, 1, 1), digits=[2])
     with pytest.raises(UserError, match=expected):
         folder(*arguments)
 

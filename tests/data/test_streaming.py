@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import numpy as np
@@ -192,10 +194,90 @@ def test_a_device_that_is_no_camera_is_one_sentence():
         list(arrivals("/dev/null", 16, 1.0))
 
 
-def test_sources_are_told_apart(tmp_path):
-    assert pace_of("-") == PIPE
-    assert pace_of("/dev/null") == DEVICE
-    assert pace_of(str(tmp_path / "clip.mp4")) == FILE
+def test_sources_are_told_apart(tmp_path, monkeypatch):
+    for source in ("-", "http://server/clip.mp4", "https://server:8080/live?key=1"):
+        assert pace_of(source) == PIPE
+    for source in ("/dev/null", "rtsp://user:word@camera/live", "RTSPS://camera", "0", "12"):
+        assert pace_of(source) == DEVICE
+    for source in (str(tmp_path / "clip.mp4"), "clips/http://server", "rtsp:camera", "-1", "x" * 300):
+        assert pace_of(source) == FILE
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "0").touch()
+    assert pace_of("0") == FILE
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A server that takes connections and never answers; it is waited for a second."""
+    monkeypatch.setattr("tvnsearch.data.sources.ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_an_address_where_nothing_answers_is_given_up(silent, scheme):
+    with pytest.raises(UserError, match=rf"{scheme}://{silent}/live, .* \(nothing came from there for 1 s\)"):
+        list(arrivals(f"{scheme}://{silent}/live", 16, 1.0))
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_an_address_where_nobody_listens_is_refused(scheme):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/live"
+    with pytest.raises(UserError, match="Connection refused"):
+        list(arrivals(closed, 16, 1.0))
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Sends what its server has for a path, or sends the client elsewhere."""
+
+    def do_GET(self):
+        content = self.server.content[self.path]
+        self.send_response(302 if isinstance(content, str) else 200)
+        if isinstance(content, str):
+            self.send_header("Location", content)
+        self.end_headers()
+        if isinstance(content, bytes):
+            self.wfile.write(content)
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def web():
+    """What to be sent for a path, and the address of the server that does."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server.content = {}
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.content, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_web_server_sends_a_file_as_a_pipe_does(web, tmp_path):
+    content, address = web
+    for suffix in (".ts", ".mkv", ".webm"):
+        path = write_video(tmp_path / f"clip{suffix}", frames=30)
+        content["/clip"] = path.read_bytes()
+        seen = [arrival.frame.pixels for arrival in arrivals(f"{address}/clip", 16, 1.0)]
+        assert np.array_equal(np.stack(seen), decode_clip(path, 16))
+
+
+def test_a_web_server_leads_to_no_file_and_to_no_other_list(web, tmp_path):
+    content, address = web
+    path = write_video(tmp_path / "clip.ts", frames=30)
+    content["/clip.ts"] = path.read_bytes()
+    content["/there"] = f"{address}/clip.ts"
+    content["/here"] = f"file://{path}"
+    content["/list.m3u8"] = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{path}\n#EXT-X-ENDLIST\n".encode()
+    content["/list.ffconcat"] = f"ffconcat version 1.0\nfile {path}\n".encode()
+    assert len(list(arrivals(f"{address}/there", 16, 1.0))) == 30
+    for name in ("here", "list.m3u8", "list.ffconcat"):
+        with pytest.raises(UserError, match=f"in {address}/{name}, but it cannot be decoded"):
+            list(arrivals(f"{address}/{name}", 16, 1.0))
 
 
 COUNT = (

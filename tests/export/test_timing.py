@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +43,12 @@ def test_a_file_is_run_in_fresh_processes(exported: Path) -> None:
     assert measured.p50_ms <= measured.p90_ms <= measured.p99_ms
     assert measured.samples + measured.disturbed >= timing.PROCESSES
     assert measured.trusted == (not measured.reason)
+
+
+def test_a_file_whose_name_is_no_text_is_run(exported: Path, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xe9.onnx")
+    shutil.copy(exported, path)
+    assert time_export(path, Device("cpu"), max_seconds=0.3).samples
 
 
 def test_what_is_no_onnx_file_is_a_sentence(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.trained_model import TrainedModel, load_deployed, load_model
+from tvnsearch.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,13 +48,15 @@ class Moment(Struct, frozen=True):
 class Classification(Struct, frozen=True):
     """The likeliest labels of a whole video (the mean over its windows), and of each window.
 
-    ``milliseconds`` include the decoding.
+    ``milliseconds`` include the decoding. ``broken`` is a sentence that says why a video has no labels, None
+    where it has.
     """
 
     video: str
     labels: list[Label]
     windows: list[Moment]
     milliseconds: float
+    broken: str | None = None
 
 
 def classify(
@@ -65,19 +68,23 @@ def classify(
 ) -> Iterator[Classification]:
     """Label each of ``videos``, by the network trained in the folder ``model`` or a run's winner.
 
-    Windows begin every ``every_s`` seconds of a video; ``on_moment`` is told of each as it comes.
+    A folder among them stands for all videos below it, in the order of their names. Windows begin every
+    ``every_s`` seconds of a video; ``on_moment`` is told of each as it comes. One that cannot be decoded is
+    ``broken``, and the others are labelled all the same.
 
     Raises:
-        UserError: there is no such model; or, when its turn comes, a video cannot be decoded.
+        UserError: there is no such model, or no video in a folder.
     """
     classifier = _Classifier(load_model(model), every_s)
     asked: Sequence[str | Path] = listed(videos)
-    return (classifier.classify(str(video), on_moment) for video in asked)
+    found = [video for source in asked for video in _videos_of(str(source))]
+    return (classifier.classify(video, on_moment) for video in found)
 
 
 def classify_stream(model: str | Path, source: str | Path, *, every_s: float = 1.0) -> Iterator[Moment]:
-    """Labels of a camera, stdin (``-``) or a video file as they come, by the network in the folder ``model``.
+    """Labels of a stream or a video file as they come, by the network in the folder ``model``.
 
+    A stream is a camera (``/dev/video0`` or its number), an address of RTSP, http or https, or ``-``, stdin.
     Of a source that keeps to the clock they are told ``every_s`` after their last frame, always: a network
     that is faster waits, so that the delay is fixed.
 
@@ -89,10 +96,23 @@ def classify_stream(model: str | Path, source: str | Path, *, every_s: float = 1
 
 
 def is_stream(source: str) -> bool:
-    """Whether frames come from there in their own time, as from a camera, or from stdin."""
+    """Whether frames come from there in their own time, as from a camera, an address, or stdin."""
     from tvnsearch.data.streaming import FILE, pace_of
 
     return pace_of(source) != FILE
+
+
+def _videos_of(source: str) -> list[str]:
+    """The videos below a folder; any other source is itself one, and so is a folder of a video's frames."""
+    from tvnsearch.data.catalog.assembly import is_video
+
+    folder = Path(source)
+    if is_stream(source) or not folder.is_dir() or (folder / f"{folder.name}-000001.jpg").is_file():
+        return [source]
+    found = sorted(str(path) for path in folder.rglob("*") if is_video(path) and path.is_file())
+    if not found:
+        raise UserError(f"expected videos in the folder {folder}, but it has none; give another one")
+    return found
 
 
 class _Classifier:
@@ -108,10 +128,13 @@ class _Classifier:
 
         began_s = time.perf_counter()
         moments, all_probabilities = [], []
-        for moment, probabilities in self.looks(source):
-            moments.append(moment)
-            all_probabilities.append(probabilities)
-            on_moment(moment)
+        try:
+            for moment, probabilities in self.looks(source):
+                moments.append(moment)
+                all_probabilities.append(probabilities)
+                on_moment(moment)
+        except UserError as error:
+            return Classification(source, [], [], (time.perf_counter() - began_s) * 1000, broken=str(error))
         labels = self._labels(np.mean(all_probabilities, axis=0))
         return Classification(source, labels, moments, (time.perf_counter() - began_s) * 1000)
 

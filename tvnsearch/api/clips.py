@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import platformdirs
 from tvnsearch.api.kept_clips import say_since
 from tvnsearch.api.times import written_time
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.data.dataset import SPLITS
 from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
@@ -36,11 +37,17 @@ def clip_cache_folder() -> Path:
     return user_folder_or_temporary(platformdirs.user_cache_path, "clips")
 
 
-def prepare_clips(cache: ClipCache, watch: Watch = SILENT, reads: float | None = None) -> Preparation:
-    """Decode the clips that are missing in a cache; say what is broken, and in which form they are kept.
+def prepare_clips(
+    cache: ClipCache,
+    watch: Watch = SILENT,
+    reads: float | None = None,
+    use: str | None = None,
+    splits: Iterable[str] = SPLITS,
+) -> Preparation:
+    """Decode the clips of some splits that are missing in a cache; say what is broken, and how they are kept.
 
     ``reads`` is how often each of them will be read, about, very often by default: those of few reads are
-    decoded when they are read.
+    decoded when they are read. ``use`` says what becomes of them, where that is not a training.
 
     Raises:
         UserError: every clip of a split is broken, the disk is full, or clips that are kept are lost.
@@ -48,10 +55,11 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT, reads: float | None =
     from tvnsearch.data.preparation import are_few
 
     dataset, kept = cache.dataset, cache.kept
-    watch.say(
-        f"clips: {dataset.address}, {len(dataset.classes)} classes, {len(dataset.train)} to train on, "
-        f"{len(dataset.validation)} to select on, {len(dataset.test)} that the search never sees"
+    use = use or (
+        f"{len(dataset.classes)} classes, {len(dataset.train)} to train on, {len(dataset.validation)} to "
+        f"select on, {len(dataset.test)} that the search never sees"
     )
+    watch.say(f"clips: {dataset.address}, {use}")
     for remark in dataset.remarks:
         watch.say(remark)
 
@@ -65,7 +73,7 @@ def prepare_clips(cache: ClipCache, watch: Watch = SILENT, reads: float | None =
             f"{FORM_NAMES[plan.form]} in {cache.directory}, and about {written_time(plan.seconds)}"
         )
 
-    preparation = cache.prepare(show, on_plan=say_plan, reads=reads)
+    preparation = cache.prepare(show, splits=splits, on_plan=say_plan, reads=reads)
     if kept is not None:
         say_since(kept, preparation, watch)
     for broken in preparation.broken[:SHOWN_BROKEN]:

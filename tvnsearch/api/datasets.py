@@ -69,8 +69,8 @@ def generate_data(
     return open_dataset(Path(out))
 
 
-def inspect_data(data: str | Path, *, seed: int = 0, watch: Watch = SILENT) -> InspectedData:
-    """Look at every file at the address ``data``; ``seed`` decides the split where the data come without one.
+def inspect_data(data: str | Path, *, split_seed: int = 0, watch: Watch = SILENT) -> InspectedData:
+    """Look at every file at the address ``data``; ``split_seed`` decides the splits that they come without.
 
     Raises:
         UserError: there are no clips, or not in a format that is known, or the seed is no good.
@@ -78,8 +78,8 @@ def inspect_data(data: str | Path, *, seed: int = 0, watch: Watch = SILENT) -> I
     from tvnsearch.data.decode import BASE_RATE
     from tvnsearch.data.inspection import inspect_dataset
 
-    require_seed(seed)
-    dataset = open_dataset(data, seed)
+    require_seed(split_seed, "--split-seed")
+    dataset = open_dataset(data, split_seed)
     if not str(data).startswith(f"{dataset.format}:"):
         watch.say(f"recognised as {dataset.address}")
     found = inspect_dataset(dataset, counting(watch, "look at clips", "files"))

@@ -15,6 +15,7 @@ from tvnsearch.devices.device import Device, as_device
 from tvnsearch.drawing import network_svg
 from tvnsearch.drawing.labels import sizes
 from tvnsearch.errors import UserError
+from tvnsearch.files import as_text
 from tvnsearch.genome.calls import Shape
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import Trace, trace
@@ -83,7 +84,7 @@ def describe(
     network = trace(found, outputs)
     opened = as_device(device)
     if svg is not None:
-        write_text(svg, network_svg(found, name_of(genome), outputs))
+        write_text(svg, network_svg(found, as_text(name_of(genome)), outputs))
         watch.say(f"picture: {svg}")
     latencies_ms = None
     try:

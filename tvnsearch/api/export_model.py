@@ -11,9 +11,12 @@ from tvnsearch.api.exported import ExportedLatency, time_exported
 from tvnsearch.api.trained_model import export_winner, load_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
+from tvnsearch.files import check_place, writing
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.run_folder import journal_path
 from tvnsearch.search.settings import DeviceSettings
+
+SUFFIX = ".onnx"
 
 
 class ExportedModel(Struct, frozen=True):
@@ -35,13 +38,22 @@ def export_model(
     It is timed there with the threads and the clips that the run measured with, a training's with one.
 
     Raises:
-        UserError: there is no such model or format, or it cannot be exported.
+        UserError: there is no such model or format, it cannot be exported, or ``out`` is no name for such a
+            file, or not be written.
     """
     if file_format != "onnx":
         raise UserError(f"expected --format onnx, got '{file_format}'")
-    relative_error = export_winner(load_model(model), Path(out))
+    path = Path(out)
+    with writing(path):
+        check_place(path)
+    if path.suffix.lower() != SUFFIX:
+        raise UserError(
+            f"expected a file name that ends in {SUFFIX}, as ONNX is the format that can be written, but got "
+            f"{path}; say --out {path.with_suffix(SUFFIX)}"
+        )
+    relative_error = export_winner(load_model(model), path)
     device, max_ms = _searched_for(Path(model))
-    return ExportedModel(str(out), relative_error, time_exported(Path(out), device, max_ms, watch))
+    return ExportedModel(str(out), relative_error, time_exported(path, device, max_ms, watch))
 
 
 def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:

@@ -153,7 +153,13 @@ def _write_files(
             f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "
             "searched is kept, and the same command tries again"
         ) from None
-    card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address, dtype=dtype)
+    card = ModelCard(
+        dataset.classes,
+        dataset.multi_label,
+        data=dataset.address,
+        split_seed=opened.plan.training.split_seed,
+        dtype=dtype,
+    )
     write_model(folder, genome, card)
     scores = FinalScores(
         number=individual.number,

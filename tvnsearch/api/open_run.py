@@ -25,7 +25,7 @@ from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import clips_path, predictors_folder
-from tvnsearch.search.settings import DeviceSettings, Settings
+from tvnsearch.search.settings import DeviceSettings, Settings, TrainingSettings
 from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def open_equipment(
 
     device = open_settings_device(settings.device)
     check_training_device(settings)
-    clips, source = find_clips(settings.training.data, space, watch, run)
+    clips, source = find_clips(settings.training, space, watch, run)
     opened_latency = DeviceLatency.open(
         device,
         database_path(settings.device.db),
@@ -210,9 +210,9 @@ def _measured_gpu(settings: Settings) -> int | None:
 
 
 def find_clips(
-    data: str | None, space: SearchSpace, watch: Watch, run: Path | None = None
+    training: TrainingSettings, space: SearchSpace, watch: Watch, run: Path | None = None
 ) -> tuple[ClipCache, DataSource]:
-    """The clips at the address ``data``, or moving digits, which are made unless they are there.
+    """The clips of a search, or moving digits where it has none, which are made unless they are there.
 
     They are decoded for the largest resolution of the ``space`` that is searched. Those of a ``run`` are the
     ones that it keeps.
@@ -220,12 +220,11 @@ def find_clips(
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
-    address = _moving_digits(watch) if data is None else data
-    if run is None:
-        return open_clips(address, clip_cache_folder(), space.longest_side, seed=0)
-    kept = kept_clips(run, address)
+    address = _moving_digits(watch) if training.data is None else training.data
+    kept = None if run is None else kept_clips(run, address)
+    manifest = None if run is None else clips_path(run)
     return open_clips(
-        address, clip_cache_folder(), space.longest_side, seed=0, kept=kept, manifest=clips_path(run)
+        address, clip_cache_folder(), space.longest_side, training.split_seed, kept=kept, manifest=manifest
     )
 
 

@@ -76,7 +76,13 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
             "goes on drops weights: try again, or give another --out"
         ) from None
     is_multi_label = best.individual.fitness.mean_average_precision is not None
-    card = ModelCard(plan.class_names, is_multi_label, data=plan.clips, dtype=dtype_of(plan.device))
+    card = ModelCard(
+        plan.class_names,
+        is_multi_label,
+        data=plan.clips,
+        split_seed=plan.training.split_seed,
+        dtype=dtype_of(plan.device),
+    )
     with writing(out, "or give another --out"):
         write_model(out, best.individual.genome, card)
     measured = Kept(replace(best.individual, measurement=winner.measurement), out / WEIGHTS)

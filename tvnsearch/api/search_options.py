@@ -28,6 +28,7 @@ class SearchOptions(TypedDict, total=False):
     minutes: float | None
     seed: int
     data: str | None
+    split_seed: int
     iterations: int
     recipe: str | dict[str, Any] | None
     inherit: bool

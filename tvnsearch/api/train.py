@@ -19,13 +19,13 @@ from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.cores import training_threads
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.errors import UserError
-from tvnsearch.files import write_whole, writing
+from tvnsearch.files import as_text, require_text, write_whole, writing
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace, trace_blocks
 from tvnsearch.search.run_folder import clips_path, journal_path
 from tvnsearch.seeds import require_seed
 from tvnsearch.training.recipe import Recipe, load_recipe
-from tvnsearch.workers import Worker
+from tvnsearch.workers import EnvironmentFailedError, Worker
 
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
@@ -47,6 +47,7 @@ class TrainingOrder(Struct, frozen=True):
     data: str
     recipe: Recipe
     device: str = "cpu"
+    split_seed: int = 0
 
 
 class Trained(Struct, frozen=True):
@@ -69,12 +70,14 @@ def train(
     device: str = "cpu",
     threads: int | None = None,
     seed: int | None = None,
+    split_seed: int = 0,
     watch: Watch = SILENT,
 ) -> Trained | None:
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
-    ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
-    all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
+    ``head`` and ``seed`` take the place of the genome's and the recipe's; ``split_seed`` decides the splits
+    that the data come without, here and where the network is scored. Without ``threads`` it trains on all
+    cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
     torchrun started several.
 
     Raises:
@@ -83,16 +86,20 @@ def train(
     """
     if seed is not None:
         require_seed(seed)
+    require_seed(split_seed, "--split-seed")
     if out is None and _is_in_a_team():
         raise UserError("expected --out, so that all processes of torchrun work in the same folder")
     folder = Path("runs") / time.strftime("train-%Y%m%d-%H%M%S") if out is None else Path(out)
     found, where, wanted = resolve_genome(genome), parse_address(data), _recipe(recipe)
+    address = f"{where.name}:{where.path}"
+    require_text(address, "--data")
     order = TrainingOrder(
-        network=name_of(genome),
+        network=as_text(name_of(genome)),
         genome=found if head is None else _with_head(found, head),
-        data=f"{where.name}:{where.path}",
+        data=address,
         recipe=wanted if seed is None else replace(wanted, seed=seed),
         device=device,
+        split_seed=split_seed,
     )
     _begin(order, folder)
     watch.say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
@@ -131,7 +138,9 @@ def resume_training(
                 f"expected a network, but the training ended without one: {result.failed}; "
                 "change the recipe (learning_rate, batch_size) and train again"
             )
-        card = ModelCard(dataset.classes, dataset.multi_label, data=dataset.address)
+        card = ModelCard(
+            dataset.classes, dataset.multi_label, data=dataset.address, split_seed=order.split_seed
+        )
         with writing(folder, f"then `tvnsearch train {folder} --resume`"):
             write_model(folder, order.genome, card)
         _write(path, result)
@@ -215,7 +224,13 @@ def _train_alone(
         "checkpoints": str(folder.resolve()),
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
-        answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
+        try:
+            answer = worker.call("train", params, lambda state: _tell(watch, TrainingProgress(**state)))
+        except EnvironmentFailedError as error:
+            raise UserError(
+                f"expected to train in {folder}, but that ended for what is none of the network's fault "
+                f"({error}); mend that, and `tvnsearch train {folder} --resume` goes on"
+            ) from None
     return msgspec.convert(answer, TrainingResult), cache.dataset
 
 

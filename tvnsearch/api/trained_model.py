@@ -24,8 +24,9 @@ CARD, WEIGHTS = "model.json", "weights.safetensors"
 class ModelCard(Struct, frozen=True):
     """What a user needs beside genome and weights: the meaning of inputs and outputs.
 
-    `data` is the address of the clips that it was trained on, `dtype` that of weights and features where the
-    network runs on the processor: what a search measured there.
+    `data` is the address of the clips that it was trained on, `split_seed` what decided which of them, where
+    they came without a split; `dtype` is that of weights and features where the network runs on the
+    processor: what a search measured there.
     """
 
     classes: tuple[str, ...]
@@ -33,6 +34,7 @@ class ModelCard(Struct, frozen=True):
     pixel_mean: float = PIXEL_MEAN
     pixel_std: float = PIXEL_STD
     data: str = ""
+    split_seed: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
 
 

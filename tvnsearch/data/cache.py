@@ -23,7 +23,7 @@ from tvnsearch.data.cache_folder import (
     refer_to,
     remove_superseded,
 )
-from tvnsearch.data.dataset import Clip, Dataset
+from tvnsearch.data.dataset import SPLITS, Clip, Dataset
 from tvnsearch.data.manifest import (
     ListedClips,
     Manifest,
@@ -43,7 +43,6 @@ from tvnsearch.files import write_whole, writing
 OPEN_VIDEOS = 256
 """Memory maps held open, each of which holds a file: well below the 1,024 that a process may usually open."""
 
-SPLITS = ("train", "validation", "test")
 NOT_PREPARED = "it is not in the cache"
 SHOWN_LOST = 3
 
@@ -106,7 +105,8 @@ class ClipCache:
         self.seed = seed
         self.kept = kept
         self.manifest: Manifest | None = None
-        told = repr((dataset.address, seed, resolution)).encode(errors="surrogateescape")
+        empty = [name for name, split in dataset.splits.items() if not split]
+        told = repr((dataset.address, seed, resolution, empty)).encode(errors="surrogateescape")
         self._data = hashlib.blake2b(told, digest_size=8).hexdigest()
         self.manifest_path = manifest_path or new_manifest_path(directory, self._data)
         self._store = VideoStore(directory, resolution, self.size)

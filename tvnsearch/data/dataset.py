@@ -12,6 +12,10 @@ Protocol = Literal["standard", "charades"]
 """How multi-label data are scored: as scikit-learn does, or as the script that comes with Charades."""
 
 
+SPLITS = ("train", "validation", "test")
+"""The names of the splits."""
+
+
 class Clip(msgspec.Struct, frozen=True):
     """A video file, or a part of one, and the indices of the classes that it shows.
 

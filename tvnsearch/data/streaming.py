@@ -1,4 +1,4 @@
-"""A video that may never end, as a window that slides over it: files, cameras, and streams on stdin."""
+"""A video that may never end, as a window that slides over it: files, cameras, addresses, and stdin."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 
 from tvnsearch.data.decode import BASE_RATE, Frame, read_frames
+from tvnsearch.data.sources import answering, camera_of, is_http, is_rtsp, open_address, open_camera
 from tvnsearch.data.timeline import TIME_ROUNDING_S, nearest
 from tvnsearch.data.video import CONTAINERS, BrokenClip, Video, open_video, reading, video_of
 from tvnsearch.errors import UserError
@@ -27,12 +28,10 @@ from tvnsearch.genome.genome import InputSpec
 STDIN = "-"
 
 STREAMS = f"{CONTAINERS},h264,hevc,mjpeg,mpjpeg,nut,yuv4mpegpipe"
-"""What is read from stdin: also what has no container, as cameras send it."""
-
-CAMERA = "video4linux2"
+"""What is read from stdin and addresses: also what has no container, as cameras send it."""
 
 ANALYSED_US = "500000"
-"""Of a stream on stdin, before its first frame is given out: FFmpeg's five seconds would be a delay."""
+"""Of a stream, before its first frame is given out: FFmpeg's five seconds would be a delay."""
 
 CLOCK_SHARE = 0.5
 """Of the time that frames are shown for, in which those of a live source take at least to arrive."""
@@ -76,14 +75,20 @@ class Window(NamedTuple):
 
 
 def pace_of(source: str) -> Pace:
-    """How a source has to be read: `-`, the file of a camera, or a video file."""
-    if source == STDIN:
+    """How a source has to be read: `-`, an address, a camera (its file or number), or a video file.
+
+    What a web server sends may be a file or live, as what comes by a pipe.
+    """
+    if source == STDIN or is_http(source):
         return PIPE
-    return DEVICE if Path(source).is_char_device() else FILE
+    return DEVICE if is_rtsp(source) or camera_of(source) else FILE
 
 
 def arrivals(source: str, resolution: int, most_s: float) -> Generator[Arrival]:
-    """The frames of a source as they come: a video file, a camera (`/dev/video0`), or stdin (`-`).
+    """The frames of a source as they come.
+
+    A source is a video file, a camera (`/dev/video0` or `0`), an address of RTSP, http or https, or stdin
+    (`-`).
 
     They are read on a thread of their own, and at most `most_s` seconds of them wait; then the source's pace
     decides. Their times never step back: where a source's clock is set, as when a camera's is put right or a
@@ -226,18 +231,21 @@ def _open(source: str) -> Iterator[Video]:
         with open_video(path) as video:
             yield video
         return
-    if pace == PIPE and sys.stdin.isatty():
-        raise BrokenClip(path, "stdin is a terminal; pipe a video into it")
-    with reading(path), _opened_live(source, pace) as container:
+    with reading(path), answering(source), _opened_live(source) as container:
         yield video_of(path, container)
 
 
-def _opened_live(source: str, pace: Pace) -> InputContainer:
-    if pace == DEVICE:
-        return av.open(source, "r", format=CAMERA)
+def _opened_live(source: str) -> InputContainer:
+    options = {"analyzeduration": ANALYSED_US}
+    if is_http(source) or is_rtsp(source):
+        return open_address(source, STREAMS, options)
+    if source != STDIN:
+        return open_camera(camera_of(source) or source)
+    if sys.stdin.isatty():
+        raise BrokenClip(Path(source), "stdin is a terminal; pipe a video into it")
     # A file on stdin can be read from any place, which an mp4 needs whose index is at its end.
     file = sys.stdin.buffer if sys.stdin.seekable() else _Stdin()
-    options = {"protocol_whitelist": "pipe", "format_whitelist": STREAMS, "analyzeduration": ANALYSED_US}
+    options |= {"protocol_whitelist": "pipe", "format_whitelist": STREAMS}
     return av.open(file, "r", options=options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,7 +27,8 @@ def measure_task(path: str, device: dict[str, Any], plan: dict[str, Any], progre
     options.intra_op_num_threads = processor.threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    content = Path(path).read_bytes()  # ONNX Runtime opens no file whose name is no UTF-8
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     [clips] = session.get_inputs()
     fed = {clips.name: np.full(clips.shape, 0.5, np.float32)}
 

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
+from tvnsearch.files import require_text
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
 from tvnsearch.seeds import require_seed
@@ -105,6 +106,8 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
 class TrainingSettings(Struct, frozen=True, kw_only=True):
     """What each network is trained on, for how many ``iterations``, and how; no data are generated clips.
 
+    ``split_seed`` decides which clips are split off where the data come without a split.
+
     ``recipe`` is a recipe's name, its TOML file, or the record itself, which is what a plan holds; without
     one it is the paper's. How long trainings take is the search's own matter, whatever a recipe says of that.
 
@@ -113,6 +116,7 @@ class TrainingSettings(Struct, frozen=True, kw_only=True):
     """
 
     data: str | None = None
+    split_seed: int = 0
     iterations: int = 10_000
     recipe: str | dict[str, Any] | None = None
 
@@ -278,9 +282,15 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
     except msgspec.ValidationError as error:
         raise UserError(_told(str(error))) from None
     require_seed(settings.search.seed)  # here and not in the record, so that a run which had another is read
-    return _with_absolute_paths(
+    require_seed(settings.training.split_seed, "--split-seed")
+    settings = _with_absolute_paths(
         replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
     )
+    for option, (group, name) in OPTIONS.items():
+        value = getattr(getattr(settings, group), name)
+        if isinstance(value, str):
+            require_text(value, f"--{option.replace('_', '-')}")
+    return settings
 
 
 def _with_absolute_paths(settings: Settings) -> Settings:

@@ -153,6 +153,14 @@ def test_the_history_is_what_the_events_come_to(tmp_path: Path) -> None:
         assert not journal.history().winner_is_final
 
 
+def test_a_run_whose_names_are_no_text_is_kept_and_read_like_any_other(tmp_path: Path) -> None:
+    run = tmp_path / os.fsdecode(b"\xe9")
+    with Journal.create(run, make_plan()) as journal:
+        journal.append(Noted(f"no room in {run.name}"), 1.0)
+    with Journal.read(run) as journal:
+        assert Noted("no room in \\xe9") in list(journal.events())
+
+
 def test_an_event_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with Journal.create(tmp_path / "run", make_plan()) as journal:
         journal.append(Noted("one"), 0.0)

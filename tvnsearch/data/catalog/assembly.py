@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tvnsearch.data.catalog.listing import Listing, NamedClip
-from tvnsearch.data.catalog.names import Split, class_key, recording_named
+from tvnsearch.data.catalog.names import Scored, Split, class_key, recording_named
 from tvnsearch.data.catalog.remarks import of_classes, of_parts, of_recordings
 from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.splits import TEST_SHARE, VALIDATION_SHARE, split_clips
@@ -17,26 +17,38 @@ Splits = dict[Split | None, list[Clip]]
 """The clips by their split; None: they came without one."""
 
 
-def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Dataset:
+def assemble(
+    root: Path, format_name: str, listing: Listing, seed: int, scored: Scored | None = None
+) -> Dataset:
     """Number the classes, complete the splits, and note what people should know.
 
     Three given splits are kept. With train and one other, the other is the test, and validation is split off
     train; with train alone, or no split at all, validation and test both are (`split_clips`). Labels that
     differ in case alone are one class. In multi-label data, what is listed of one clip is put together.
 
+    Where clips are only to be `scored` one class will do, and no other split than that need have clips;
+    "all" are in `test`, and nowhere else.
+
     Raises UserError when there are fewer than two classes, a split would be empty, splits share a clip, or a
     clip of single-label data has two labels.
     """
-    classes, index, notes = _classes(root, listing)
+    classes, index, notes = _classes(root, listing, fewest=2 if scored is None else 1)
     multi_label = listing.multi_label
     if multi_label is None:
         multi_label = any(len(clip.labels) > 1 for clip in listing.clips)
     left_out = Counter(listing.left_out)
     splits = _clips(root, listing.clips, index, multi_label, left_out)
     train, validation, test = _three_splits(splits, seed, root if root.is_dir() else root.parent)
+    if scored == "all":
+        train, validation, test = (), (), tuple(clip for part in splits.values() for clip in part)
     counted = {reason: count for reason, count in left_out.items() if count}
-    if not (train and validation and test):
+    if scored is None and not (train and validation and test):
         raise _too_few(root, train, validation, counted)
+    if scored is not None and not {"train": train, "validation": validation}.get(scored, test):
+        raise UserError(
+            f"expected clips in the {scored} split of {root}, but there are none; score those of another "
+            "split, or --split all"
+        )
     cut = not (splits["validation"] and splits["test"])
     parts = of_parts(splits["train"] or splits[None]) if cut and listing.classes is None else ()
     return Dataset(
@@ -53,14 +65,14 @@ def assemble(root: Path, format_name: str, listing: Listing, seed: int) -> Datas
         (
             *listing.notes,
             *notes,
-            *of_classes(classes, (train, validation, test)),
+            *(of_classes(classes, (train, validation, test)) if scored is None else ()),
             *of_recordings((train, validation, test)),
             *parts,
         ),
     )
 
 
-def _classes(root: Path, listing: Listing) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
+def _classes(root: Path, listing: Listing, fewest: int) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
     """The classes, the number of each label, and what is to be said of labels that are one class."""
     spellings: defaultdict[str, set[str]] = defaultdict(set)
     if listing.classes is None:
@@ -69,10 +81,10 @@ def _classes(root: Path, listing: Listing) -> tuple[tuple[str, ...], dict[str, i
     known = {min(spelled): sorted(spelled) for spelled in spellings.values()}
     numbers = all(name.isdecimal() for name in known)
     classes = listing.classes or tuple(sorted(known, key=lambda name: (int(name) if numbers else 0, name)))
-    if len(classes) < 2:
+    if len(classes) < fewest:
         found = f"only '{classes[0]}'" if classes else "none"
         raise UserError(
-            f"expected clips of at least 2 classes in {root}, but found {found}; "
+            f"expected clips of at least {fewest} classes in {root}, but found {found}; "
             "check that the clips of each class are there"
         )
     index = {label: number for number, name in enumerate(classes) for label in (name, *known.get(name, ()))}

@@ -10,6 +10,7 @@ from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
 from tvnsearch.data.catalog.names import VIDEO_EXTENSIONS, Split, class_key, split_named
 from tvnsearch.data.catalog.scanning import FoundVideo, top_folder, videos_below
 from tvnsearch.errors import UserError
+from tvnsearch.files import as_text
 
 Tree = dict[str, list[FoundVideo]]
 """The videos by the folder of the data set that they lie in; folders without any are not in it."""
@@ -71,7 +72,7 @@ def _clips(
                 left_out[OUTSIDE] += 1
             else:
                 label, split, below = role
-                yield NamedClip(Path(path), (label,), split), below
+                yield NamedClip(Path(path), (as_text(label),), split), below
 
 
 def _role(name: str, inside: tuple[str, ...], splits: dict[str, Split]) -> _Role | None:

@@ -15,6 +15,9 @@ VIDEO_EXTENSIONS = frozenset(
 
 Split = Literal["train", "validation", "test"]
 
+Scored = Literal["train", "validation", "test", "all"]
+"""What a network is scored on: a split, or every clip, whatever its split."""
+
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
     "training": "train",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from tvnsearch.json_text import json_of
 from tvnsearch.search.events import PASSING, Event
 from tvnsearch.search.journal.reader import JournalReader
 
@@ -23,7 +22,7 @@ class Journal(JournalReader):
                 event.__struct_config__.tag,
                 getattr(event, "number", None),
                 elapsed_seconds,
-                msgspec.json.encode(event).decode(),
+                json_of(event),
             ),
             durable=not isinstance(event, PASSING),
         )
