@@ -6,19 +6,17 @@ import os
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
 
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.metrics import Scores
+from tvnsearch.training.validation import Split
 
 OnMetrics = Callable[[dict[str, Any]], None]
 """Hears each line when it is written."""
-
-Split = Literal["validation", "test"]
-"""The clips that a training is scored on."""
 
 
 class MetricsLog:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from msgspec import Struct
 
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.genome.genome import InputSpec
 from tvnsearch.training.evaluation import predict
 from tvnsearch.training.fitting import Best, Fitting
 from tvnsearch.training.metrics import Scores, score
-from tvnsearch.training.metrics_log import MetricsLog, Split
-
-
-class Validation(Struct, frozen=True):
-    """Score the network every so many iterations on the validation clips.
-
-    With `keep_best` the weights that scored best on them are kept, the last ones included, of equals the
-    later: weights that were chosen by these clips look better on them than on others.
-    """
-
-    every: int
-    keep_best: bool = False
+from tvnsearch.training.metrics_log import MetricsLog
+from tvnsearch.training.validation import Split, Validation
 
 
 class Scorer:

@@ -24,13 +24,14 @@ from tvnsearch.genome.genome import Genome, InputSpec
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
 from tvnsearch.training.fitting import Fitting
-from tvnsearch.training.metrics_log import MetricsLog, OnMetrics, Split
+from tvnsearch.training.metrics_log import MetricsLog, OnMetrics
 from tvnsearch.training.randomness import forked_generators, seed_generators
 from tvnsearch.training.recipe import Precision, Recipe
 from tvnsearch.training.recovery import batch_seed, gone_back
-from tvnsearch.training.scoring import Scorer, Validation
+from tvnsearch.training.scoring import Scorer
 from tvnsearch.training.stopwatch import Stopwatch
 from tvnsearch.training.team import ALONE, Team
+from tvnsearch.training.validation import Split, Validation
 from tvnsearch.training.weights import load_weights, save_weights
 
 
