@@ -160,6 +160,7 @@ def resume_training(
         watch.progress("train", 1.0, f"{result.iterations:,} iterations")
         if result.failed is not None:
             Checkpoints(folder).clear()
+            (folder / START).unlink(missing_ok=True)
             raise UserError(
                 f"expected a network, but the training ended without one: {result.failed}; "
                 "change the recipe (learning_rate, batch_size) and train again"
@@ -202,9 +203,10 @@ def _validation(every: int | None, keep_best: bool, with_validation: bool) -> Va
             "are learnt from choose nothing"
         )
     if every is None or every < 1:
+        came = "--keep-best alone" if every is None else f"{every}"
         raise UserError(
-            f"expected --validate-every of 1 or more iterations, but got {'none' if every is None else every}; "
-            "say after how many the network is scored on the validation clips"
+            f"expected --validate-every of 1 or more iterations, but got {came}; say after how many the "
+            "network is scored on the validation clips"
         )
     return Validation(every, keep_best)
 
@@ -227,6 +229,7 @@ def _begin(order: TrainingOrder, folder: Path) -> None:
             f"expected a new folder, or one of a training with the same settings, but {folder} holds "
             f"something else; go on with that by `tvnsearch train {folder} --resume`, or give another --out"
         )
+    (folder / START).unlink(missing_ok=True)
     _write(path, order)
 
 
