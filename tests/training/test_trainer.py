@@ -10,7 +10,7 @@ import torch
 
 from tests.training.results import without_times
 from tvnsearch.network.build import build_network
-from tvnsearch.training import evaluation, trainer
+from tvnsearch.training import evaluation, scoring
 from tvnsearch.training.evaluation import evaluate
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.trainer import train
@@ -76,7 +76,7 @@ def test_scoring_does_not_count_as_fitting(cache, genome, tmp_path, monkeypatch)
         time.sleep(0.5)
         return evaluation.predict(*arguments)
 
-    monkeypatch.setattr(trainer, "predict", slow)
+    monkeypatch.setattr(scoring, "predict", slow)
     result = train(genome, cache, SHORT, tmp_path / "weights")
     assert 0 < result.fitting_seconds <= result.seconds - 0.5
 
