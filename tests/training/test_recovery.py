@@ -19,28 +19,34 @@ from tvnsearch.training.trainer import train
 RECIPE = Recipe(iterations=12, batch_size=8)
 
 
+class Spoiling:
+    """Has the loss of some steps be not finite, and notes of each which iteration it was, and its clips."""
+
+    def __init__(self) -> None:
+        self.at = frozenset()
+        self.orders = []
+
+    @property
+    def steps(self):
+        return len(self.orders)
+
+    def spoils(self, fitting, batch):
+        self.orders.append((fitting.iterations + 1, batch.clips.sum().item()))
+        return self.steps in self.at
+
+
 @pytest.fixture
 def losses(monkeypatch):
-    """Have the loss be not finite at given times: the number of the step, counted over all trainings."""
-
-    class Spoiling:
-        at = frozenset()
-        steps = 0
-        orders = []
-
-    plain = Fitting.step
+    spoiling, plain = Spoiling(), Fitting.step
 
     def step(self, batch, share):
-        Spoiling.steps += 1
-        Spoiling.orders.append((self.iterations + 1, batch.clips.sum().item()))
-        if Spoiling.steps in Spoiling.at:
+        if spoiling.spoils(self, batch):
             self.losses.append(math.nan)
             return math.nan
         return plain(self, batch, share)
 
     monkeypatch.setattr(Fitting, "step", step)
-    Spoiling.orders = []
-    return Spoiling
+    return spoiling
 
 
 def test_a_training_goes_back_to_its_checkpoint_and_on_with_other_batches(cache, genome, tmp_path, losses):
@@ -88,7 +94,7 @@ def test_a_training_that_has_gone_back_is_gone_on_with_to_the_same_bits(cache, g
     folder = tmp_path / "checkpoints"
     losses.at = {5}
     whole = train(genome, cache, RECIPE, tmp_path / "whole")
-    losses.steps = 0
+    losses.orders.clear()
     with pytest.raises(KilledError):
         train(
             genome, cache, RECIPE, tmp_path / "w", checkpoints=Checkpoints(folder, 1e9), on_progress=until(8)
@@ -97,7 +103,8 @@ def test_a_training_that_has_gone_back_is_gone_on_with_to_the_same_bits(cache, g
     result = train(genome, cache, RECIPE, tmp_path / "w", checkpoints=Checkpoints(folder))
     assert without_times(result) == without_times(whole)
     assert (tmp_path / "w").read_bytes() == (tmp_path / "whole").read_bytes()
-    losses.at, losses.steps = {2}, 0
+    losses.at = {2}
+    losses.orders.clear()
     for path in folder.iterdir():
         path.unlink()
     with pytest.raises(KilledError):

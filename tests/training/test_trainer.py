@@ -55,6 +55,7 @@ def test_a_diverging_training_fails_with_its_reason(cache, genome, tmp_path, opt
     recipe = Recipe(iterations=30, batch_size=8, learning_rate=1e30, warmup_share=0.0, optimizer=optimizer)
     result = train(genome, cache, recipe, tmp_path / "weights")
     assert "the loss became" in result.failed
+    assert "the training went back to its start" in result.set_back
     assert result.fitness == 0.0
     assert result.iterations < 30
     assert not (tmp_path / "weights").exists()
