@@ -101,7 +101,7 @@ class Malicious:
 
 def test_code_in_a_file_is_not_run(tmp_path):
     torch.save({"weights": Malicious()}, tmp_path / "weights.pt")
-    with pytest.raises(UserError, match="expected weights in .*weights.pt"):
+    with pytest.raises(UserError, match=r"expected weights in .*weights\.pt"):
         read_tensors(tmp_path / "weights.pt")
     assert not Malicious.ran
 
