@@ -138,13 +138,25 @@ def train(
                     raise
                 begun_afresh = f"{str(error).partition(';')[0]}: the training begins afresh"
                 fitting = fresh()
-            fit = partial(_fit, cache, learnt, genome.input, writing, name, until_share, watch)
-            failed = fit(fitting, scorer, log, on_progress)
+            fit = partial(
+                _fit,
+                cache,
+                learnt,
+                genome.input,
+                writing,
+                name,
+                until_share,
+                watch,
+                scorer,
+                log,
+                on_progress,
+            )
+            failed = fit(fitting)
             if fitting.diverged and fitting.set_back is None:
                 fitting = gone_back(fitting, fresh, checkpoints, name)
                 if writing is not None:
                     writing.write(fitting, name)
-                failed = fit(fitting, scorer, log, on_progress)
+                failed = fit(fitting)
         result = TrainingResult(
             fitness=0.0,
             top1=None,
@@ -192,10 +204,10 @@ def _fit(
     name: str,
     until_share: float,
     watch: Stopwatch,
-    fitting: Fitting,
     scorer: Scorer,
     log: MetricsLog,
     on_progress: OnProgress | None,
+    fitting: Fitting,
 ) -> str | None:
     """Iterate until a share of the recipe is done; the reason where it fails before."""
     recipe, team = fitting.recipe, fitting.team
