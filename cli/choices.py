@@ -16,6 +16,7 @@ TableFormat = Literal["csv", "json", "parquet", "once-for-all", "nni", "tinynas"
 NetworkFormat = Literal["onnx"]
 Split = Literal["test", "validation", "train", "all"]
 HeadName = Literal["mean", "per_frame"]
+LogName = Literal["tensorboard", "wandb"]
 
 SPACES = ("paper", "mobile", "released", "digits")
 """The search spaces that have a name; a file of one's own is no less welcome."""

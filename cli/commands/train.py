@@ -17,7 +17,7 @@ from cli.arguments import (
     TrainThreadsOption,
     recipe_names,
 )
-from cli.choices import HeadName
+from cli.choices import HeadName, LogName
 from tvnsearch.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -52,6 +52,38 @@ def train(
             "the genome.",
         ),
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|FOLDER",
+            help="Weights to begin with: a training, a run (its winner), or a file of safetensors or "
+            "torch.save. What fits is taken; the head is new where the classes are others.",
+        ),
+    ] = None,
+    validate_every: Annotated[
+        int | None,
+        typer.Option(
+            "--validate-every",
+            metavar="N",
+            min=1,
+            help="Score the network on the validation clips after every N iterations; by default at the end.",
+        ),
+    ] = None,
+    keep_best: Annotated[
+        bool,
+        typer.Option(
+            "--keep-best",
+            help="Hand over the weights that scored best on the validation clips, and not the last.",
+        ),
+    ] = False,
+    with_validation: Annotated[
+        bool,
+        typer.Option(
+            "--with-validation",
+            help="Learn from the validation clips too, and score on the test clips: for the last training.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +110,10 @@ def train(
         ),
     ] = None,
     split_seed: SplitSeedOption = 0,
+    log: Annotated[
+        LogName | None,
+        typer.Option("--log", help="Where the metrics of each iteration go, beside metrics.jsonl."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one network on clips.
@@ -87,9 +123,10 @@ def train(
     from cli.output import print_json, watching
     from tvnsearch.errors import UserError
 
+    loggers = [] if log is None else [log]
     with watching() as watch:
         if resume:
-            trained = tvnsearch.resume_training(genome, threads=threads, watch=watch)
+            trained = tvnsearch.resume_training(genome, threads=threads, loggers=loggers, watch=watch)
         elif data is None:
             raise UserError(
                 "expected --data with the clips to learn from; `tvnsearch data generate` makes some"
@@ -100,11 +137,16 @@ def train(
                 data,
                 recipe=recipe,
                 head=head,
+                weights=weights,
+                validate_every=validate_every,
+                keep_best=keep_best,
+                with_validation=with_validation,
                 out=out,
                 device=device,
                 threads=threads,
                 seed=seed,
                 split_seed=split_seed,
+                loggers=loggers,
                 watch=watch,
             )
     if trained is None:
@@ -135,13 +177,19 @@ def _print_trained(trained: Trained) -> None:
         scores = f"mAP {100 * (result.mean_average_precision or 0):.1f} %"
     else:
         scores = f"top-1 {100 * result.top1:.1f} %, top-5 {100 * (result.top5 or 0):.1f} %"
+    unseen = f"; on those that it never saw: `tvnsearch eval {trained.model}`"
     lines = [
         f"{trained.network} trained on {trained.data}: {result.iterations:,} iterations in "
         f"{result.seconds / 60:.1f} minutes, in {result.precision}, loss {result.loss or 0:.3f}",
-        f"scores  {scores} on the validation clips; on those that it never saw: "
-        f"`tvnsearch eval {trained.model}`",
+        f"scores  {scores} on the {result.split} clips{unseen if result.split == 'validation' else ''}",
         *(f"file    {path}" for path in trained.files),
     ]
+    if result.best_iteration is not None:
+        lines.insert(
+            2,
+            f"best    after iteration {result.best_iteration:,}: chosen on these clips, which makes it look "
+            "better on them than on others",
+        )
     if result.parts > 1:
         lines.insert(1, "memory  did not hold a whole batch: each was computed in halves")
     for line in lines:

@@ -67,9 +67,11 @@ def test_a_training_reports_and_leaves_its_files(folder: Folder, trained: Any) -
     assert (trained["iterations"], trained["failed"], trained["parts"]) == (12, None, 1)
     assert 0 <= trained["top1"] <= trained["top5"] <= 1
     assert trained["precision"] in ("float32", "bfloat16")
+    assert (trained["split"], trained["best_iteration"], trained["set_back"]) == ("validation", None, None)
     assert {Path(path).name for path in trained["files"]} == {
         "clips.manifest",
         "genome.json",
+        "metrics.jsonl",
         "model.json",
         "training.json",
         "training-result.json",
@@ -115,10 +117,25 @@ def test_what_was_trained_classifies_exports_and_is_a_genome(folder: Folder, tra
     assert folder.json("show", "net", "--classes", 8)["layers"][-1]["macs"] == 4 * 32 * 8
 
 
+def test_what_was_trained_is_tuned_and_its_best_weights_are_kept(folder: Folder, trained: Any) -> None:
+    generate(folder.path / "three", ClipsPerClass(4, 2, 2), digits=[2])
+    words = ("train", "net", "--data", "three", "--recipe", "recipe.toml", "--train-threads", 1)
+    tuned = folder.json(*words, "--weights", "net", "--validate-every", 4, "--keep-best", "--out", "tuned")
+    assert 0.5 < tuned["inherited_share"] < 1
+    assert tuned["best_iteration"] in (4, 8, 12)
+    shown = folder(*words, "--weights", "net", "--validate-every", 4, "--keep-best", "--out", "tuned")
+    assert f"best    after iteration {tuned['best_iteration']}: chosen on these clips" in shown
+    last = folder(*words, "--with-validation", "--out", "last")
+    assert "on the test clips\n" in last
+    assert "tvnsearch eval last" not in last
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("train", "genome.json"), "expected --data"),
+        ((*TRAIN, "--with-validation", "--keep-best"), "expected --with-validation alone"),
+        ((*TRAIN, "--weights", "none"), "expected weights in .*none, but there is"),
         (("train", "genome.json", "--resume"), "expected the folder of a training"),
         ((*TRAIN, "--head", "mean", "--out", "net"), "another --out"),
         ((*TRAIN, "--out", "searched"), "another --out"),

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.disks import fill, small_disk
+from tests.training.killing import KilledError, until
 from tests.training.results import without_times
 from tests.training.training_process import Job
 from tvnsearch.data.cache import ClipCache
@@ -26,18 +27,6 @@ RECIPES = {
     "adamw": Recipe(iterations=9, batch_size=8),
     "averaged sgd": Recipe(iterations=9, batch_size=8, optimizer="sgd", average_decay=0.9),
 }
-
-
-class KilledError(Exception):
-    """Ends a training from within, as a kill does: nothing is tidied up."""
-
-
-def until(iteration):
-    def stop(state):
-        if state.iteration == iteration:
-            raise KilledError
-
-    return stop
 
 
 def interrupted(genome, cache, recipe, weights, folder, *iterations, every=0.0):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
+
+import msgspec
 import pytest
 import torch
 
 from tvnsearch.data.loader import Batch
 from tvnsearch.network.build import build_network
+from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.trainer import train
@@ -87,3 +91,53 @@ def test_dropout_is_the_recipes_and_new_in_each_iteration(genome, dropout):
     torch.nn.init.normal_(network.head.classifier.weight)
     losses = {fitting.step(batch(), 0.5) for _ in range(3)}
     assert len(losses) == (1 if dropout == 0 else 3)
+
+
+def in_float16(genome):
+    torch.manual_seed(0)
+    return Fitting(build_network(genome, 8), msgspec.structs.replace(RECIPE, precision="float16"))
+
+
+def test_float16_learns_what_float32_learns(genome):
+    """The loss is scaled on its way back, and the gradients are what they would be without that."""
+    torch.manual_seed(0)
+    exact, half = Fitting(build_network(genome, 8), RECIPE), in_float16(genome)
+    for share in (0.1, 0.2, 0.3):
+        assert half.step(batch(), share) == pytest.approx(exact.step(batch(), share), rel=0.02)
+    assert half.scaler.get_scale() == 2.0**16
+    assert {parameter.dtype for parameter in half.network.parameters()} == {torch.float32}
+    moved = [
+        one - two for one, two in zip(half.network.parameters(), exact.network.parameters(), strict=True)
+    ]
+    assert max(float(difference.abs().max()) for difference in moved) < 0.05
+
+
+def test_gradients_that_overflow_change_nothing_but_the_scale(genome):
+    fitting = in_float16(genome)
+    fitting.step(batch(), 0.1)
+    before = [parameter.clone() for parameter in fitting.network.parameters()]
+    spoilt = fitting.network.head.classifier.bias.register_hook(lambda gradient: gradient * float("inf"))
+    loss = fitting.step(batch(), 0.2)
+    spoilt.remove()
+    assert math.isfinite(loss)
+    assert fitting.scaler.get_scale() == 2.0**15
+    assert all(torch.equal(old, new) for old, new in zip(before, fitting.network.parameters(), strict=True))
+    fitting.step(batch(), 0.3)
+    assert fitting.scaler.get_scale() == 2.0**15
+    assert not torch.equal(before[0], next(fitting.network.parameters()))
+
+
+def test_the_scale_goes_on_from_a_checkpoint(genome, tmp_path):
+    fitting = in_float16(genome)
+    fitting.step(batch(), 0.1)
+    fitting.scaler.update(512.0)
+    fitting.step(batch(), 0.2)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.write(fitting, "this one")
+    restored = Fitting(build_network(genome, 8), RECIPE)  # as on a machine that would compute otherwise
+    assert checkpoints.read(restored, "this one")
+    assert (restored.precision, restored.scaler.get_scale()) == ("float16", 512.0)
+    assert restored.scaler.state_dict() == fitting.scaler.state_dict()
+    assert restored.step(batch(), 0.3) == fitting.step(batch(), 0.3)
+    weights = zip(fitting.network.parameters(), restored.network.parameters(), strict=True)
+    assert all(torch.equal(one, two) for one, two in weights)

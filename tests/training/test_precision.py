@@ -25,7 +25,19 @@ def test_a_cpu_trains_in_bfloat16_where_that_pays(monkeypatch, flags, dense):
     assert choose_precision("auto", "cpu", DEPTHWISE) == "float32"
 
 
-@pytest.mark.parametrize(("capability", "chosen"), [((7, 5), "float32"), ((9, 0), "bfloat16")])
-def test_a_gpu_trains_in_bfloat16_if_its_tensor_cores_can(monkeypatch, capability, chosen):
+@pytest.mark.parametrize(
+    ("capability", "chosen"),
+    [
+        ((6, 1), "float32"),  # GTX 1080
+        ((7, 0), "float16"),  # V100
+        ((7, 5), "float16"),  # T4
+        ((8, 0), "bfloat16"),
+        ((8, 9), "bfloat16"),
+        ((9, 0), "bfloat16"),
+        ((12, 0), "bfloat16"),
+    ],
+)
+def test_a_gpu_trains_in_what_its_tensor_cores_multiply(monkeypatch, capability, chosen):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose_precision("auto", "cuda:0", DEPTHWISE) == chosen
+    assert choose_precision("float32", "cuda:0", DEPTHWISE) == "float32"

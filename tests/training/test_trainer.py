@@ -10,7 +10,7 @@ import torch
 
 from tests.training.results import without_times
 from tvnsearch.network.build import build_network
-from tvnsearch.training import evaluation, trainer
+from tvnsearch.training import evaluation, scoring
 from tvnsearch.training.evaluation import evaluate
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.trainer import train
@@ -55,6 +55,7 @@ def test_a_diverging_training_fails_with_its_reason(cache, genome, tmp_path, opt
     recipe = Recipe(iterations=30, batch_size=8, learning_rate=1e30, warmup_share=0.0, optimizer=optimizer)
     result = train(genome, cache, recipe, tmp_path / "weights")
     assert "the loss became" in result.failed
+    assert "the training went back to its start" in result.set_back
     assert result.fitness == 0.0
     assert result.iterations < 30
     assert not (tmp_path / "weights").exists()
@@ -76,7 +77,7 @@ def test_scoring_does_not_count_as_fitting(cache, genome, tmp_path, monkeypatch)
         time.sleep(0.5)
         return evaluation.predict(*arguments)
 
-    monkeypatch.setattr(trainer, "predict", slow)
+    monkeypatch.setattr(scoring, "predict", slow)
     result = train(genome, cache, SHORT, tmp_path / "weights")
     assert 0 < result.fitting_seconds <= result.seconds - 0.5
 

@@ -25,6 +25,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
+    "tensorboard": ("tensorboard",),
     "yaml": ("yaml",),
 }
 """The modules of each extra of the installation."""

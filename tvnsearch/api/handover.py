@@ -125,6 +125,8 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
         return individual.fitness.seconds
     if result.begun_afresh is not None:
         watch.say(f"the longer training: {result.begun_afresh}")
+    if result.set_back is not None:
+        watch.say(f"the longer training: {result.set_back}")
     if result.failed is not None or result.fitness < individual.fitness.value:
         watch.say("the longer training did not help: the weights of the search are handed over")
         copy_whole(searched, weights)

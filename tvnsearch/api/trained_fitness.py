@@ -66,7 +66,7 @@ class TrainedFitness:
             iterations=result.iterations,
             inherited_share=result.inherited_share,
             stood_still_seconds=result.stood_still_seconds,
-            begun_afresh=result.begun_afresh,
+            begun_afresh=result.begun_afresh or result.set_back,
         )
 
     def train(

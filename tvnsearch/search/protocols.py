@@ -34,7 +34,8 @@ class Fitness(Struct, frozen=True, gc=False):
     ``stopped`` says that the training is paused, without prospects: then ``reached`` is the fitness that it
     had by then, and ``value`` what that foretold for its end.
     ``stood_still_seconds`` is for how long its worker was stopped in the latest request, for measurements:
-    that is not in ``seconds``. ``begun_afresh`` says why it did not go on from the checkpoint that was there.
+    that is not in ``seconds``. ``begun_afresh`` says why it did not go on from the checkpoint that was there,
+    or went back to it.
     """
 
     value: float

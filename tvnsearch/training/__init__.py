@@ -4,10 +4,16 @@
 |----------------|---------------------------------------------------------------------|
 | `recipe`       | `Recipe`: how a network is trained, as data; presets and files      |
 | `optimization` | its optimizer, and how fast that learns                             |
-| `precision`    | float32 or bfloat16                                                 |
+| `precision`    | float32, bfloat16 or float16                                        |
+| `randomness`   | the random numbers of one training, on its own device               |
 | `fitting`      | `Fitting`: a network while it is fitted, one step at a time         |
 | `checkpoint`   | `Checkpoints`: where a training stands, to go on from exactly there |
 | `team`         | processes that train one network together                           |
+| `fine_tuning`  | weights of another training, as far as they fit                     |
+| `validation`   | `Validation`: when a training is scored before its end              |
+| `scoring`      | scores while it goes, and the weights that scored best              |
+| `metrics_log`  | `MetricsLog`: a line an iteration                                   |
+| `recovery`     | back to the checkpoint, once, when the loss is not finite           |
 | `trainer`      | `train`: from fresh weights or a checkpoint to scored weights       |
 | `evaluation`   | `evaluate`, `predict`: logits of clips, in one view or several      |
 | `metrics`      | top-1, top-5, average precisions; `Scores`                          |

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole
-from tvnsearch.training.fitting import Fitting
+from tvnsearch.training.fitting import Best, Fitting
+from tvnsearch.training.metrics import Scores
 from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
 from tvnsearch.training.recipe import Precision
 
@@ -43,14 +44,27 @@ class UnreadableCheckpointError(UserError):
     """The checkpoint is damaged."""
 
 
+class _Best(Struct, frozen=True):
+    """What is not a tensor of a `Best`."""
+
+    iteration: int
+    scores: Scores
+
+
 class _Record(Struct, frozen=True):
-    """What is not a tensor; `tensors` names the file of those that are, `training` what they belong to."""
+    """What is not a tensor; `tensors` names the file of those that are, `training` what they belong to.
+
+    `loss_scale` is the state of the gradient scaler, empty where nothing is scaled.
+    """
 
     training: str
     iteration: int
     seconds: float
     precision: Precision
+    loss_scale: dict[str, int | float]
     parts: int
+    best: _Best | None
+    set_back: str | None
     tensors: str
 
 
@@ -83,8 +97,17 @@ class Checkpoints:
         began = time.monotonic()
         name = f"checkpoint-{fitting.iterations}.safetensors"
         write_whole(self.folder / name, safetensors.torch.save(_tensors(fitting)))
+        best = fitting.best
         record = _Record(
-            training, fitting.iterations, fitting.seconds, fitting.precision, fitting.parts, name
+            training=training,
+            iteration=fitting.iterations,
+            seconds=fitting.seconds,
+            precision=fitting.precision,
+            loss_scale=fitting.scaler.state_dict(),
+            parts=fitting.parts,
+            best=None if best is None else _Best(best.iteration, best.scores),
+            set_back=fitting.set_back,
+            tensors=name,
         )
         write_whole(self.folder / CHECKPOINT, msgspec.json.format(msgspec.json.encode(record)))
         self._remove(keep=name)
@@ -111,7 +134,7 @@ class Checkpoints:
                     "give the settings that it was begun with, or another folder"
                 )
             tensors = safetensors.torch.load_file(self.folder / record.tensors)
-            _restore(fitting, tensors)
+            _restore(fitting, record, tensors)
         except torch.OutOfMemoryError:
             raise
         except UNREADABLE as error:
@@ -119,7 +142,6 @@ class Checkpoints:
             raise UnreadableCheckpointError(
                 f"expected a checkpoint in {self.folder}, but it cannot be read ({reason})"
             ) from error
-        fitting.seconds, fitting.precision, fitting.parts = record.seconds, record.precision, record.parts
         return True
 
     def clear(self) -> None:
@@ -139,6 +161,7 @@ def _tensors(fitting: Fitting) -> dict[str, Tensor]:
         "network": fitting.network.state_dict(),
         "optimizer": optimizer_tensors(fitting.optimizer),
         "average": {} if fitting.average is None else fitting.average.state_dict(),
+        "best": {} if fitting.best is None else fitting.best.weights,
     }
     tensors = {
         f"{group}/{name}": value.detach().contiguous()
@@ -148,9 +171,9 @@ def _tensors(fitting: Fitting) -> dict[str, Tensor]:
     return tensors | {"losses": torch.tensor(fitting.losses, dtype=torch.float64)}
 
 
-def _restore(fitting: Fitting, tensors: dict[str, Tensor]) -> None:
+def _restore(fitting: Fitting, record: _Record, tensors: dict[str, Tensor]) -> None:
     losses = tensors.pop("losses")
-    groups: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
+    groups: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "average": {}, "best": {}}
     for key, value in tensors.items():
         group, _, name = key.partition("/")
         groups[group][name] = value
@@ -158,4 +181,9 @@ def _restore(fitting: Fitting, tensors: dict[str, Tensor]) -> None:
     restore_optimizer(fitting.optimizer, groups["optimizer"])
     if fitting.average is not None:
         fitting.average.load_state_dict(groups["average"])
+    if record.best is not None:
+        fitting.best = Best(record.best.iteration, record.best.scores, groups["best"])
+    fitting.compute_in(record.precision)
+    fitting.scaler.load_state_dict(record.loss_scale)
     fitting.losses = losses.tolist()
+    fitting.seconds, fitting.parts, fitting.set_back = record.seconds, record.parts, record.set_back

@@ -6,23 +6,37 @@ import math
 
 import numpy as np
 import torch
+from msgspec import Struct
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tvnsearch.data.loader import Batch
 from tvnsearch.network.build import TinyVideoNetwork
+from tvnsearch.training.metrics import Scores
 from tvnsearch.training.optimization import learning_rate_factor, make_optimizer
-from tvnsearch.training.precision import choose_precision
-from tvnsearch.training.recipe import Recipe
+from tvnsearch.training.precision import DTYPES, choose_precision
+from tvnsearch.training.randomness import seed_generators
+from tvnsearch.training.recipe import Precision, Recipe
 from tvnsearch.training.team import ALONE, Team
+
+
+class Best(Struct, frozen=True):
+    """The weights that scored best so far, by their names and on the CPU, and after which iteration."""
+
+    iteration: int
+    scores: Scores
+    weights: dict[str, Tensor]
 
 
 class Fitting:
     """A network, its optimizer, the average of its weights if the recipe has one, and how far it is.
 
     `losses` has one number an iteration, `seconds` is how long they took, and each batch is computed in
-    `parts` (2 once a whole one was too large for the device).
+    `parts` (2 once a whole one was too large for the device). `best` is there where the best weights are to
+    be kept. `set_back` says why the training has gone back, None where it has not. `scored` is the iteration
+    after which the network was last scored, and what came of that: no scores where its output is not finite.
     """
 
     def __init__(
@@ -32,7 +46,7 @@ class Fitting:
         self.recipe = recipe
         self.device = device
         self.team = team
-        self.precision = choose_precision(recipe.precision, device, network.trace)
+        self.compute_in(choose_precision(recipe.precision, device, network.trace))
         self.optimizer = make_optimizer(network, recipe)
         self.average: AveragedModel | None = None
         if recipe.average_decay is not None:
@@ -42,6 +56,9 @@ class Fitting:
         self.losses: list[float] = []
         self.seconds = 0.0
         self.parts = 1
+        self.best: Best | None = None
+        self.set_back: str | None = None
+        self.scored: tuple[int, Scores | None] | None = None
         network.head.dropout.p = recipe.dropout
         self._joined = team.join(network)
 
@@ -51,15 +68,31 @@ class Fitting:
         return len(self.losses)
 
     @property
+    def diverged(self) -> bool:
+        """Whether the last loss was not finite."""
+        return bool(self.losses) and not math.isfinite(self.losses[-1])
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last iteration."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
     def result(self) -> nn.Module:
         """What is scored and kept: the averaged network where there is one."""
         return self.network if self.average is None else self.average.module
 
+    def compute_in(self, precision: Precision) -> None:
+        """Compute in `precision` from now on; in float16 a loss is scaled, so that no gradient vanishes."""
+        self.precision = precision
+        self.scaler = GradScaler(torch.device(self.device).type, enabled=precision == "float16")
+
     def step(self, batch: Batch, share: float) -> float:
         """Learn from a batch when `share` (0 to 1) of the training is done; the loss is returned and kept.
 
-        A loss that is not finite changes no weight. A batch that does not fit in the memory of the device is
-        halved, this one and all to come, and the gradients of the halves added up.
+        A loss that is not finite changes no weight. Neither do gradients that overflow in float16: the scale
+        of the losses is halved then. A batch that does not fit in the memory of the device is halved, this
+        one and all to come, and the gradients of the halves added up.
 
         Raises torch.OutOfMemoryError when halves do not fit either.
         """
@@ -69,8 +102,10 @@ class Fitting:
         loss = self._backward_halving(batch)
         self.losses.append(loss)
         if math.isfinite(loss):
+            self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.max_gradient_norm)
-            self.optimizer.step()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             if self.average is not None:
                 self.average.update_parameters(self.network)
         return loss
@@ -92,18 +127,18 @@ class Fitting:
         self.optimizer.zero_grad(set_to_none=True)
         # Dropout depends on the iteration alone, so that no generator's state has to be kept.
         key = (self.recipe.seed, self.iterations, self.team.rank)
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+        seed_generators(self.device, int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
         total = 0.0
         halves = zip(batch.clips.chunk(self.parts), batch.labels.chunk(self.parts), strict=True)
         for clips, labels in halves:
             loss = self._loss(clips, labels) * (len(labels) / len(batch.labels))
-            torch.autograd.backward(loss)
+            torch.autograd.backward(self.scaler.scale(loss))
             total += loss.item()
         return self.team.mean(total, self.device)
 
     def _loss(self, clips: Tensor, labels: Tensor) -> Tensor:
         kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with torch.autocast(kind, DTYPES[self.precision], enabled=self.precision != "float32"):
             logits = self._joined(clips.to(self.device, non_blocking=True)).float()
         labels = labels.to(self.device, non_blocking=True)
         if labels.dim() == 2:

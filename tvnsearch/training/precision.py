@@ -12,8 +12,17 @@ from tvnsearch.genome.kinds import DEPTHWISE
 from tvnsearch.genome.trace import Trace
 from tvnsearch.training.recipe import Precision
 
-FIRST_FAST_COMPUTE_CAPABILITY = (8, 0)
-"""The first NVIDIA generation (Ampere) that multiplies bfloat16 in its tensor cores."""
+DTYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+FAST_FROM_CAPABILITY: tuple[tuple[tuple[int, int], Precision], ...] = (
+    ((8, 0), "bfloat16"),  # Ampere
+    ((7, 0), "float16"),  # Volta and Turing, such as V100 and T4
+)
+"""What NVIDIA's tensor cores multiply, and from which compute capability on; the latest first."""
 
 FAST_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
 """Instructions of CPUs that multiply bfloat16; without any it is emulated, and slower than float32."""
@@ -24,7 +33,9 @@ avx512_bf16, iterations of 15 networks below this share took 0.58 to 1.05 times 
 0.71), those of 4 networks above it 1.06 to 2.6 times."""
 
 
-def choose_precision(asked: Literal["auto", "float32", "bfloat16"], device: str, network: Trace) -> Precision:
+def choose_precision(
+    asked: Literal["auto", "float32", "bfloat16", "float16"], device: str, network: Trace
+) -> Precision:
     """What to train a network in on `device`: what was asked for, or where that is "auto" what pays there.
 
     Capability and counts decide, not a measurement, so that the same seed gives the same result again.
@@ -32,10 +43,10 @@ def choose_precision(asked: Literal["auto", "float32", "bfloat16"], device: str,
     if asked != "auto":
         return asked
     if torch.device(device).type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= FIRST_FAST_COMPUTE_CAPABILITY
-    else:
-        depthwise = sum(call.macs for call in network.calls if call.type in DEPTHWISE)
-        fast = bool(FAST_INSTRUCTIONS & cpu_flags()) and depthwise < MOST_DEPTHWISE_SHARE * network.macs
+        capability = torch.cuda.get_device_capability(device)
+        return next((fast for first, fast in FAST_FROM_CAPABILITY if capability >= first), "float32")
+    depthwise = sum(call.macs for call in network.calls if call.type in DEPTHWISE)
+    fast = bool(FAST_INSTRUCTIONS & cpu_flags()) and depthwise < MOST_DEPTHWISE_SHARE * network.macs
     return "bfloat16" if fast else "float32"
 
 

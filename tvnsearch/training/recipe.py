@@ -13,7 +13,7 @@ from tvnsearch.errors import UserError
 
 _Share = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     `momentum` is that of SGD (Nesterov's) and the first beta of AdamW, `second_beta` AdamW's other. Weight
     decay is for weights alone: BatchNorm and biases go without. `label_smoothing` is for single-label data.
     With an `average_decay`, what is scored and kept is the exponential average of the weights. `precision`
-    "auto" takes bfloat16 where it pays (`precision.choose_precision`); weights stay float32 in any case.
+    "auto" takes bfloat16 or float16 where that pays (`precision.choose_precision`); weights stay float32.
 
     `max_seconds` ends a training early, and makes the learning rate fall in time for that; how far a training
     comes then depends on the machine's speed, so that its result is no longer decided by the seed alone.
@@ -41,7 +41,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     dropout: _Share = 0.5
     max_gradient_norm: Annotated[float, Meta(gt=0.0)] = 1.0
     average_decay: Annotated[float, Meta(gt=0.0, lt=1.0)] | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_seconds: Annotated[float, Meta(gt=0.0)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
 

@@ -29,6 +29,7 @@ from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
 from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
+from tvnsearch.training.validation import Validation
 from tvnsearch.training.weights import is_whole, load_weights
 from tvnsearch.workers import serve
 
@@ -85,12 +86,20 @@ def train_task(
     weights: str,
     progress: Callable[[dict[str, Any]], None],
     parent: dict[str, Any] | None = None,
+    initial_weights: str | None = None,
     checkpoints: str | None = None,
     until_share: float = 1.0,
     replace_others: bool = False,
+    validation: dict[str, Any] | None = None,
+    with_validation: bool = False,
+    metrics: str | None = None,
+    tell_metrics: bool = False,
     device: str = "cpu",
 ) -> TrainingResult:
-    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder. Progress is a TrainingProgress.
+    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder, `validation` a Validation.
+
+    Progress is a TrainingProgress, now and then; if they are asked for, each line of the metrics as well, as
+    `metrics`.
 
     With a `parent` (a Parent) training begins with what is inherited, or with fresh weights if the parent's
     cannot be read. That is kept beside the checkpoint: the parent's own training may have gone on meanwhile.
@@ -99,7 +108,7 @@ def train_task(
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     plan = msgspec.convert(recipe, Recipe)
-    share, begins_with = None, None
+    share, begins_with = None, None if initial_weights is None else Path(initial_weights)
     inherited = Path(checkpoints) / INHERITED if checkpoints else None
     if parent is not None:
         start, classes = inherited or Path(weights), len(clips.dataset.classes)
@@ -112,6 +121,9 @@ def train_task(
             last_sent = time.monotonic()
             progress(state._asdict())
 
+    def send_metrics(line: dict[str, Any]) -> None:
+        progress({"metrics": line})
+
     result = train(
         decoded,
         clips,
@@ -121,8 +133,12 @@ def train_task(
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
         until_share=until_share,
         replace_others=replace_others,
+        validation=None if validation is None else msgspec.convert(validation, Validation),
+        with_validation=with_validation,
         device=device,
         on_progress=send,
+        metrics=Path(metrics) if metrics else None,
+        on_metrics=send_metrics if tell_metrics else None,
     )
     return msgspec.structs.replace(result, inherited_share=share)
 

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.dataset import Clip
 from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, InputSpec
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
-from tvnsearch.training.evaluation import predict
 from tvnsearch.training.fitting import Fitting
-from tvnsearch.training.metrics import score
+from tvnsearch.training.metrics_log import MetricsLog, OnMetrics
+from tvnsearch.training.randomness import forked_generators, seed_generators
 from tvnsearch.training.recipe import Precision, Recipe
+from tvnsearch.training.recovery import batch_seed, gone_back
+from tvnsearch.training.scoring import Scorer
 from tvnsearch.training.stopwatch import Stopwatch
 from tvnsearch.training.team import ALONE, Team
+from tvnsearch.training.validation import Split, Validation
 from tvnsearch.training.weights import load_weights, save_weights
 
 
@@ -42,13 +46,15 @@ OnProgress = Callable[[TrainingProgress], None]
 
 
 class TrainingResult(Struct, frozen=True):
-    """What a training came to, scored on the validation split.
+    """What a training came to, scored on `split`: the validation clips, unless it learnt from those as well.
 
     `failed` says why a training ended without a usable network; its fitness is 0 then, and there are neither
     scores nor weights. `loss` is that of the training, averaged over its last tenth; None when it failed.
     `precision` is what it computed in, and `parts` in how many parts each batch, for want of memory.
     `inherited_share` is the share of the parameters that it began with from a parent, None if all were fresh.
-    `begun_afresh` says why it did not go on from the checkpoint that was there, None where it did.
+    `begun_afresh` says why it did not go on from the checkpoint that was there, None where it did, and
+    `set_back` why it went back in between, None where it did not. Where the best weights were to be kept,
+    `best_iteration` is the one that they are of.
     `seconds` is what all of it took, `fitting_seconds` what its iterations did. The time for which the
     process was stopped is in neither, but in `stood_still_seconds`, that of the latest call only.
     """
@@ -67,6 +73,9 @@ class TrainingResult(Struct, frozen=True):
     fitting_seconds: float = 0.0
     stood_still_seconds: float = 0.0
     begun_afresh: str | None = None
+    set_back: str | None = None
+    split: Split = "validation"
+    best_iteration: int | None = None
 
 
 def train(
@@ -79,11 +88,19 @@ def train(
     checkpoints: Checkpoints | None = None,
     until_share: float = 1.0,
     replace_others: bool = False,
+    validation: Validation | None = None,
+    with_validation: bool = False,
     device: str = "cpu",
     team: Team = ALONE,
     on_progress: OnProgress | None = None,
+    metrics: Path | None = None,
+    on_metrics: OnMetrics | None = None,
 ) -> TrainingResult:
     """Train a genome's network on the train split, write its weights, and score it on the validation split.
+
+    Or, `with_validation`, train it on both and score it on the test split; there can be no `validation`
+    before the end then. The file `metrics` gets a line an iteration (`metrics_log.MetricsLog`), and
+    `on_metrics` hears them.
 
     The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
     `checkpoints` it goes on from the one that is there, and the last one stays: clear it
@@ -94,15 +111,24 @@ def train(
     killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
     `team` rank 0 alone writes and scores.
 
-    A loss that is no longer finite, or a batch whose half does not fit in memory, ends the training as
-    failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
-    runs out of memory, and OSError when the disk is full or fails.
+    At the first loss that is no longer finite it goes back to its checkpoint, or to its start, and on with
+    other batches; how far back that is depends on when the checkpoint was written. A second one, or a batch
+    whose half does not fit in memory, ends the training as failed; it is no error.
+
+    Raises UserError when the checkpoint is of another training, or when one of a team runs out of memory, and
+    OSError when the disk is full or fails.
     """
     before_seconds = 0.0
-    with Stopwatch() as watch:
-        with torch.random.fork_rng(devices=[] if device == "cpu" else None):
-            fitting, begun_afresh = _fresh(genome, cache, recipe, initial_weights, device, team), None
-            name = _name(genome, cache, fitting, initial_weights)
+    dataset = cache.dataset
+    learnt = cache.usable((*dataset.train, *dataset.validation) if with_validation else dataset.train)
+    writing = checkpoints if team.leads else None
+    log = MetricsLog(metrics if team.leads else None, len(learnt) / recipe.batch_size, on_metrics)
+    scorer = Scorer(cache, genome.input, "test" if with_validation else "validation", validation, log)
+    with Stopwatch() as watch, closing(log):
+        with forked_generators(device):
+            fresh = partial(_fresh, genome, cache, recipe, initial_weights, device, team)
+            fitting, begun_afresh = fresh(), None
+            name = _name(genome, cache, learnt, fitting, initial_weights)
             try:
                 if checkpoints is not None and checkpoints.read(fitting, name):
                     before_seconds = fitting.seconds
@@ -110,9 +136,26 @@ def train(
                 if isinstance(error, OtherTrainingError) and not replace_others:
                     raise
                 begun_afresh = f"{str(error).partition(';')[0]}: the training begins afresh"
-                fitting = _fresh(genome, cache, recipe, initial_weights, device, team)
-            writing = checkpoints if team.leads else None
-            failed = _fit(fitting, cache, genome.input, writing, name, until_share, watch, on_progress)
+                fitting = fresh()
+            fit = partial(
+                _fit,
+                cache,
+                learnt,
+                genome.input,
+                writing,
+                name,
+                until_share,
+                watch,
+                scorer,
+                log,
+                on_progress,
+            )
+            failed = fit(fitting)
+            if fitting.diverged and fitting.set_back is None:
+                fitting = gone_back(fitting, fresh, checkpoints, name)
+                if writing is not None:
+                    writing.write(fitting, name)
+                failed = fit(fitting)
         result = TrainingResult(
             fitness=0.0,
             top1=None,
@@ -126,10 +169,12 @@ def train(
             parts=fitting.parts,
             fitting_seconds=fitting.seconds,
             begun_afresh=begun_afresh,
+            set_back=fitting.set_back,
+            split=scorer.split,
         )
         if team.leads:
             if failed is None:
-                result = _score(result, fitting, cache, genome.input)
+                result = _score(result, fitting, scorer)
             if result.failed is None:
                 save_weights(fitting.result, weights_path)
         return replace(
@@ -143,7 +188,7 @@ def _fresh(
     genome: Genome, cache: ClipCache, recipe: Recipe, initial_weights: Path | None, device: str, team: Team
 ) -> Fitting:
     """What every training of these begins with, before any checkpoint."""
-    torch.manual_seed(recipe.seed)
+    seed_generators(device, recipe.seed)
     network = build_network(genome, len(cache.dataset.classes))
     if initial_weights is not None:
         load_weights(network, initial_weights)
@@ -151,27 +196,30 @@ def _fresh(
 
 
 def _fit(
-    fitting: Fitting,
     cache: ClipCache,
+    learnt: Sequence[Clip],
     spec: InputSpec,
     checkpoints: Checkpoints | None,
     name: str,
     until_share: float,
     watch: Stopwatch,
+    scorer: Scorer,
+    log: MetricsLog,
     on_progress: OnProgress | None,
+    fitting: Fitting,
 ) -> str | None:
     """Iterate until a share of the recipe is done; the reason where it fails before."""
     recipe, team = fitting.recipe, fitting.team
-    clips = cache.usable(cache.dataset.train)
     batch_size = math.ceil(recipe.batch_size / team.size)
     began = watch.seconds - fitting.seconds
+    log.go_on_after(fitting.iterations)
     with closing(
         training_batches(
             cache,
-            clips,
+            learnt,
             spec,
             batch_size,
-            recipe.seed,
+            batch_seed(fitting),
             first=fitting.iterations,
             rank=team.rank,
             ranks=team.size,
@@ -188,16 +236,27 @@ def _fit(
                 loss = fitting.step(batch, share)
             except torch.OutOfMemoryError:
                 return _out_of_memory(fitting, math.ceil(batch_size / fitting.parts))
-            if not math.isfinite(loss):
-                return f"the loss became {loss} in iteration {fitting.iterations}"
+            if fitting.diverged:
+                again = "" if fitting.set_back is None else ", for the second time"
+                return f"the loss became {loss} in iteration {fitting.iterations}{again}"
             fitting.seconds = watch.seconds - began
+            if team.leads:
+                log.iterated(fitting)
+                if scorer.is_due(fitting):
+                    scorer.score(fitting)
+                    began = watch.seconds - fitting.seconds
             if checkpoints is not None and checkpoints.due:
-                checkpoints.write(fitting, name)
+                _keep(checkpoints, fitting, name, log)
             if on_progress:
                 on_progress(TrainingProgress(min(share, 1.0), fitting.iterations, loss))
     if checkpoints is not None:
-        checkpoints.write(fitting, name)
+        _keep(checkpoints, fitting, name, log)
     return None
+
+
+def _keep(checkpoints: Checkpoints, fitting: Fitting, name: str, log: MetricsLog) -> None:
+    log.sync()
+    checkpoints.write(fitting, name)
 
 
 def _out_of_memory(fitting: Fitting, clips: int) -> str:
@@ -209,11 +268,14 @@ def _out_of_memory(fitting: Fitting, clips: int) -> str:
     return f"the memory of {fitting.device} does not hold a batch of {clips} clips"
 
 
-def _score(result: TrainingResult, fitting: Fitting, cache: ClipCache, spec: InputSpec) -> TrainingResult:
-    logits, labels = predict(fitting.result, cache, cache.dataset.validation, spec, fitting.device)
-    if not np.isfinite(logits).all():
+def _score(result: TrainingResult, fitting: Fitting, scorer: Scorer) -> TrainingResult:
+    """The result with the scores of the weights that are kept, which are in `fitting.result` then."""
+    scores = scorer.score(fitting)
+    if fitting.best is not None:
+        fitting.result.load_state_dict(fitting.best.weights)
+        scores = fitting.best.scores
+    if scores is None:
         return replace(result, failed="the network's output is not finite after training")
-    scores = score(logits, labels, cache.dataset.protocol)
     last_tenth = fitting.losses[-math.ceil(fitting.iterations / 10) :]
     return replace(
         result,
@@ -222,10 +284,17 @@ def _score(result: TrainingResult, fitting: Fitting, cache: ClipCache, spec: Inp
         top5=scores.top5,
         mean_average_precision=scores.mean_average_precision,
         loss=sum(last_tenth) / len(last_tenth),
+        best_iteration=None if fitting.best is None else fitting.best.iteration,
     )
 
 
-def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: Path | None) -> str:
+def _name(
+    genome: Genome,
+    cache: ClipCache,
+    learnt: Sequence[Clip],
+    fitting: Fitting,
+    initial_weights: Path | None,
+) -> str:
     """A digest of everything that decides where a training goes from a checkpoint.
 
     Clips that have moved together are the same ones.
@@ -238,7 +307,7 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
         fitting.team.size,
         dataset.format,
         dataset.classes,
-        cache.identity(dataset.train),
+        cache.identity(learnt),
         cache.resolution,
         start,
     )
