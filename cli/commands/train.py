@@ -51,6 +51,14 @@ def train(
             "the genome.",
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--teacher",
+            metavar="FOLDER",
+            help="A trained network of the same classes, such as a larger one, to learn from as well.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -98,6 +106,7 @@ def train(
                 data,
                 recipe=recipe,
                 head=head,
+                teacher=teacher,
                 out=out,
                 device=device,
                 threads=threads,

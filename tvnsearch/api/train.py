@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
 from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
-from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
+from tvnsearch.api.teachers import taught_by
+from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, load_model, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.devices.container import training_threads
@@ -29,19 +30,24 @@ from tvnsearch.workers import Worker
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
     from tvnsearch.training.task import DataSource
+    from tvnsearch.training.teacher import Teacher
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
 ORDER, RESULT = "training.json", "training-result.json"
 
 
 class TrainingOrder(Struct, frozen=True):
-    """What the user asked a training for; kept in its folder, so that going on needs nothing else."""
+    """What the user asked a training for; kept in its folder, so that going on needs nothing else.
+
+    ``teacher`` is the folder of the network that it learns from, if there is one.
+    """
 
     network: str
     genome: Genome
     data: str
     recipe: Recipe
     device: str = "cpu"
+    teacher: str | None = None
 
 
 class Trained(Struct, frozen=True):
@@ -60,6 +66,7 @@ def train(
     *,
     recipe: str | Path | Recipe = "paper",
     head: str | None = None,
+    teacher: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "cpu",
     threads: int | None = None,
@@ -68,13 +75,14 @@ def train(
 ) -> Trained | None:
     """Train ``genome`` on clips, in the folder ``out``; what was begun there with the same is gone on with.
 
-    ``head`` and ``seed`` take the place of the genome's and the recipe's. Without ``threads`` it trains on
-    all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the first where
-    torchrun started several.
+    ``head`` and ``seed`` take the place of the genome's and the recipe's. From the network of ``teacher``,
+    the folder of a training or a run, it learns besides the labels, as the recipe says. Without ``threads``
+    it trains on all cores that it may use, or OMP_NUM_THREADS of them. None comes in all processes but the
+    first where torchrun started several.
 
     Raises:
-        UserError: there is no such genome, recipe or data, the seed is no good, ``out`` holds something else,
-            or the training ended without a network.
+        UserError: there is no such genome, recipe, teacher or data, the teacher knows other classes, the seed
+            is no good, ``out`` holds something else, or the training ended without a network.
     """
     if seed is not None:
         require_seed(seed)
@@ -88,7 +96,10 @@ def train(
         data=f"{where.name}:{where.path}",
         recipe=wanted if seed is None else replace(wanted, seed=seed),
         device=device,
+        teacher=None if teacher is None else str(Path(teacher).resolve()),
     )
+    if order.teacher is not None:
+        load_model(order.teacher)
     _begin(order, folder)
     watch.say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
     return resume_training(folder, threads=threads, watch=watch)
@@ -111,12 +122,16 @@ def resume_training(
     order = _read_order(folder)
     path = folder / RESULT
     if not path.is_file():
-        resolution = order.genome.input.long_side
+        model = None if order.teacher is None else load_model(order.teacher)
+        inputs = [order.genome.input] if model is None else [order.genome.input, model.genome.input]
+        resolution = max(each.long_side for each in inputs)
         cache, source = open_clips(order.data, clip_cache_folder(), resolution, seed=0)
+        teacher = None if model is None else taught_by(model, cache.dataset)
         if _is_in_a_team():
-            result = _train_together(order, folder, cache, watch)
+            result = _train_together(order, folder, cache, teacher, watch)
         else:
-            result = _train_alone(order, folder, cache, source, threads or training_threads(), watch)
+            cores = threads or training_threads()
+            result = _train_alone(order, folder, cache, source, teacher, cores, watch)
         if result is None:
             return None
         if result.begun_afresh is not None:
@@ -190,7 +205,13 @@ def _read_order(folder: Path) -> TrainingOrder:
 
 
 def _train_alone(
-    order: TrainingOrder, folder: Path, cache: ClipCache, source: DataSource, threads: int, watch: Watch
+    order: TrainingOrder,
+    folder: Path,
+    cache: ClipCache,
+    source: DataSource,
+    teacher: Teacher | None,
+    threads: int,
+    watch: Watch,
 ) -> TrainingResult:
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
@@ -200,6 +221,7 @@ def _train_alone(
     params = {
         **worker_params(order.genome, source, (folder / WEIGHTS).resolve(), order.device),
         "recipe": msgspec.to_builtins(order.recipe),
+        "teacher": msgspec.to_builtins(teacher),
         "checkpoints": str(folder.resolve()),
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
@@ -208,7 +230,7 @@ def _train_alone(
 
 
 def _train_together(
-    order: TrainingOrder, folder: Path, cache: ClipCache, watch: Watch
+    order: TrainingOrder, folder: Path, cache: ClipCache, teacher: Teacher | None, watch: Watch
 ) -> TrainingResult | None:
     """In this process, which is one of those that torchrun started."""
     from torch import distributed
@@ -228,6 +250,7 @@ def _train_together(
             cache,
             order.recipe,
             folder / WEIGHTS,
+            teacher=teacher,
             checkpoints=Checkpoints(folder),
             device=device,
             team=team,
@@ -238,12 +261,19 @@ def _train_together(
 
 def _plan(order: TrainingOrder, classes: int, where: str) -> str:
     from tvnsearch.training.precision import choose_precision
+    from tvnsearch.training.smoothing import smoothed_place
 
-    precision = choose_precision(order.recipe.precision, order.device, trace(order.genome, classes))
-    return (
-        f"training: {order.network}, {order.recipe.iterations:,} iterations of "
-        f"{order.recipe.batch_size} clips in {precision}, on {order.device}, {where}"
+    recipe, network = order.recipe, trace(order.genome, classes)
+    precision = choose_precision(recipe.precision, order.device, network)
+    said = (
+        f"training: {order.network}, {recipe.iterations:,} iterations of {recipe.batch_size} clips in "
+        f"{precision}, on {order.device}, {where}"
     )
+    if order.teacher is not None:
+        said += f"; it learns from {order.teacher}"
+    if recipe.grw_weight and smoothed_place(network, recipe.grw_frames) is None:
+        said += "; it sees too few frames for grw_weight, and nothing is smoothed"
+    return said
 
 
 def _tell(watch: Watch, state: TrainingProgress) -> None:

@@ -5,6 +5,11 @@
 | `recipe`       | `Recipe`: how a network is trained, as data; presets and files      |
 | `optimization` | its optimizer, and how fast that learns                             |
 | `precision`    | float32 or bfloat16                                                 |
+| `objective`    | `Objective`: all that a step makes smaller, by the recipe           |
+| `losses`       | the loss of labels, weighted, and the distance to a teacher         |
+| `mixing`       | mixup and CutMix of a batch                                         |
+| `smoothing`    | the smoothing loss of GRW                                           |
+| `teacher`      | `Teacher`: a trained network that another one learns from           |
 | `fitting`      | `Fitting`: a network while it is fitted, one step at a time         |
 | `checkpoint`   | `Checkpoints`: where a training stands, to go on from exactly there |
 | `team`         | processes that train one network together                           |

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tvnsearch.data.augmentation import Augmentation
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
@@ -25,8 +27,10 @@ from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, Unrea
 from tvnsearch.training.evaluation import predict
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.metrics import score
+from tvnsearch.training.objective import open_objective
 from tvnsearch.training.recipe import Precision, Recipe
 from tvnsearch.training.stopwatch import Stopwatch
+from tvnsearch.training.teacher import Teacher
 from tvnsearch.training.team import ALONE, Team
 from tvnsearch.training.weights import load_weights, save_weights
 
@@ -77,6 +81,7 @@ def train(
     weights_path: Path,
     *,
     initial_weights: Path | None = None,
+    teacher: Teacher | None = None,
     checkpoints: Checkpoints | None = None,
     until_share: float = 1.0,
     replace_others: bool = False,
@@ -86,24 +91,25 @@ def train(
 ) -> TrainingResult:
     """Train a genome's network on the train split, write its weights, and score it on the validation split.
 
-    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
-    `checkpoints` it goes on from the one that is there, and the last one stays: clear it
-    (`Checkpoints.clear`) once the result is kept. Where that cannot be read it begins afresh, and with
-    `replace_others` also where it is of another training. It ends when `until_share` of it is done, and can
-    be gone on with from there with a larger one, to the result of a whole training. On one thread of a CPU,
-    and without `recipe.max_seconds`, the same arguments give the same result, however often the training was
-    killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
-    `team` rank 0 alone writes and scores.
+    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given, and
+    learns from a `teacher` of the same classes besides the labels, if there is one. With `checkpoints` it
+    goes on from the one that is there, and the last one stays: clear it (`Checkpoints.clear`) once the result
+    is kept. Where that cannot be read it begins afresh, and with `replace_others` also where it is of another
+    training. It ends when `until_share` of it is done, and can be gone on with from there with a larger one,
+    to the result of a whole training. On one thread of a CPU, and without `recipe.max_seconds`, the same
+    arguments give the same result, however often the training was killed and gone on with. The number of
+    threads is that of the process (`torch.set_num_threads`). In a `team` rank 0 alone writes and scores.
 
     A loss that is no longer finite, or a batch whose half does not fit in memory, ends the training as
-    failed; it is no error. Raises UserError when the checkpoint is of another training, or when one of a team
-    runs out of memory, and OSError when the disk is full or fails.
+    failed; it is no error. Raises UserError when the checkpoint is of another training, when weights do not
+    fit their network, or when one of a team runs out of memory, and OSError when the disk is full or fails.
     """
     before_seconds = 0.0
     with Stopwatch() as watch:
         with torch.random.fork_rng(devices=[] if device == "cpu" else None):
-            fitting, begun_afresh = _fresh(genome, cache, recipe, initial_weights, device, team), None
-            name = _name(genome, cache, fitting, initial_weights)
+            fresh = partial(_fresh, genome, cache, recipe, initial_weights, teacher, device, team)
+            fitting, begun_afresh = fresh(), None
+            name = _name(genome, cache, fitting, initial_weights, teacher)
             try:
                 if checkpoints is not None and checkpoints.read(fitting, name):
                     before_seconds = fitting.seconds
@@ -111,7 +117,7 @@ def train(
                 if isinstance(error, OtherTrainingError) and not replace_others:
                     raise
                 begun_afresh = f"{str(error).partition(';')[0]}: the training begins afresh"
-                fitting = _fresh(genome, cache, recipe, initial_weights, device, team)
+                fitting = fresh()
             writing = checkpoints if team.leads else None
             failed = _fit(fitting, cache, genome.input, writing, name, until_share, watch, on_progress)
         result = TrainingResult(
@@ -141,14 +147,21 @@ def train(
 
 
 def _fresh(
-    genome: Genome, cache: ClipCache, recipe: Recipe, initial_weights: Path | None, device: str, team: Team
+    genome: Genome,
+    cache: ClipCache,
+    recipe: Recipe,
+    initial_weights: Path | None,
+    teacher: Teacher | None,
+    device: str,
+    team: Team,
 ) -> Fitting:
     """What every training of these begins with, before any checkpoint."""
     torch.manual_seed(recipe.seed)
     network = build_network(genome, len(cache.dataset.classes))
     if initial_weights is not None:
         load_weights(network, initial_weights)
-    return Fitting(network, recipe, device, team)
+    objective = open_objective(network, recipe, cache, teacher, device)
+    return Fitting(network, recipe, device, team, objective)
 
 
 def _fit(
@@ -167,7 +180,17 @@ def _fit(
     batch_size = math.ceil(recipe.batch_size / team.size)
     began = watch.seconds - fitting.seconds
     with closing(
-        training_batches(cache, clips, spec, batch_size, recipe.seed, first=fitting.iterations)
+        training_batches(
+            cache,
+            clips,
+            spec,
+            batch_size,
+            recipe.seed,
+            _augmentation(recipe),
+            first=fitting.iterations,
+            sampling=recipe.sampling,
+            teacher=fitting.objective.teacher_input,
+        )
     ) as batches:
         for batch in batches:
             share = fitting.iterations / recipe.iterations
@@ -190,6 +213,14 @@ def _fit(
     if checkpoints is not None:
         checkpoints.write(fitting, name)
     return None
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return Augmentation(
+        rand_augment_operations=recipe.rand_augment_operations,
+        rand_augment_magnitude=recipe.rand_augment_magnitude,
+        erasing_share=recipe.erasing_share,
+    )
 
 
 def _out_of_memory(fitting: Fitting, clips: int) -> str:
@@ -217,7 +248,13 @@ def _score(result: TrainingResult, fitting: Fitting, cache: ClipCache, spec: Inp
     )
 
 
-def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: Path | None) -> str:
+def _name(
+    genome: Genome,
+    cache: ClipCache,
+    fitting: Fitting,
+    initial_weights: Path | None,
+    teacher: Teacher | None,
+) -> str:
     """A digest of everything that decides where a training goes from a checkpoint.
 
     Clips that have moved together are the same ones.
@@ -236,5 +273,6 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
         ],
         cache.resolution,
         start,
+        None if teacher is None else teacher.digest(),
     )
     return hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
