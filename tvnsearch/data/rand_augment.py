@@ -114,7 +114,7 @@ def sharpness(pixels: Pixels, strength: float) -> Pixels:
             for column in range(3):
                 shifted = pixels[:, row : height - 2 + row, column : width - 2 + column]
                 inner += SMOOTH[row, column] * shifted
-        smooth[:, 1:-1, 1:-1] = np.floor(inner + 0.5)
+        smooth[:, 1:-1, 1:-1] = inner
     return _blend(smooth, pixels, strength)
 
 
@@ -169,7 +169,7 @@ OPERATIONS: dict[str, Callable[[Pixels, float], Pixels]] = {
 
 def _by_tables(pixels: Pixels, tables: npt.NDArray[np.floating | np.integer]) -> Pixels:
     """Each value replaced by that of a table, (256,), or one for each channel, (3, 256)."""
-    rounded = np.clip(tables, 0, 255).astype(np.uint8)
+    rounded = np.rint(np.clip(tables, 0, 255)).astype(np.uint8)
     if rounded.ndim == 1:
         return rounded[pixels]
     changed: Pixels = rounded[np.arange(3), pixels]
@@ -196,7 +196,7 @@ def _blend(plain: npt.NDArray[np.float32] | npt.NDArray[np.int64], pixels: Pixel
     """From what a clip is without a property towards the clip, and beyond it where `strength` is positive."""
     factor = np.float32(1 + LARGEST_BLEND * strength)
     start = plain.astype(np.float32)
-    blended: Pixels = np.clip(start + factor * (pixels - start), 0, 255).astype(np.uint8)
+    blended: Pixels = np.rint(np.clip(start + factor * (pixels - start), 0, 255)).astype(np.uint8)
     return blended
 
 
