@@ -35,7 +35,7 @@ def train_plainly(
     )
     seconds = []
     torch.manual_seed(recipe.seed)
-    for number, (clips, labels) in zip(range(recipe.iterations), batches, strict=False):
+    for number, (clips, labels, _) in zip(range(recipe.iterations), batches, strict=False):
         began = time.perf_counter()
         for group in optimizer.param_groups:
             factor = learning_rate_factor(number / recipe.iterations, recipe.warmup_share)

@@ -84,6 +84,14 @@ def train(
             help="Learn from the validation clips too, and score on the test clips: for the last training.",
         ),
     ] = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--teacher",
+            metavar="FOLDER",
+            help="A trained network of the same classes, such as a larger one, to learn from as well.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -141,6 +149,7 @@ def train(
                 validate_every=validate_every,
                 keep_best=keep_best,
                 with_validation=with_validation,
+                teacher=teacher,
                 out=out,
                 device=device,
                 threads=threads,

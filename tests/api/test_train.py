@@ -171,3 +171,54 @@ def test_mistakes_are_sentences(folder: Path, trained: Trained, tmp_path: Path) 
         with pytest.raises(UserError, match=words):
             wrong()
     assert not (tmp_path / "new").exists()
+
+
+def test_a_network_learns_from_one_that_was_trained(folder: Path, trained: Trained) -> None:
+    """From one of other frames and twice the resolution; what goes on needs no teacher to be given again."""
+    heard = Heard()
+    pupil = Genome(square_input(8, 2, 3), (Block((SpatialConv(8, 3, 2, "relu"),)),))
+    taught, alone = (
+        tvnsearch.train(
+            pupil,
+            folder / "clips",
+            recipe=RECIPE,
+            teacher=folder / "net" if name == "taught" else None,
+            out=folder / name,
+            threads=1,
+            watch=heard.watch,
+        )
+        for name in ("taught", "alone")
+    )
+    assert taught is not None
+    assert alone is not None
+    assert taught.result.loss != alone.result.loss
+    assert any(line.endswith(f"it learns from {folder / 'net'}") for line in heard.said)
+    (folder / "taught" / "training-result.json").unlink()
+    again = tvnsearch.resume_training(folder / "taught", threads=1)
+    assert again is not None
+    assert again.result.loss == taught.result.loss
+
+
+def test_a_teacher_of_other_classes_is_refused_by_name(
+    folder: Path, trained: Trained, tmp_path: Path
+) -> None:
+    generate(tmp_path / "ones", ClipsPerClass(2, 1, 1), digits=[1])
+    generate(tmp_path / "both", ClipsPerClass(2, 1, 1), digits=[0, 1])
+    net = folder / "net"
+    for clips, teacher, words in (
+        ("ones", net, "of the 4 classes of .*ones, but .*net does not know 1-down and 3 more"),
+        ("both", net, "of the 8 classes of .*both, but .*net does not know 1-down and 3 more"),
+        ("both", tmp_path, "expected a trained network or a run with a winner"),
+    ):
+        with pytest.raises(UserError, match=words):
+            tvnsearch.train(GENOME, tmp_path / clips, recipe=RECIPE, teacher=teacher, out=tmp_path / "out")
+
+
+def test_what_cannot_be_smoothed_is_said(folder: Path) -> None:
+    heard = Heard()
+    pupil = Genome(square_input(8, 2, 3), (Block((SpatialConv(8, 3, 2, "relu"),)),))
+    recipe = Recipe(iterations=2, batch_size=8, grw_weight=0.1)
+    tvnsearch.train(pupil, folder / "clips", recipe=recipe, out=folder / "few", threads=1, watch=heard.watch)
+    assert any(
+        line.endswith("it sees too few frames for grw_weight, and nothing is smoothed") for line in heard.said
+    )

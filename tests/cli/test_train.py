@@ -93,6 +93,13 @@ def test_what_was_trained_is_scored(folder: Folder, trained: Any) -> None:
     assert ElementTree.parse(folder.path / "matrix.svg").getroot().get("width")
 
 
+def test_what_was_trained_teaches_another(folder: Folder, trained: Any) -> None:
+    taught = folder.json(*TRAIN, "--out", "taught", "--teacher", "net")
+    assert (taught["iterations"], taught["failed"]) == (12, None)
+    told = json.loads((folder.path / "taught" / "training.json").read_text())
+    assert told["teacher"] == str(folder.path / "net")
+
+
 def test_several_models_have_a_mean(folder: Folder, trained: Any) -> None:
     told = folder.json("eval", "net", "net", "--data", "clips", "--views", "2x3", "--train-threads", 1)
     assert told["mean"]["clips"] == 48
@@ -139,6 +146,7 @@ def test_what_was_trained_is_tuned_and_its_best_weights_are_kept(folder: Folder,
         (("train", "genome.json", "--resume"), "expected the folder of a training"),
         ((*TRAIN, "--head", "mean", "--out", "net"), "another --out"),
         ((*TRAIN, "--out", "searched"), "another --out"),
+        ((*TRAIN, "--out", "new", "--teacher", "clips"), "expected a trained network"),
         ((*TRAIN[:4], "--recipe", "slow"), "expected a recipe"),
         (("eval", "net", "--views", "3x2"), "10x3"),
         (("eval", "clips"), "expected a trained network"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.videos import stored_frames
-from tvnsearch.data.augmentation import Augmentation, random_view
+from tvnsearch.data.augmentation import Augmentation, changed, draw_change, random_view
 from tvnsearch.genome.genome import square_input
 
 SPEC = square_input(8, 4, 2)
@@ -62,3 +62,50 @@ def test_mirroring_changes_nothing_else():
     plain, mirrored = (views((20, 30, 40), Augmentation(), mirrorable=which) for which in (False, True))
     assert [view.crop for view in plain] == [view.crop for view in mirrored]
     assert [view.indices.tolist() for view in plain] == [view.indices.tolist() for view in mirrored]
+
+
+def changes(augmentation, count=200):
+    rng = np.random.default_rng(0)
+    return [draw_change(augmentation, rng) for _ in range(count)]
+
+
+def test_a_rectangle_of_one_colour_is_erased_from_all_frames_alike():
+    clip = np.random.default_rng(1).integers(0, 256, (3, 100, 120, 3), np.uint8)
+    areas, ratios = [], []
+    for change in changes(Augmentation(erasing_share=1.0)):
+        erased = changed(clip, change)
+        colour = np.array(change.erasure.colour)
+        places = (erased == colour).all(axis=3).all(axis=0)
+        rows, columns = np.flatnonzero(places.any(axis=1)), np.flatnonzero(places.any(axis=0))
+        inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        assert places[inside].all()
+        outside = np.ones((100, 120), bool)
+        outside[inside] = False
+        assert np.array_equal(erased[:, outside], clip[:, outside])
+        areas.append(places.mean())
+        ratios.append(np.ptp(rows) / np.ptp(columns) * 1.2)
+    assert 0.02 <= min(areas) < 0.05
+    assert 0.3 < max(areas) < 0.37
+    assert min(ratios) < 0.5
+    assert max(ratios) > 2.0
+
+
+def test_as_many_clips_are_erased_as_was_said():
+    assert 30 < sum(change.erasure is not None for change in changes(Augmentation(erasing_share=0.25))) < 70
+
+
+def test_changes_follow_each_other_whatever_the_size_of_the_frames():
+    small = np.full((2, 8, 8, 3), 100, np.uint8)
+    large = np.full((5, 32, 32, 3), 100, np.uint8)
+    for change in changes(Augmentation(rand_augment_operations=3, erasing_share=0.5), 50):
+        assert len(change.operations) == 3
+        few, many = changed(small, change).mean(), changed(large, change).mean()
+        assert abs(few - many) < 25
+
+
+def test_what_is_left_out_is_not_drawn():
+    """So that a training without it sees the clips that it always saw."""
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    assert draw_change(Augmentation(), rng) == ((), None)
+    assert rng.bit_generator.state == before

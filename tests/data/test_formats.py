@@ -127,7 +127,7 @@ def test_broken_files_are_named_and_training_goes_on(layout, root, tmp_path):
     left_out = set(dataset.train) - set(cache.usable(dataset.train))
     assert {clip.path for clip in left_out} == broken
     with closing(training_batches(cache, dataset.train, square_input(16, 4, 2), 4, 0)) as batches:
-        for clips, labels in islice(batches, 3):
+        for clips, labels, _ in islice(batches, 3):
             assert clips.shape == (4, 4, 16, 16, 3)
             shape = (4, len(layout.classes)) if layout.multi_label else (4,)
             assert labels.shape == torch.Size(shape)

@@ -12,6 +12,7 @@ import torch
 from tests.data.videos import picture, write_video
 from tvnsearch import cores
 from tvnsearch.data import loader
+from tvnsearch.data.augmentation import Augmentation
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.loader import evaluation_batches, reading_threads, training_batches
@@ -80,7 +81,7 @@ def test_a_rank_has_other_clips_each_epoch(cache):
 
 
 def test_labels_belong_to_their_clips(cache):
-    for clips, labels in first_batches(cache, 0):
+    for clips, labels, _ in first_batches(cache, 0):
         assert clips.shape == (5, 4, 12, 12, 3)
         assert clips.is_contiguous()
         assert ((clips.amax(dim=(1, 2, 3, 4)) < 1) == (labels == 1)).all()  # class 1 is "dark"
@@ -206,3 +207,55 @@ def test_several_views_of_each_clip(cache):
     assert torch.equal(batches[0].clips[1], batches[0].clips[0])  # the three crops of a square are the same
     assert [(len(batch.clips), len(batch.labels)) for batch in batches] == [(30, 5), (12, 2)]
     assert {batch.clips.shape[1:] for batch in batches} == {(4, 12, 12, 3)}
+
+
+def batches_of(cache, clips, count, **settings):
+    with closing(training_batches(cache, clips, SPEC, 4, 0, **settings)) as batches:
+        return list(islice(batches, count))
+
+
+def test_every_class_comes_equally_often_however_many_clips_it_has(cache):
+    bright = [clip for clip in cache.dataset.train if clip.labels == (0,)]
+    dark = [clip for clip in cache.dataset.train if clip.labels == (1,)]
+    seen = batches_of(cache, bright[:1] + dark, 6, sampling="classes")
+    assert [batch.labels.sum() for batch in seen] == [2] * 6
+    rest = batches_of(cache, bright[:1] + dark, 2, sampling="classes", first=4)
+    for one, same in zip(seen[4:], rest, strict=True):
+        assert torch.equal(one.clips, same.clips)
+        assert torch.equal(one.labels, same.labels)
+
+
+def test_pixels_are_changed_by_the_seed_alone(cache):
+    strong = Augmentation(rand_augment_operations=2, erasing_share=1.0)
+    plain = batches_of(cache, cache.dataset.train, 3)
+    one, same = (batches_of(cache, cache.dataset.train, 3, augmentation=strong) for _ in range(2))
+    assert all(torch.equal(a.clips, b.clips) for a, b in zip(one, same, strict=True))
+    assert not any(torch.equal(a.clips, b.clips) for a, b in zip(one, plain, strict=True))
+    assert all(torch.equal(a.labels, b.labels) for a, b in zip(one, plain, strict=True))
+
+
+def test_a_teacher_sees_the_same_views_in_its_own_size(cache):
+    settings = {"augmentation": Augmentation(erasing_share=0.5), "teacher": SPEC}
+    for batch in batches_of(cache, cache.dataset.train, 3, **settings):
+        assert torch.equal(batch.clips, batch.teacher_clips)
+    settings["teacher"] = square_input(16, 5, 1)
+    for batch in batches_of(cache, cache.dataset.train, 3, **settings):
+        assert batch.teacher_clips.shape == (4, 5, 16, 16, 3)
+        theirs, ours = (clips.mean((1, 2, 3)) for clips in (batch.teacher_clips, batch.clips))
+        assert (theirs - ours).abs().max() < 0.3
+    assert batches_of(cache, cache.dataset.train, 1)[0].teacher_clips is None
+
+
+def test_a_teacher_changes_nothing_for_its_pupil(cache):
+    alone = batches_of(cache, cache.dataset.train, 3)
+    taught = batches_of(cache, cache.dataset.train, 3, teacher=square_input(16, 2, 1))
+    assert all(torch.equal(a.clips, b.clips) for a, b in zip(alone, taught, strict=True))
+
+
+def test_parts_of_a_batch_are_the_batch(cache):
+    [batch] = batches_of(cache, cache.dataset.train, 1, teacher=square_input(16, 2, 1))
+    parts = batch.parts(3)
+    assert [len(part.labels) for part in parts] == [2, 2]
+    assert torch.equal(torch.cat([part.clips for part in parts]), batch.clips)
+    assert torch.equal(torch.cat([part.teacher_clips for part in parts]), batch.teacher_clips)
+    assert batch._replace(teacher_clips=None).parts(2)[1].teacher_clips is None

@@ -26,6 +26,16 @@ from tvnsearch.training.trainer import train
 RECIPES = {
     "adamw": Recipe(iterations=9, batch_size=8),
     "averaged sgd": Recipe(iterations=9, batch_size=8, optimizer="sgd", average_decay=0.9),
+    "all that is random": Recipe(
+        iterations=9,
+        batch_size=8,
+        rand_augment_operations=2,
+        erasing_share=0.5,
+        mixup_alpha=0.8,
+        cutmix_alpha=1.0,
+        sampling="classes",
+        grw_weight=0.1,
+    ),
 }
 
 

@@ -75,7 +75,7 @@ def test_memory_that_does_not_hold_halves_fails_the_training(cache, genome, tmp_
 def test_a_loss_that_is_not_finite_changes_nothing(genome):
     fitting = Fitting(build_network(genome, 8), RECIPE)
     before = [parameter.clone() for parameter in fitting.network.parameters()]
-    clips, labels = batch()
+    clips, labels, _ = batch()
     fitting.step(Batch(clips * float("inf"), labels), 0.5)
     assert all(torch.equal(old, new) for old, new in zip(before, fitting.network.parameters(), strict=True))
 

@@ -17,7 +17,8 @@ from tvnsearch.api.genomes import GenomeLike, name_of, resolve_genome
 from tvnsearch.api.kept_clips import kept_clips
 from tvnsearch.api.loggers import Logger, LoggerLike, opened_loggers, require_loggers
 from tvnsearch.api.starting_weights import START, require_weights, share_taken, starting_weights
-from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, write_model
+from tvnsearch.api.teachers import taught_by
+from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, load_model, write_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.cores import training_threads
 from tvnsearch.data.catalog.address import parse_address
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
     from tvnsearch.data.dataset import Dataset
     from tvnsearch.training.task import DataSource
+    from tvnsearch.training.teacher import Teacher
     from tvnsearch.training.trainer import TrainingProgress, TrainingResult
 
 ORDER, RESULT, METRICS = "training.json", "training-result.json", "metrics.jsonl"
@@ -46,7 +48,8 @@ CLIPS_READY = ".clips-are-ready"
 class TrainingOrder(Struct, frozen=True):
     """What the user asked a training for; kept in its folder, so that going on needs nothing else.
 
-    ``weights`` are those that it begins with, ``validation`` is when it is scored before its end.
+    ``weights`` are those that it begins with, ``validation`` is when it is scored before its end, ``teacher``
+    the folder of the network that it learns from, if there is one.
     """
 
     network: str
@@ -58,6 +61,7 @@ class TrainingOrder(Struct, frozen=True):
     weights: str | None = None
     validation: Validation | None = None
     with_validation: bool = False
+    teacher: str | None = None
 
 
 class Trained(Struct, frozen=True):
@@ -80,6 +84,7 @@ def train(
     validate_every: int | None = None,
     keep_best: bool = False,
     with_validation: bool = False,
+    teacher: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "cpu",
     threads: int | None = None,
@@ -93,8 +98,9 @@ def train(
     It begins with ``weights``, as far as they fit: those of a training, of a run's winner, or in a file. It
     is scored on the validation clips at its end and, where that is given, after every ``validate_every``
     iterations; with ``keep_best`` the weights that scored best are handed over. ``with_validation`` it learns
-    from these clips as well, and is scored on the test clips. Its ``metrics.jsonl`` has a line an iteration;
-    ``loggers`` hear each: "tensorboard", "wandb", or objects with wandb's ``log(data, step=)``.
+    from these clips as well, and is scored on the test clips. From the network of ``teacher``, the folder of
+    a training or a run, it learns besides the labels, as the recipe says. Its ``metrics.jsonl`` has a line an
+    iteration; ``loggers`` hear each: "tensorboard", "wandb", or objects with wandb's ``log(data, step=)``.
 
     ``head`` and ``seed`` take the place of the genome's and the recipe's; ``split_seed`` decides the splits
     that the data come without, here and where the network is scored. Without ``threads`` it trains on all
@@ -102,8 +108,9 @@ def train(
     torchrun started several.
 
     Raises:
-        UserError: there is no such genome, recipe, weights, data or logger, the seed is no good, options
-            exclude each other, ``out`` holds something else, or the training ended without a network.
+        UserError: there is no such genome, recipe, weights, teacher, data or logger, the teacher knows other
+            classes, the seed is no good, options exclude each other, ``out`` holds something else, or the
+            training ended without a network.
     """
     require_loggers(loggers)
     if weights is not None:
@@ -127,7 +134,10 @@ def train(
         weights=None if weights is None else str(Path(weights).resolve()),
         validation=_validation(validate_every, keep_best, with_validation),
         with_validation=with_validation,
+        teacher=None if teacher is None else str(Path(teacher).resolve()),
     )
+    if order.teacher is not None:
+        load_model(order.teacher)
     _begin(order, folder)
     watch.say(f"folder: {folder}; after an interruption: tvnsearch train {folder} --resume")
     return resume_training(folder, threads=threads, loggers=loggers, watch=watch)
@@ -259,9 +269,20 @@ def _read_order(folder: Path) -> TrainingOrder:
 
 def _open_clips(order: TrainingOrder, folder: Path) -> tuple[ClipCache, DataSource]:
     """The clips that a training began with, which its folder keeps, or those that it begins with now."""
-    resolution, path = order.genome.input.long_side, clips_path(folder)
-    kept = kept_clips(folder)
-    return open_clips(order.data, clip_cache_folder(), resolution, order.split_seed, kept, path)
+    kept, path = kept_clips(folder), clips_path(folder)
+    return open_clips(order.data, clip_cache_folder(), _resolution(order), order.split_seed, kept, path)
+
+
+def _resolution(order: TrainingOrder) -> int:
+    """Of the clips that the network looks at, and its teacher."""
+    longest = order.genome.input.long_side
+    return (
+        longest if order.teacher is None else max(longest, load_model(order.teacher).genome.input.long_side)
+    )
+
+
+def _teacher(order: TrainingOrder, dataset: Dataset) -> Teacher | None:
+    return None if order.teacher is None else taught_by(load_model(order.teacher), dataset)
 
 
 def _train_alone(
@@ -278,6 +299,7 @@ def _train_alone(
     params = {
         **worker_params(order.genome, source, (folder / WEIGHTS).resolve(), order.device),
         "recipe": msgspec.to_builtins(order.recipe),
+        "teacher": msgspec.to_builtins(_teacher(order, cache.dataset)),
         "checkpoints": str(folder.resolve()),
         "initial_weights": None if start is None else str(start.resolve()),
         "validation": msgspec.to_builtins(order.validation),
@@ -320,7 +342,7 @@ def _train_together(
     from tvnsearch.training.team import leads_torchrun, say_ready, team_of_torchrun, wait_until_ready
     from tvnsearch.training.trainer import train as fit_network
 
-    resolution, ready = order.genome.input.long_side, folder / CLIPS_READY
+    resolution, ready = _resolution(order), folder / CLIPS_READY
     if leads_torchrun():
         ready.unlink(missing_ok=True)
         cache, _ = _open_clips(order, folder)
@@ -345,6 +367,7 @@ def _train_together(
             order.recipe,
             folder / WEIGHTS,
             initial_weights=None if order.weights is None else folder / START,
+            teacher=_teacher(order, cache.dataset),
             checkpoints=Checkpoints(folder),
             validation=order.validation,
             with_validation=order.with_validation,
@@ -371,12 +394,19 @@ def _start(order: TrainingOrder, folder: Path, cache: ClipCache, watch: Watch) -
 
 def _plan(order: TrainingOrder, classes: int, where: str) -> str:
     from tvnsearch.training.precision import choose_precision
+    from tvnsearch.training.smoothing import smoothed_place
 
-    precision = choose_precision(order.recipe.precision, order.device, trace(order.genome, classes))
-    return (
-        f"training: {order.network}, {order.recipe.iterations:,} iterations of "
-        f"{order.recipe.batch_size} clips in {precision}, on {order.device}, {where}"
+    recipe, network = order.recipe, trace(order.genome, classes)
+    precision = choose_precision(recipe.precision, order.device, network)
+    said = (
+        f"training: {order.network}, {recipe.iterations:,} iterations of {recipe.batch_size} clips in "
+        f"{precision}, on {order.device}, {where}"
     )
+    if order.teacher is not None:
+        said += f"; it learns from {order.teacher}"
+    if recipe.grw_weight and smoothed_place(network, recipe.grw_frames) is None:
+        said += "; it sees too few frames for grw_weight, and nothing is smoothed"
+    return said
 
 
 def _tell(watch: Watch, state: TrainingProgress) -> None:

@@ -25,6 +25,8 @@
 | `inspection`       | `inspect_dataset`: what is in a data set before anything is trained on it |
 | `sampling`         | frames, stride and resolution of an `InputSpec` taken from a decoded clip |
 | `augmentation`     | `Augmentation`, `random_view`: what a training sees of a clip             |
+| `rand_augment`     | operations on the pixels of a clip, the same in all of its frames         |
+| `balancing`        | clips drawn so that every class comes equally often                       |
 | `views`            | `Views`, `parse_views`: several views of a clip for its evaluation        |
 | `loader`           | `training_batches`, `evaluation_batches`: tensors, read ahead             |
 | `streaming`        | `arrivals`, `sliding_windows`: files, cameras and stdin while they come   |

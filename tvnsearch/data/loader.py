@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import chain, count, islice
-from typing import NamedTuple
+from itertools import chain, count, islice, repeat
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor
 
 from tvnsearch.cores import training_threads, usable_threads
-from tvnsearch.data.augmentation import Augmentation, random_view
+from tvnsearch.data.augmentation import Augmentation, changed, draw_change, random_view
+from tvnsearch.data.balancing import balanced_rounds, clips_by_class
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
 from tvnsearch.data.sampling import View, look, normalise, resize
@@ -39,28 +41,52 @@ ORDER, VIEW = 0, 1
 Pixels = npt.NDArray[np.uint8]
 """The views of a clip: uint8 (views, frames, height, width, 3)."""
 
+Seen = tuple[Pixels, ...]
+"""The same views for each of the inputs that look at them."""
+
+
+Sampling = Literal["clips", "classes"]
+"""What comes equally often in training: every clip, or every class, however many clips it has."""
+
 
 class Batch(NamedTuple):
     """Clips, float32 (batch, frames, height, width, 3), contiguous, and their labels.
 
     Labels are class indices, int64 (batch,), or for multi-label data 0 and 1, float32 (batch, classes).
+    `teacher_clips` are the same views as a teacher's input has them, None without a teacher.
     """
 
     clips: Tensor
     labels: Tensor
+    teacher_clips: Tensor | None = None
+
+    def to(self, device: str) -> Batch:
+        """The batch on another device."""
+        teacher = self.teacher_clips
+        return Batch(
+            self.clips.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            None if teacher is None else teacher.to(device, non_blocking=True),
+        )
+
+    def parts(self, most: int) -> list[Batch]:
+        """The batch in at most so many parts, in its order."""
+        clips, labels = self.clips.chunk(most), self.labels.chunk(most)
+        teacher = repeat(None) if self.teacher_clips is None else self.teacher_clips.chunk(most)
+        return [Batch(*part) for part in zip(clips, labels, teacher, strict=False)]
 
 
 class _Job(NamedTuple):
     """A batch to read: of each clip a function that gives its views, and all labels."""
 
-    reads: list[Callable[[], Pixels]]
+    reads: list[Callable[[], Seen]]
     labels: Tensor
 
 
 class _Reading(NamedTuple):
     """A batch that is read: the views of each clip, uint8, and all labels."""
 
-    clips: list[Future[Pixels]]
+    clips: list[Future[Seen]]
     labels: Tensor
 
 
@@ -81,8 +107,14 @@ def training_batches(
     first: int = 0,
     rank: int = 0,
     ranks: int = 1,
+    sampling: Sampling = "clips",
+    teacher: InputSpec | None = None,
 ) -> Generator[Batch]:
     """Batches without end: every clip once an epoch in random order, each time another view of it.
+
+    With `sampling` "classes" every class comes equally often instead. With the input of a `teacher` each view
+    comes in its frames and resolution as well: of the same part of the frames and, where it looks at more or
+    less of the time, about the same moment, with the same changes to the pixels.
 
     Same seed, same batches. `first` is the number of the batch to begin with (from 0): a training that was
     interrupted goes on as if it had not been. Where `ranks` processes train together, all give the same
@@ -91,13 +123,24 @@ def training_batches(
     """
     usable = cache.usable(clips)
     mirrorable = cache.dataset.mirrorable
-    order = _order(len(usable), np.random.default_rng((seed, ORDER)))
+    inputs = (spec,) if teacher is None else (spec, teacher)
+    groups = clips_by_class(usable) if sampling == "classes" else None
+    order = _order(len(usable), np.random.default_rng((seed, ORDER)), groups)
     drawn = islice(enumerate(order), first * batch_size * ranks, None)
 
-    def read(place: int, clip: Clip) -> Pixels:
+    def read(place: int, clip: Clip) -> Seen:
         rng = np.random.default_rng((seed, VIEW, place))
         frames = cache.frames(clip)
-        return look(frames, random_view(frames, spec, augmentation, mirrorable, rng), spec)[None]
+        # The same draws make the same view for each input.
+        alike = [rng, *(copy.deepcopy(rng) for _ in inputs[1:])]
+        views = [
+            random_view(frames, each, augmentation, mirrorable, draws)
+            for each, draws in zip(inputs, alike, strict=True)
+        ]
+        change = draw_change(augmentation, rng)
+        return tuple(
+            changed(look(frames, view, each), change)[None] for each, view in zip(inputs, views, strict=True)
+        )
 
     def jobs() -> Iterator[_Job]:
         while True:
@@ -107,7 +150,7 @@ def training_batches(
             reads = [partial(read, place, clip) for place, clip in chosen.items()]
             yield _Job(reads, _labels(cache, list(chosen.values())))
 
-    return _read_ahead(jobs(), spec, batch_size)
+    return _read_ahead(jobs(), inputs, batch_size)
 
 
 def evaluation_batches(
@@ -121,15 +164,15 @@ def evaluation_batches(
     """
     usable = cache.usable(clips)
 
-    def read(clip: Clip) -> Pixels:
+    def read(clip: Clip) -> Seen:
         frames = cache.frames(clip)
-        return _looks(frames, evaluation_views(frames, spec, views), spec)
+        return (_looks(frames, evaluation_views(frames, spec, views), spec),)
 
     def job(begin: int) -> _Job:
         chosen = usable[begin : begin + batch_size]
         return _Job([partial(read, clip) for clip in chosen], _labels(cache, chosen))
 
-    return _read_ahead(map(job, range(0, len(usable), batch_size)), spec, batch_size, views.count)
+    return _read_ahead(map(job, range(0, len(usable), batch_size)), (spec,), batch_size, views.count)
 
 
 def reading_threads() -> int:
@@ -140,9 +183,15 @@ def reading_threads() -> int:
     return min(MOST_THREADS, max(1, share // 2))
 
 
-def _order(clips: int, rng: np.random.Generator) -> Iterator[int]:
-    """Numbers of clips, without end: one permutation of all after the other."""
-    return chain.from_iterable(rng.permutation(clips).tolist() for _ in count())
+def _order(
+    clips: int, rng: np.random.Generator, groups: Sequence[Sequence[int]] | None = None
+) -> Iterator[int]:
+    """Numbers of clips, without end: one permutation of all after the other.
+
+    With `groups` of numbers, rounds of one clip of each group take the place of permutations.
+    """
+    epochs = balanced_rounds(groups, rng) if groups else (rng.permutation(clips).tolist() for _ in count())
+    return chain.from_iterable(epochs)
 
 
 def _looks(frames: Frames, views: Sequence[View], spec: InputSpec) -> Pixels:
@@ -168,15 +217,15 @@ def _labels(cache: ClipCache, clips: Sequence[Clip]) -> Tensor:
 
 
 def _read_ahead(
-    jobs: Iterator[_Job], spec: InputSpec, batch_size: int, views_a_clip: int = 1
+    jobs: Iterator[_Job], inputs: Sequence[InputSpec], batch_size: int, views_a_clip: int = 1
 ) -> Generator[Batch]:
     """The batches of the jobs, in order, each of `batch_size` clips at most, read before they are used.
 
     What is read ahead stays uint8. Only the batch after the one that is used is made float32, which has four
     times the bytes, on threads as well.
     """
-    shape = (spec.frames, spec.height, spec.width, 3)
-    batch_bytes = batch_size * views_a_clip * math.prod(shape)
+    shapes = [(spec.frames, spec.height, spec.width, 3) for spec in inputs]
+    batch_bytes = batch_size * views_a_clip * sum(map(math.prod, shapes))
     most = max(1, min(BATCHES_AHEAD, BYTES_AHEAD // batch_bytes))
     threads = reading_threads()
     readers, converters = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
@@ -188,12 +237,15 @@ def _read_ahead(
         if not ahead:
             return None
         reading = ahead.popleft()
-        pixels = np.empty((len(reading.clips), views_a_clip, *shape), np.float32)
+        clips = len(reading.clips)
+        pixels = [np.empty((clips, views_a_clip, *shape), np.float32) for shape in shapes]
         parts = [
-            converters.submit(_convert, views, place)
-            for views, place in zip(reading.clips, pixels, strict=True)
+            converters.submit(_convert, seen, [of_input[place] for of_input in pixels])
+            for place, seen in enumerate(reading.clips)
         ]
-        return _Converting(Batch(torch.from_numpy(pixels.reshape(-1, *shape)), reading.labels), parts)
+        tensors = [torch.from_numpy(of_input).flatten(0, 1) for of_input in pixels]
+        batch = Batch(tensors[0], reading.labels, tensors[1] if len(tensors) > 1 else None)
+        return _Converting(batch, parts)
 
     try:
         converting = next_batch()
@@ -209,6 +261,7 @@ def _read_ahead(
         converters.shutdown(cancel_futures=True)
 
 
-def _convert(views: Future[Pixels], place: npt.NDArray[np.float32]) -> None:
-    """Put the views of a clip, as soon as they are read, into their place in a batch."""
-    normalise(views.result(), place)
+def _convert(seen: Future[Seen], places: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Put the views of a clip, as soon as they are read, into their places in a batch."""
+    for views, place in zip(seen.result(), places, strict=True):
+        normalise(views, place)

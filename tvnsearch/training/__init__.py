@@ -4,6 +4,11 @@
 |----------------|---------------------------------------------------------------------|
 | `recipe`       | `Recipe`: how a network is trained, as data; presets and files      |
 | `optimization` | its optimizer, and how fast that learns                             |
+| `objective`    | `Objective`: all that a step makes smaller, by the recipe           |
+| `losses`       | the loss of labels, weighted, and the distance to a teacher         |
+| `mixing`       | mixup and CutMix of a batch                                         |
+| `smoothing`    | the smoothing loss of GRW                                           |
+| `teacher`      | `Teacher`: a trained network that another one learns from           |
 | `precision`    | float32, bfloat16 or float16                                        |
 | `randomness`   | the random numbers of one training, on its own device               |
 | `fitting`      | `Fitting`: a network while it is fitted, one step at a time         |

@@ -9,12 +9,12 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tvnsearch.data.loader import Batch
 from tvnsearch.network.build import TinyVideoNetwork
 from tvnsearch.training.metrics import Scores
+from tvnsearch.training.objective import Objective
 from tvnsearch.training.optimization import learning_rate_factor, make_optimizer
 from tvnsearch.training.precision import DTYPES, choose_precision
 from tvnsearch.training.randomness import seed_generators
@@ -40,12 +40,18 @@ class Fitting:
     """
 
     def __init__(
-        self, network: TinyVideoNetwork, recipe: Recipe, device: str = "cpu", team: Team = ALONE
+        self,
+        network: TinyVideoNetwork,
+        recipe: Recipe,
+        device: str = "cpu",
+        team: Team = ALONE,
+        objective: Objective | None = None,
     ) -> None:
         self.network = network.to(device).train()
         self.recipe = recipe
         self.device = device
         self.team = team
+        self.objective = objective or Objective(network, recipe)
         self.compute_in(choose_precision(recipe.precision, device, network.trace))
         self.optimizer = make_optimizer(network, recipe)
         self.average: AveragedModel | None = None
@@ -129,18 +135,20 @@ class Fitting:
         key = (self.recipe.seed, self.iterations, self.team.rank)
         seed_generators(self.device, int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
         total = 0.0
-        halves = zip(batch.clips.chunk(self.parts), batch.labels.chunk(self.parts), strict=True)
-        for clips, labels in halves:
-            loss = self._loss(clips, labels) * (len(labels) / len(batch.labels))
+        multi_label = batch.labels.dim() == 2
+        batch = self.objective.mixed(batch.to(self.device), self.iterations, self.team.rank)
+        for part in batch.parts(self.parts):
+            loss = self._loss(part, multi_label) * (len(part.labels) / len(batch.labels))
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.item()
         return self.team.mean(total, self.device)
 
-    def _loss(self, clips: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, batch: Batch, multi_label: bool) -> Tensor:
         kind = torch.device(self.device).type
-        with torch.autocast(kind, DTYPES[self.precision], enabled=self.precision != "float32"):
-            logits = self._joined(clips.to(self.device, non_blocking=True)).float()
-        labels = labels.to(self.device, non_blocking=True)
-        if labels.dim() == 2:
-            return functional.binary_cross_entropy_with_logits(logits, labels)
-        return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        with (
+            torch.autocast(kind, DTYPES[self.precision], enabled=self.precision != "float32"),
+            self.objective.watching(),
+        ):
+            logits = self._joined(batch.clips).float()
+            taught = self.objective.teacher_logits(batch.teacher_clips)
+        return self.objective.loss(logits, batch.labels, multi_label, taught)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,10 @@ _Share = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
+_WholeShare = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+_Weight = Annotated[float, Meta(ge=0.0, le=100.0)]
+
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """One training. The default is the paper's 10,000 iterations (section 2) and dropout (section A.3).
@@ -24,6 +29,14 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     decay is for weights alone: BatchNorm and biases go without. `label_smoothing` is for single-label data.
     With an `average_decay`, what is scored and kept is the exponential average of the weights. `precision`
     "auto" takes bfloat16 or float16 where that pays (`precision.choose_precision`); weights stay float32.
+
+    What the paper's training has not, and is off by default: `rand_augment_operations` at
+    `rand_augment_magnitude` and `erasing_share` change the pixels of clips (`data.augmentation`);
+    `mixup_alpha` and `cutmix_alpha` mix the clips of a batch and their labels (`mixing`), each in half of the
+    batches where both are given; `sampling` "classes" draws every class equally often, and `class_weights`
+    makes the loss of rare classes count more (`losses`); `grw_weight` adds the smoothing loss of
+    `grw_frames` frames each, with `grw_velocity` as its alpha (`smoothing`). `teacher_weight` is the share of
+    a teacher in the loss, and its logits are divided by `teacher_temperature`, where there is a teacher.
 
     `max_seconds` ends a training early, and makes the learning rate fall in time for that; how far a training
     comes then depends on the machine's speed, so that its result is no longer decided by the seed alone.
@@ -44,6 +57,29 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_seconds: Annotated[float, Meta(gt=0.0)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
+    rand_augment_operations: Annotated[int, Meta(ge=0, le=14)] = 0
+    rand_augment_magnitude: Annotated[float, Meta(ge=0.0, le=10.0)] = 7.0
+    erasing_share: _WholeShare = 0.0
+    mixup_alpha: _Weight = 0.0
+    cutmix_alpha: _Weight = 0.0
+    sampling: Literal["clips", "classes"] = "clips"
+    class_weights: Literal["equal", "inverse_frequency"] = "equal"
+    teacher_weight: _WholeShare = 0.5
+    teacher_temperature: Annotated[float, Meta(gt=0.0, le=100.0)] = 2.0
+    grw_weight: _Weight = 0.0
+    grw_frames: Annotated[int, Meta(ge=3, le=7)] = 5
+    grw_velocity: _Weight = 0.5
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"expected {name} to be a finite number, got {value}")
+        if self.sampling == "classes" and self.class_weights == "inverse_frequency":
+            raise ValueError(
+                "expected rare classes to be drawn more often (sampling) or to weigh more (class_weights), "
+                "got both, which would count them twice; leave one out"
+            )
 
 
 PRESETS = ("paper", "quick")

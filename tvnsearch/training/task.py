@@ -28,6 +28,7 @@ from tvnsearch.training.inheriting import heritable_share, inherit_weights
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
+from tvnsearch.training.teacher import Teacher
 from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
 from tvnsearch.training.validation import Validation
 from tvnsearch.training.weights import is_whole, load_weights
@@ -87,6 +88,7 @@ def train_task(
     progress: Callable[[dict[str, Any]], None],
     parent: dict[str, Any] | None = None,
     initial_weights: str | None = None,
+    teacher: dict[str, Any] | None = None,
     checkpoints: str | None = None,
     until_share: float = 1.0,
     replace_others: bool = False,
@@ -96,10 +98,10 @@ def train_task(
     tell_metrics: bool = False,
     device: str = "cpu",
 ) -> TrainingResult:
-    """`trainer.train`; `data` is a DataSource, `checkpoints` a folder, `validation` a Validation.
+    """`trainer.train`; `data` is a DataSource, `teacher` a Teacher, `validation` a Validation.
 
-    Progress is a TrainingProgress, now and then; if they are asked for, each line of the metrics as well, as
-    `metrics`.
+    `checkpoints` is a folder. Progress is a TrainingProgress, now and then; if they are asked for, each line
+    of the metrics as well, as `metrics`.
 
     With a `parent` (a Parent) training begins with what is inherited, or with fresh weights if the parent's
     cannot be read. That is kept beside the checkpoint: the parent's own training may have gone on meanwhile.
@@ -130,6 +132,7 @@ def train_task(
         plan,
         Path(weights),
         initial_weights=begins_with,
+        teacher=None if teacher is None else msgspec.convert(teacher, Teacher),
         checkpoints=Checkpoints(Path(checkpoints)) if checkpoints else None,
         until_share=until_share,
         replace_others=replace_others,

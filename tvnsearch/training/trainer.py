@@ -15,6 +15,7 @@ import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tvnsearch.data.augmentation import Augmentation
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip
 from tvnsearch.data.loader import training_batches
@@ -24,11 +25,13 @@ from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.metrics_log import MetricsLog, OnMetrics
+from tvnsearch.training.objective import open_objective
 from tvnsearch.training.randomness import forked_generators, seed_generators
 from tvnsearch.training.recipe import Precision, Recipe
 from tvnsearch.training.recovery import batch_seed, gone_back
 from tvnsearch.training.scoring import Scorer
 from tvnsearch.training.stopwatch import Stopwatch
+from tvnsearch.training.teacher import Teacher
 from tvnsearch.training.team import ALONE, Team
 from tvnsearch.training.validation import Split, Validation
 from tvnsearch.training.weights import load_weights, save_weights
@@ -85,6 +88,7 @@ def train(
     weights_path: Path,
     *,
     initial_weights: Path | None = None,
+    teacher: Teacher | None = None,
     checkpoints: Checkpoints | None = None,
     until_share: float = 1.0,
     replace_others: bool = False,
@@ -102,21 +106,21 @@ def train(
     before the end then. The file `metrics` gets a line an iteration (`metrics_log.MetricsLog`), and
     `on_metrics` hears them.
 
-    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given. With
-    `checkpoints` it goes on from the one that is there, and the last one stays: clear it
-    (`Checkpoints.clear`) once the result is kept. Where that cannot be read it begins afresh, and with
-    `replace_others` also where it is of another training. It ends when `until_share` of it is done, and can
-    be gone on with from there with a larger one, to the result of a whole training. On one thread of a CPU,
-    and without `recipe.max_seconds`, the same arguments give the same result, however often the training was
-    killed and gone on with. The number of threads is that of the process (`torch.set_num_threads`). In a
-    `team` rank 0 alone writes and scores.
+    The cache must be prepared. Starts from `initial_weights` of the same genome and classes, if given, and
+    learns from a `teacher` of the same classes besides the labels, if there is one. With `checkpoints` it
+    goes on from the one that is there, and the last one stays: clear it (`Checkpoints.clear`) once the result
+    is kept. Where that cannot be read it begins afresh, and with `replace_others` also where it is of another
+    training. It ends when `until_share` of it is done, and can be gone on with from there with a larger one,
+    to the result of a whole training. On one thread of a CPU, and without `recipe.max_seconds`, the same
+    arguments give the same result, however often the training was killed and gone on with. The number of
+    threads is that of the process (`torch.set_num_threads`). In a `team` rank 0 alone writes and scores.
 
     At the first loss that is no longer finite it goes back to its checkpoint, or to its start, and on with
     other batches; how far back that is depends on when the checkpoint was written. A second one, or a batch
     whose half does not fit in memory, ends the training as failed; it is no error.
 
-    Raises UserError when the checkpoint is of another training, or when one of a team runs out of memory, and
-    OSError when the disk is full or fails.
+    Raises UserError when the checkpoint is of another training, when weights do not fit their network, or
+    when one of a team runs out of memory, and OSError when the disk is full or fails.
     """
     before_seconds = 0.0
     dataset = cache.dataset
@@ -126,9 +130,9 @@ def train(
     scorer = Scorer(cache, genome.input, "test" if with_validation else "validation", validation, log)
     with Stopwatch() as watch, closing(log):
         with forked_generators(device):
-            fresh = partial(_fresh, genome, cache, recipe, initial_weights, device, team)
+            fresh = partial(_fresh, genome, cache, recipe, initial_weights, teacher, device, team)
             fitting, begun_afresh = fresh(), None
-            name = _name(genome, cache, learnt, fitting, initial_weights)
+            name = _name(genome, cache, learnt, fitting, initial_weights, teacher)
             try:
                 if checkpoints is not None and checkpoints.read(fitting, name):
                     before_seconds = fitting.seconds
@@ -185,14 +189,21 @@ def train(
 
 
 def _fresh(
-    genome: Genome, cache: ClipCache, recipe: Recipe, initial_weights: Path | None, device: str, team: Team
+    genome: Genome,
+    cache: ClipCache,
+    recipe: Recipe,
+    initial_weights: Path | None,
+    teacher: Teacher | None,
+    device: str,
+    team: Team,
 ) -> Fitting:
     """What every training of these begins with, before any checkpoint."""
     seed_generators(device, recipe.seed)
     network = build_network(genome, len(cache.dataset.classes))
     if initial_weights is not None:
         load_weights(network, initial_weights)
-    return Fitting(network, recipe, device, team)
+    objective = open_objective(network, recipe, cache, teacher, device)
+    return Fitting(network, recipe, device, team, objective)
 
 
 def _fit(
@@ -220,9 +231,12 @@ def _fit(
             spec,
             batch_size,
             batch_seed(fitting),
+            _augmentation(recipe),
             first=fitting.iterations,
             rank=team.rank,
             ranks=team.size,
+            sampling=recipe.sampling,
+            teacher=fitting.objective.teacher_input,
         )
     ) as batches:
         for batch in batches:
@@ -252,6 +266,14 @@ def _fit(
     if checkpoints is not None:
         _keep(checkpoints, fitting, name, log)
     return None
+
+
+def _augmentation(recipe: Recipe) -> Augmentation:
+    return Augmentation(
+        rand_augment_operations=recipe.rand_augment_operations,
+        rand_augment_magnitude=recipe.rand_augment_magnitude,
+        erasing_share=recipe.erasing_share,
+    )
 
 
 def _keep(checkpoints: Checkpoints, fitting: Fitting, name: str, log: MetricsLog) -> None:
@@ -294,6 +316,7 @@ def _name(
     learnt: Sequence[Clip],
     fitting: Fitting,
     initial_weights: Path | None,
+    teacher: Teacher | None,
 ) -> str:
     """A digest of everything that decides where a training goes from a checkpoint.
 
@@ -310,5 +333,6 @@ def _name(
         cache.identity(learnt),
         cache.resolution,
         start,
+        None if teacher is None else teacher.digest(),
     )
     return hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
