@@ -10,7 +10,7 @@ from tvnsearch.devices.container import training_threads
 from tvnsearch.devices.device import gpus_here
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
-from tvnsearch.search.executors.executor import Executor, StartWorker
+from tvnsearch.search.executors.executor import ClusterLostError, Executor, StartWorker
 from tvnsearch.search.executors.parallel import ParallelExecutor
 from tvnsearch.search.executors.serial import SerialExecutor
 from tvnsearch.search.settings import Workforce
@@ -77,16 +77,22 @@ def _ray_workers(
     workforce: Workforce, module: str, train_on: str, measured_gpu: int | None, say: Callable[[str], None]
 ) -> Iterator[StartWorker]:
     try:  # an extra that may be missing
-        from tvnsearch.search.executors import ray_cluster, ray_joining, ray_room  # noqa: PLC0415
+        from tvnsearch.search.executors import ray_cluster, ray_head, ray_joining, ray_room  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UserError(
             "expected Ray for --executor ray, but it is not installed; run `pip install 'tvnsearch[ray]'`"
         ) from None
     ray_joining.connect(workforce.address)
     gpus_each = 0.0 if train_on == "cpu" else workforce.gpus_per_worker
-    ray_room.find_room(gpus_each, say)
-    crew = ray_cluster.Crew(module, workforce, gpus_each, say)
     measured = None if measured_gpu is None or train_on == "cpu" else measured_gpu
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    with ray_room.keeping_free(None if measured is None else visible_name(measured, visible)):
-        yield crew.start
+    kept_free = None if measured is None else visible_name(measured, visible)
+    head = ray_head.Head(ray_joining.head_address(workforce.address), say)
+    crew = ray_cluster.Crew(module, workforce, gpus_each, say, head)
+    with head.watched():
+        try:
+            head.asked(lambda: ray_room.find_room(gpus_each, say))
+        except ClusterLostError as error:
+            raise UserError(f"expected a Ray cluster to train on, but {error}; start it again") from None
+        with ray_room.keeping_free(kept_free, head):
+            yield crew.start

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
-from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
+from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
@@ -237,7 +237,8 @@ class _Finals:
 
     def _is_given_up(self, number: int, error: Exception, others: int) -> bool:
         """Whether a finalist whose training ended for what seemed none of its fault is not tried again."""
-        is_to_blame = self._patience.failed(number, self._began[number])
+        is_lasting = isinstance(error, ClusterLostError)
+        is_to_blame = self._patience.failed(number, self._began[number], is_lasting)
         if self._patience.is_over and not others:
             raise self._patience.lost(error, "the same command goes on")
         if is_to_blame:

@@ -1,4 +1,4 @@
-"""The trainings in progress: given to workers, taken in when they end, given back where nobody is to blame."""
+"""The trainings in progress: given to workers, taken in when they end, returned where nobody is to blame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from tvnsearch.search.events import Begun, Controlled, Failed, Returned, RungPassed
-from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
+from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.protocols import (
     Fitness,
@@ -166,7 +166,8 @@ class TrainingsInProgress:
             UserError: no training works for the time being.
         """
         seconds = self._seconds_of(number)
-        is_to_blame = self._patience.failed(number, self._clock() - seconds)
+        is_lasting = isinstance(error, ClusterLostError)
+        is_to_blame = self._patience.failed(number, self._clock() - seconds, is_lasting)
         if not is_to_blame:
             self._recorder.record(Returned(number, str(error), seconds, from_scratch))
         elif from_scratch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -42,8 +43,16 @@ class Patience:
         """Whether waiting longer is no help, unless other trainings go on that may end well."""
         return self._rounds > len(PAUSES_SECONDS)
 
-    def failed(self, number: int, began: float) -> bool:
-        """A training of an individual that ``began`` then has ended so; whether that is its own fault."""
+    def failed(self, number: int, began: float, is_lasting: bool = False) -> bool:
+        """A training of an individual that ``began`` then has ended so; whether that is its own fault.
+
+        Where that ``is_lasting`` no training works in this process any more, however long it waits.
+        """
+        if is_lasting:
+            self._in_a_row += 1
+            self._rounds = len(PAUSES_SECONDS) + 1
+            self._until = math.inf
+            return False
         self._of_one[number] += 1
         self._in_a_row += 1
         if self._rounds == 0 or began > self._round_at:
