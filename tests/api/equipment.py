@@ -22,6 +22,7 @@ from tvnsearch.data.dataset import Dataset
 from tvnsearch.devices.device import Device
 from tvnsearch.genome import Genome, genome_id, trace
 from tvnsearch.search import Journal
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.executors import Executor, SerialExecutor
 from tvnsearch.search.settings import Workforce
 from tvnsearch.training.metrics import Scores
@@ -152,4 +153,4 @@ def opened_run(journal: Journal, executor: Executor, dataset: Dataset = DATASET)
     """A run that goes on with ``executor``; nothing is measured."""
     source = DataSource("clips", 0, "cache", 32)
     equipment = Equipment(NamedLatency(), Clips(Path("cache"), dataset), source, executor, "cpu")
-    return OpenRun(journal, equipment)
+    return OpenRun(journal, equipment, Exchange(journal.run, journal.run))

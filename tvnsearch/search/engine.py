@@ -23,6 +23,7 @@ from tvnsearch.search.events import (
     Promoted,
     WinnerChosen,
 )
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.executors import Executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import Contest, withdraw_former
@@ -54,6 +55,7 @@ def run_search(
     executor: Executor,
     on_progress: OnProgress,
     clock: Callable[[], float] = time.monotonic,
+    exchange: Exchange | None = None,
 ) -> Winner | None:
     """Carry out the plan of ``journal`` from where it stands, and choose the winner.
 
@@ -61,14 +63,16 @@ def run_search(
     hears one step at a time, from several threads. Returns None when nothing was trained, or nothing trained
     keeps the budget in a fresh measurement; the measurement of a winner says whether that is to be trusted.
     Files of a former winner that were handed over are moved aside.
-    ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
+    ``clock`` counts seconds. Workers leave what they train in the ``exchange``, or else in the run's folder.
+    What was judged or trained before an exception, KeyboardInterrupt included, is
     in the journal.
 
     Raises:
         UserError: nothing in the search space keeps the budget, or trainings keep ending for what is none of
             the networks' fault.
     """
-    search = _Search(journal, latency, fitness, executor, on_progress, clock)
+    exchange = exchange or Exchange(journal.run, journal.run)
+    search = _Search(journal, latency, fitness, executor, on_progress, clock, exchange)
     search.run()
     return search.finish()
 
@@ -82,19 +86,20 @@ class _Search:
         executor: Executor,
         on_progress: OnProgress,
         clock: Callable[[], float],
+        exchange: Exchange,
     ) -> None:
-        self._run = journal.run
+        self._exchange = exchange
         self._plan = plan = journal.plan
         self._latency = latency
         self._executor = executor
         self._recorder = Recorder(journal, on_progress, clock)
         self._history, self._tally = self._recorder.history, self._recorder.tally
         self._strategy = make_strategy(plan)
-        self._schedule = TrainingSchedule(plan, journal.run)
+        self._schedule = TrainingSchedule(plan, exchange)
         self._judge = Judge(plan, self._history, self._strategy, latency, executor, self._schedule.predictor)
         self._recorder.take_up(self._strategy, self._schedule, self._judge)
         self._trainings = TrainingsInProgress(
-            journal.run, fitness, executor, self._recorder, self._schedule, self._keep_files, clock
+            exchange, fitness, executor, self._recorder, self._schedule, self._keep_files, clock
         )
 
     def run(self) -> None:
@@ -121,7 +126,7 @@ class _Search:
             winner = self._choose_winner()
             if winner is not None:
                 self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
-        withdraw_former(self._run, self._history.winner, self._recorder.note)
+        withdraw_former(self._exchange.run, self._history.winner, self._recorder.note)
         self._recorder.tell("finished", "", winner.individual.number if winner else None)
         return winner
 
@@ -236,6 +241,9 @@ class _Search:
             kept.add(candidate.number)
             if candidate.parent is not None:
                 kept.add(candidate.parent)
-        keep_weights(self._run, kept)
-        keep_checkpoints(self._run, [candidate.number for candidate in needed])
-        keep_controls(self._run, self._schedule.controls)
+        run, folder, lent = self._exchange.run, self._exchange.folder, self._exchange.lent_folder
+        keep_weights(run, kept)
+        if lent is not None:
+            keep_weights(lent, kept)
+        keep_checkpoints(folder, [candidate.number for candidate in needed])
+        keep_controls(folder, self._schedule.controls)

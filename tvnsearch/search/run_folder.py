@@ -27,6 +27,15 @@ def clips_path(run: Path) -> Path:
     return run / "clips.json"
 
 
+def exchange_note(run: Path) -> Path:
+    """The file that says where workers leave what they train, if that is not the folder of the run."""
+    return run / "exchange.txt"
+
+
+UNFINISHED = ("checkpoints", "controls", "finalists/checkpoints", "winner-checkpoints")
+"""The folders of a run, or of its exchange, with what trainings go on from."""
+
+
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"

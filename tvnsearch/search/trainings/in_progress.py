@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tvnsearch.search.events import Begun, Controlled, Failed, Returned, RungPassed
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.protocols import (
@@ -34,14 +35,14 @@ class _Trained(Struct, frozen=True):
 
 
 class TrainingsInProgress:
-    """What the workers of an executor train of the run in the folder ``run``, as the schedule says.
+    """What the workers of an executor train, as the schedule says, and leave in the ``exchange``.
 
     ``tidy`` is called when a training has ended, and files may be needed no more; ``clock`` counts seconds.
     """
 
     def __init__(
         self,
-        run: Path,
+        exchange: Exchange,
         fitness: FitnessFunction,
         executor: Executor,
         recorder: Recorder,
@@ -49,7 +50,7 @@ class TrainingsInProgress:
         tidy: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        self._run = run
+        self._exchange = exchange
         self._fitness = fitness
         self._executor = executor
         self._recorder = recorder
@@ -86,13 +87,14 @@ class TrainingsInProgress:
         """Have a candidate trained, up to where the schedule looks at it."""
         self._recorder.record(Begun(candidate.number, self._recorder.elapsed_seconds))
         self._begun_here.add(candidate.number)
-        self._running[self._executor.submit(self._train, self._schedule.request(candidate))] = candidate
+        future = self._executor.submit(self._train_to_keep, self._schedule.request(candidate))
+        self._running[future] = candidate
 
     def begin_control(self, candidate: Candidate) -> None:
         """Train a candidate from scratch as well, which is no training of the plan."""
         number = candidate.number
         self._recorder.record(Begun(number, self._recorder.elapsed_seconds, from_scratch=True))
-        control_path(self._run, number).mkdir(parents=True, exist_ok=True)
+        control_path(self._exchange.folder, number).mkdir(parents=True, exist_ok=True)
         future = self._executor.submit(self._train, self._schedule.control_request(candidate))
         self._controls.add(future)
         self._running[future] = candidate
@@ -114,10 +116,18 @@ class TrainingsInProgress:
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         began = self._clock()
+        if request.origin is not None:
+            lent = self._exchange.lent(request.origin.weights)
+            request = replace(request, origin=replace(request.origin, weights=lent))
         fitness = finite_fitness(
             self._fitness(worker, request, lambda training: self._hear(request.number, training))
         )
         return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
+
+    def _train_to_keep(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
+        trained = self._train(worker, request)
+        self._exchange.bring_home(request.weights)
+        return trained
 
     def _hear(self, number: int, training: dict[str, Any]) -> None:
         self._recorder.tick()
@@ -157,7 +167,7 @@ class TrainingsInProgress:
             self._recorder.record(
                 Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
             )
-        drop_checkpoint(control_path(self._run, number))
+        drop_checkpoint(control_path(self._exchange.folder, number))
 
     def _return(self, number: int, error: Exception, from_scratch: bool = False) -> None:
         """Have a network trained again that is not to blame, unless it proves to be.
@@ -175,7 +185,7 @@ class TrainingsInProgress:
         else:
             self._recorder.record(Failed(number, str(error), seconds))
         if self._patience.is_over and not self._running:
-            raise self._patience.lost(error, f"`tvnsearch resume {self._run}` goes on")
+            raise self._patience.lost(error, f"`tvnsearch resume {self._exchange.run}` goes on")
 
     def _seconds_of(self, number: int) -> float:
         """How long ago the training of an individual began that ends now."""

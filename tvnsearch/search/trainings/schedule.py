@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -24,6 +23,7 @@ from tvnsearch.search.events import (
     RungPassed,
     Trained,
 )
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness, ParentWeights, TrainingRequest
 from tvnsearch.search.records import Candidate
@@ -47,9 +47,9 @@ class TrainingSchedule:
     from its checkpoint: nothing waits for a decision, and a worker may be another each time.
     """
 
-    def __init__(self, plan: SearchPlan, run: Path) -> None:
+    def __init__(self, plan: SearchPlan, exchange: Exchange) -> None:
         self._plan = plan
-        self._run = run
+        self._exchange = exchange
         self._candidates: Queue = {}
         self._genomes: dict[int, Genome] = {}
         """Of the individuals whose weights may be inherited."""
@@ -142,8 +142,8 @@ class TrainingSchedule:
             parent=candidate.parent,
             genome=candidate.genome,
             seed=random.Random(f"{self._plan.search.seed}/{number}/training").getrandbits(31),
-            weights=weights_path(self._run, number),
-            checkpoints=checkpoints_path(self._run, number),
+            weights=weights_path(self._exchange.folder, number),
+            checkpoints=checkpoints_path(self._exchange.folder, number),
             origin=self._origin(candidate),
             until_share=self._next_end(number) / self._plan.training.iterations,
         )
@@ -151,7 +151,7 @@ class TrainingSchedule:
     def control_request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train of it: a whole training, beside the weights that the run keeps."""
         number = candidate.number
-        folder = control_path(self._run, number)
+        folder = control_path(self._exchange.folder, number)
         return TrainingRequest(
             number=number,
             parent=None,
@@ -318,7 +318,7 @@ class TrainingSchedule:
             return None
         if self._inheritance is None or not self._inheritance.may_inherit(candidate.number):
             return None
-        weights = weights_path(self._run, parent)
+        weights = weights_path(self._exchange.run, parent)
         return ParentWeights(self._genomes[parent], weights) if weights.is_file() else None
 
 
