@@ -101,6 +101,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
     run, individual = opened.folder, winner.individual
     searched, exchange = weights_path(run, individual.number), opened.exchange
     weights = _weights(exchange.folder)
+    checkpoints = _checkpoints(exchange.folder) / f"{individual.number}-{seconds:.0f}-seconds"
     recipe = recipe_of_seconds(seconds, opened.plan.search.seed, planned_recipe(opened.plan))
 
     def show(state: dict[str, float]) -> None:
@@ -113,11 +114,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
             recipe,
             weights,
             show,
-            {
-                "checkpoints": str(
-                    _checkpoints(exchange.folder) / f"{individual.number}-{seconds:.0f}-seconds"
-                )
-            },
+            {"checkpoints": str(checkpoints)},
         ).result()
         if result.failed is None:
             exchange.bring_home(weights)

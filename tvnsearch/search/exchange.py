@@ -1,8 +1,8 @@
 """Where workers leave weights and checkpoints: in the folder of the run, or in one that all machines see.
 
-A run may lie on a disk of the driver alone, where its journal is fast and safe. Then a folder beside it, in one
-that is shared, is laid out as that of a run: workers write there, and what they have trained is copied into the
-run, whole, before the journal says so.
+A run may lie on a disk of the driver alone, where its journal is fast and safe. Then a folder in one that is
+shared is laid out as that of a run: workers write there, and what they have trained is copied into the run,
+whole, before the journal says so.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Exchange(NamedTuple):
 def open_exchange(run: Path, shared: str | None) -> Exchange:
     """The exchange of a run, in a folder of its own in ``shared``, or in the run's without that.
 
-    What unfinished trainings have left where it was before, be it in the run or elsewhere, is moved there. The
-    copy of a run gets another exchange than the run.
+    What unfinished trainings have left where it was before, be it in the run or elsewhere, is moved there.
+    The copy of a run gets another exchange than the run.
 
     Raises:
         UserError: it cannot be made.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from tvnsearch.devices.container import training_threads
 from tvnsearch.devices.device import gpus_here
@@ -38,8 +39,13 @@ def open_executor(
 
     Raises:
         UserError: there are no GPUs here for so many workers, Ray is not installed, there is no cluster at
-            the address, or no machine in it for a worker, and none comes.
+            the address, or no machine in it for a worker, and none comes, or there is no folder to share.
     """
+    if workforce.shared is not None and not Path(workforce.shared).is_dir():
+        raise UserError(
+            f"expected a folder that all machines see for --shared, but {workforce.shared} is none; make it, "
+            "or mount it"
+        )
     choose = (workforce, module, train_on, measured_gpu)
     is_local, workers = workforce.executor == "local", workforce.workers
     with nullcontext(_local_workers(*choose)) if is_local else _ray_workers(*choose, say) as start:

@@ -1,7 +1,7 @@
 """Workers on the machines of a Ray cluster: each is an actor that holds a worker process.
 
-The run, its clips and the working directory lie on a file system that all machines share, at the same place;
-what travels through Ray is a request and its answer.
+The clips, and what workers leave, lie on a file system that all machines share, at the same place: the run
+and the working directory, or the folder ``shared``. What travels through Ray is a request and its answer.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ class Crew:
 
     Each has the ``train_threads`` of its ``workforce`` instead where that says so.
 
-    ``say`` hears of machines that are set aside and of workers that wait for room. Ray is asked through the
-    ``head`` of the cluster.
+    They run in the current folder, or in the one that is shared. ``say`` hears of machines that are set aside
+    and of workers that wait for room. Ray is asked through the ``head`` of the cluster.
     """
 
     def __init__(
@@ -164,6 +164,7 @@ class Crew:
     ) -> None:
         self.module = module
         self.head = head
+        self.folder = workforce.shared or str(Path.cwd())
         self.machines = Machines(say)
         self.waiting = Waiting(say)
         self._workforce = workforce
@@ -219,7 +220,6 @@ class RayWorker:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self._folder = str(Path.cwd())
         self._lock = threading.RLock()
         self._asked: _Asked | None = None
         self._seat: _Seat | None = None
@@ -241,7 +241,7 @@ class RayWorker:
         host, place, cores = self._joined()
         try:
             ask = self._crew.head.asked
-            _result(ask(lambda: ray.get(host.start.remote(self._crew.module, cores, self._folder))))
+            _result(ask(lambda: ray.get(host.start.remote(self._crew.module, cores, self._crew.folder))))
             result = _result(ask(lambda: _answer(host, method, params, on_progress)))
         except _LOST as error:
             reason = f"a worker was lost with its machine {place.name}: {_first_line(error)}"

@@ -1,7 +1,7 @@
 """The head of a Ray cluster: watched, since Ray waits for a lost one in silence, and then ends the process.
 
-While the head does not answer, some of Ray's calls never return, not even those with a timeout. So each is made
-by a thread that nobody waits for at the end, and whoever asked waits for its answer or for the head's loss.
+While the head does not answer, some of Ray's calls never return, not even those with a timeout. So each is
+made by a thread that nobody waits for at the end; who asked waits for its answer or for the head's loss.
 """
 
 from __future__ import annotations
