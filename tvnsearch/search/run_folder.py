@@ -71,6 +71,11 @@ def control_path(run: Path, number: int) -> Path:
     return run / "controls" / str(number)
 
 
+def trial_path(run: Path) -> Path:
+    """The folder of a short training that shows whether trainings work; it goes with those of controls."""
+    return run / "controls" / "trial"
+
+
 def winner_folder(run: Path) -> Path:
     """Where the winner's files are handed over."""
     return run / "winner"

@@ -21,10 +21,15 @@ from tvnsearch.search.protocols import (
     finite_fitness,
 )
 from tvnsearch.search.records import Candidate
-from tvnsearch.search.run_folder import control_path, drop_checkpoint
+from tvnsearch.search.run_folder import control_path, drop_checkpoint, trial_path
 from tvnsearch.search.trainings.patience import Patience
 from tvnsearch.search.trainings.schedule import TrainingSchedule
-from tvnsearch.workers import WorkerDiedError
+from tvnsearch.workers import EnvironmentFailedError, WorkerDiedError
+
+TRIAL_SHARE = 0.05
+"""So much of a training shows whether trainings work: it ends with weights, a checkpoint and a score."""
+
+WAIT_SECONDS = 1.0
 
 
 class _Trained(Struct, frozen=True):
@@ -94,7 +99,6 @@ class TrainingsInProgress:
         """Train a candidate from scratch as well, which is no training of the plan."""
         number = candidate.number
         self._recorder.record(Begun(number, self._recorder.elapsed_seconds, from_scratch=True))
-        control_path(self._exchange.folder, number).mkdir(parents=True, exist_ok=True)
         future = self._executor.submit(self._train, self._schedule.control_request(candidate))
         self._controls.add(future)
         self._running[future] = candidate
@@ -116,6 +120,10 @@ class TrainingsInProgress:
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         began = self._clock()
+        try:
+            request.weights.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailedError(f"{type(error).__name__}: {error}") from None
         if request.origin is not None:
             lent = self._exchange.lent(request.origin.weights)
             request = replace(request, origin=replace(request.origin, weights=lent))
@@ -185,7 +193,38 @@ class TrainingsInProgress:
         else:
             self._recorder.record(Failed(number, str(error), seconds))
         if self._patience.is_over and not self._running:
+            if not is_lasting and self._patience.is_about(number) and self._others_work(number):
+                self._patience.succeeded()  # if it ends so once more it is to blame
+                return
             raise self._patience.lost(error, f"`tvnsearch resume {self._exchange.run}` goes on")
+
+    def _others_work(self, number: int) -> bool:
+        """Whether another individual, that has been trained, can be trained now: a little of it, to see."""
+        trained = self._recorder.history.individuals.values()
+        others = [one for one in trained if one.number != number and not one.fitness.stopped]
+        if not others:
+            return False
+        other = others[-1]
+        self._recorder.note(
+            f"individual {number} cannot be trained, and is the last to be: individual {other.number}, which "
+            "was, is trained a little, to see whose fault that is"
+        )
+        folder = trial_path(self._exchange.folder)
+        request = TrainingRequest(
+            number=other.number,
+            parent=None,
+            genome=other.genome,
+            seed=0,
+            weights=folder / "weights.safetensors",
+            checkpoints=folder / "checkpoints",
+            until_share=TRIAL_SHARE,
+        )
+        trial = self._executor.submit(self._train, request)
+        while not trial.done():
+            self._executor.wait([trial], WAIT_SECONDS)
+            self._recorder.tick()
+        drop_checkpoint(folder)
+        return trial.exception() is None
 
     def _seconds_of(self, number: int) -> float:
         """How long ago the training of an individual began that ends now."""
