@@ -59,6 +59,9 @@ class TrainingsInProgress:
         self._fitness = fitness
         self._executor = executor
         self._recorder = recorder
+        self._history, self._tally = recorder.history, recorder.tally
+        self._recorder = recorder
+        self._history, self._tally = recorder.history, recorder.tally
         self._schedule = schedule
         self._tidy = tidy
         self._clock = clock
@@ -200,7 +203,7 @@ class TrainingsInProgress:
 
     def _others_work(self, number: int) -> bool:
         """Whether another individual, that has been trained, can be trained now: a little of it, to see."""
-        trained = self._recorder.history.individuals.values()
+        trained = self._history.individuals.values()
         others = [one for one in trained if one.number != number and not one.fitness.stopped]
         if not others:
             return False
