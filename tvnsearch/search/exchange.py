@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tvnsearch.errors import UserError
 from tvnsearch.files import copy_whole, write_whole, writing
 from tvnsearch.search.run_folder import UNFINISHED, exchange_note
 from tvnsearch.workers import EnvironmentFailedError
@@ -63,11 +64,16 @@ def open_exchange(run: Path, shared: str | None) -> Exchange:
     The copy of a run gets another exchange than the run.
 
     Raises:
-        UserError: it cannot be made.
+        UserError: it cannot be made, or is not there any more.
     """
     known = _known(run)
     if shared is None:
         folder = run
+    elif known != run and known.parent == Path(shared).resolve() and not known.is_dir():
+        raise UserError(
+            f"expected what the run {run} has half trained in {known}, but that is not there; mount it, or "
+            "give another folder by --shared, and it begins afresh"
+        )
     elif known.parent == Path(shared).resolve() and _is_of(known, run):
         folder = known
     else:
