@@ -162,7 +162,7 @@ def test_a_share_that_goes_is_nobodys_fault(
     shared.unlink()
     shared.mkdir()
     with pytest.raises(
-        UserError, match=r"has half trained in .*/shared/run-.*, but that is not there; mount"
+        UserError, match=r"half trained in .*/shared/run-.*, but that is not there; mount"
     ):
         search(run, shared, SharingFitness(shared), plan)
     shared.rmdir()
