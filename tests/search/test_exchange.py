@@ -161,9 +161,7 @@ def test_a_share_that_goes_is_nobodys_fault(
         search(run, shared, fitness, plan)
     shared.unlink()
     shared.mkdir()
-    with pytest.raises(
-        UserError, match=r"half trained in .*/shared/run-.*, but that is not there; mount"
-    ):
+    with pytest.raises(UserError, match=r"half trained in .*/shared/run-.*, but that is not there; mount"):
         search(run, shared, SharingFitness(shared), plan)
     shared.rmdir()
     (tmp_path / "away").rename(shared)
