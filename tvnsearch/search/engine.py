@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -242,8 +243,9 @@ class _Search:
             if candidate.parent is not None:
                 kept.add(candidate.parent)
         run, folder, lent = self._exchange.run, self._exchange.folder, self._exchange.lent_folder
-        keep_weights(run, kept)
-        if lent is not None:
-            keep_weights(lent, kept)
-        keep_checkpoints(folder, [candidate.number for candidate in needed])
-        keep_controls(folder, self._schedule.controls)
+        with suppress(OSError):  # where the disk or the share fails, what stays goes the next time
+            keep_weights(run, kept)
+            if lent is not None:
+                keep_weights(lent, kept)
+            keep_checkpoints(folder, [candidate.number for candidate in needed])
+            keep_controls(folder, self._schedule.controls)
