@@ -16,10 +16,10 @@ from threading import Event, Thread
 from typing import TypeVar
 
 import ray
-from ray.exceptions import LocalRayletDiedError, RayTaskError, RpcError
+from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError, RpcError
 
 from tvnsearch.search.executors.executor import ClusterLostError
-from tvnsearch.search.executors.ray_joining import host_and_port
+from tvnsearch.search.executors.ray_joining import host_and_port, is_client
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ LOOK_EVERY_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 
 LEAVE_SECONDS = 10.0
-"""How long leaving a cluster that is lost may take."""
+"""How long leaving a cluster that is lost may take, and asking one that is back."""
 
 UNREACHABLE = (LocalRayletDiedError, RpcError, ConnectionError)
 """What Ray raises for want of a head, or of its part on this machine."""
@@ -69,17 +69,9 @@ class Head:
         Raises:
             ClusterLostError: the head is lost, or this machine's part of Ray.
         """
-        answer: Future[T] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(call())
-            except BaseException as error:  # raised where the answer is waited for
-                answer.set_exception(error)
-
         if not self._lost.done():
-            Thread(target=ask, daemon=True).start()
-        wait([answer, self._lost], return_when=FIRST_COMPLETED)
+            answer = _begun(call)
+            wait([answer, self._lost], return_when=FIRST_COMPLETED)
         if self._lost.done():
             raise self._lost.result()
         try:
@@ -92,14 +84,17 @@ class Head:
 
     def _watch(self) -> None:
         place = host_and_port(self._address)
-        answered_at, is_said = time.monotonic(), False
+        answered_at, is_said, was_silent = time.monotonic(), False, False
         while place is not None and not self._is_left.wait(LOOK_EVERY_SECONDS):
             if _answers(place):
+                if was_silent and not _knows_this_process():
+                    self._lose("another one is there by now, which does not know of this search")
+                    return
                 if is_said:
                     self._say(f"the head of the Ray cluster at {self._address} answers again")
-                answered_at, is_said = time.monotonic(), False
+                answered_at, is_said, was_silent = time.monotonic(), False, False
                 continue
-            silent_seconds = time.monotonic() - answered_at
+            was_silent, silent_seconds = True, time.monotonic() - answered_at
             if silent_seconds >= LOST_SECONDS:
                 self._lose(f"it has not answered for {LOST_SECONDS:.0f} seconds")
                 return
@@ -115,6 +110,31 @@ class Head:
             self._lost.set_result(
                 ClusterLostError(f"the head of the Ray cluster at {self._address} is lost: {reason}")
             )
+
+
+def _begun(call: Callable[[], T]) -> Future[T]:
+    """A call in a thread that no process waits for when it ends."""
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # raised where the answer is waited for
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    return answer
+
+
+def _knows_this_process() -> bool:
+    """Whether a head that was away has this machine's part of Ray in its cluster still, as it had before."""
+    if is_client():
+        return True  # a client that is not known any more is told so
+    node = ray.get_runtime_context().get_node_id()
+    known = _begun(lambda: {one["NodeID"] for one in ray.nodes() if one["Alive"]})
+    with suppress(RayError, TimeoutError):
+        return node in known.result(LEAVE_SECONDS)
+    return False
 
 
 def _answers(place: tuple[str, int]) -> bool:
