@@ -10,7 +10,7 @@ import atexit
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TypeVar
@@ -106,7 +106,7 @@ class Head:
                 )
 
     def _lose(self, reason: str) -> None:
-        with suppress(Exception):  # somebody else has told it
+        with suppress(InvalidStateError):  # that is known already
             self._lost.set_result(
                 ClusterLostError(f"the head of the Ray cluster at {self._address} is lost: {reason}")
             )
