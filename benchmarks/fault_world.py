@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,19 +19,7 @@ from tvnsearch.search import Journal, journal_path
 from tvnsearch.search.history import History
 
 TRAININGS = 6
-SPACE = """
-resolution = { min = 16, max = 32, step = 16 }
-frames = { min = 2, max = 4 }
-frame_stride = { min = 1, max = 4 }
-max_span_frames = 24
-blocks = { min = 1, max = 3 }
-repeats = { min = 1, max = 2 }
-layers = { min = 1, max = 3 }
-kernel = { min = 1, max = 3 }
-stride = { min = 1, max = 2 }
-filters = { min = 16, max = 48, step = 16 }
-bottleneck = { min = 4, max = 16 }
-"""
+SPACE = Path(__file__).with_name("tiny_space.toml")
 MAIN = "from cli.main import main; main()"
 REPOSITORY = Path(__file__).parents[1]
 
@@ -41,7 +30,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "space.toml").write_text(SPACE)
+        shutil.copyfile(SPACE, self.folder / "space.toml")
         if not (self.folder / "clips").exists():
             generate(self.folder / "clips", ClipsPerClass(8, 3, 3), digits=[0, 1])
         if not (self.folder / "l.sqlite").exists():

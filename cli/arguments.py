@@ -240,6 +240,25 @@ ResumeTrainThreadsOption = Annotated[
         rich_help_panel=WORKERS,
     ),
 ]
+SHARED_HELP = "A folder that all machines see, for what workers leave where the run lies on this one alone"
+SharedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shared",
+        metavar="FOLDER",
+        help=f"{SHARED_HELP}; by default the run's.",
+        rich_help_panel=WORKERS,
+    ),
+]
+ResumeSharedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shared",
+        metavar="FOLDER",
+        help=f"{SHARED_HELP}; by default as the run began.",
+        rich_help_panel=WORKERS,
+    ),
+]
 ResumeTrainOnOption = Annotated[
     str | None,
     typer.Option(

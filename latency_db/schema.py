@@ -11,7 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from tvnsearch.errors import UserError
-from tvnsearch.sqlite_files import BUSY_SECONDS, connect_to_read, naming_errors, set_journal_mode
+from tvnsearch.sqlite_files import (
+    BUSY_SECONDS,
+    connect_to_read,
+    connect_to_write,
+    naming_errors,
+    set_journal_mode,
+)
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
 SCHEMA_VERSION = 5
@@ -146,7 +152,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         is_there = path.is_file() and path.stat().st_size > 0
         if is_there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
             return connect_to_read(path)
-        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        return connect_to_write(path)
     except OSError as error:
         raise _cannot_be_opened(path, error) from None
 

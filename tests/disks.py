@@ -39,6 +39,49 @@ def fill(disk: Path) -> Path:
     return filler
 
 
+def without_locks(folder: Path) -> dict[str, str]:
+    """What to add to the environment of a process so that it can lock no file, as on some shares."""
+    source, library = folder / "without_locks.c", folder / "without_locks.so"
+    source.write_text(WITHOUT_LOCKS)
+    try:
+        command = ["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("doing without locks takes a compiler of C")
+    return {"LD_PRELOAD": str(library)}
+
+
+WITHOUT_LOCKS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <fcntl.h>
+
+static int refuse(const char *name, int file, int command, void *argument) {
+    if (command == F_SETLK || command == F_SETLKW || command == 37 || command == 38) {
+        errno = ENOLCK;
+        return -1;
+    }
+    int (*known)(int, int, ...) = dlsym(RTLD_NEXT, name);
+    return known(file, command, argument);
+}
+
+#define INSTEAD_OF(name) \
+    int name(int file, int command, ...) { \
+        va_list rest; \
+        va_start(rest, command); \
+        void *argument = va_arg(rest, void *); \
+        va_end(rest); \
+        return refuse(#name, file, command, argument); \
+    }
+
+INSTEAD_OF(fcntl)
+INSTEAD_OF(fcntl64)
+"""
+"""Numbers 37 and 38 are locks of open files (F_OFD_SETLK). ``flock`` works, as it does on some shares."""
+
+
 @contextmanager
 def _mounted(folder: Path, *words: str) -> Iterator[None]:
     _mount(*words, str(folder))

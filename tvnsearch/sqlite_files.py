@@ -20,6 +20,9 @@ BUSY_SECONDS = 60.0
 LOGS = ("-wal", "-journal")
 """What may lie beside a file and is not folded into it yet."""
 
+BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+"""What SQLite calls a file that another process has locked, and one that cannot be locked at all."""
+
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
 UNCLEAR = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """What SQLite also calls it where the index of a log cannot be made."""
@@ -52,6 +55,15 @@ def naming_errors(
         raise (damaged if is_damaged else UserError)(
             f"expected {what} {path}, but {reason}; {advice}, or {or_else}"
         ) from None
+
+
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """Open a file in autocommit, made where there is none; other processes that lock it are waited for.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened, or not be locked at all.
+    """
+    return _waiting(sqlite3.connect(path, timeout=0, isolation_level=None), path)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
@@ -101,12 +113,9 @@ def is_logged_ahead(path: Path) -> bool:
 def _named(error: sqlite3.Error, path: Path) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
     code, folder = _code(error), path.parent
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        if lacks_locks(folder):
-            return (
-                "its file system has no file locks",
-                "keep it on a local disk, mount the share with locks",
-            )
+    if code in (*BUSY, sqlite3.SQLITE_IOERR) and lacks_locks(folder):
+        return "its file system has no file locks", "keep it on a local disk, mount the share with locks"
+    if code in BUSY:
         return f"another process keeps it locked ({error})", "wait for that process"
     unclear = code in UNCLEAR
     is_read_only = folder.is_dir() and not os.access(folder, os.W_OK)
@@ -151,9 +160,20 @@ def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
 def _opened(path: Path, options: str) -> sqlite3.Connection:
     """A connection that has read the file already, so that what stands against that is known."""
     address = f"file:{quote(os.fsencode(path.absolute()))}?{options}"
-    connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    return _waiting(sqlite3.connect(address, timeout=0, isolation_level=None, uri=True), path)
+
+
+def _waiting(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Have a connection read its file, and wait for those who lock it, unless there are no locks at all."""
+    read = "SELECT count(*) FROM sqlite_master"
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            connection.execute(read).fetchone()
+        except sqlite3.OperationalError as error:
+            if _code(error) not in BUSY or lacks_locks(path.parent):
+                raise
+        connection.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS:.0f}")
+        connection.execute(read).fetchone()
     except BaseException:
         connection.close()
         raise

@@ -32,6 +32,7 @@ from cli.arguments import (
     EachTrainThreadsOption,
     ExecutorOption,
     GpusPerWorkerOption,
+    SharedOption,
     ThreadsOption,
     TrainOnOption,
     WorkersOption,
@@ -167,6 +168,7 @@ def evolve(
     train_on: TrainOnOption = None,
     gpus_per_worker: GpusPerWorkerOption = 1.0,
     train_threads: EachTrainThreadsOption = None,
+    shared: SharedOption = None,
     run: Annotated[
         Path | None,
         typer.Option(

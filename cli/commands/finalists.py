@@ -15,6 +15,7 @@ from cli.arguments import (
     ResumeDbOption,
     ResumeExecutorOption,
     ResumeGpusPerWorkerOption,
+    ResumeSharedOption,
     ResumeTrainOnOption,
     ResumeTrainThreadsOption,
     ResumeWorkersOption,
@@ -56,6 +57,7 @@ def finalists(
     train_on: ResumeTrainOnOption = None,
     gpus_per_worker: ResumeGpusPerWorkerOption = None,
     train_threads: ResumeTrainThreadsOption = None,
+    shared: ResumeSharedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the best networks of a run at full length.
@@ -84,6 +86,7 @@ def finalists(
             train_on=train_on,
             gpus_per_worker=gpus_per_worker,
             train_threads=train_threads,
+            shared=shared,
         )
     if as_json:
         print_json(report)

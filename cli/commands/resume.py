@@ -14,6 +14,7 @@ from cli.arguments import (
     ResumeDbOption,
     ResumeExecutorOption,
     ResumeGpusPerWorkerOption,
+    ResumeSharedOption,
     ResumeTrainOnOption,
     ResumeTrainThreadsOption,
     ResumeWorkersOption,
@@ -50,6 +51,7 @@ def resume(
     train_on: ResumeTrainOnOption = None,
     gpus_per_worker: ResumeGpusPerWorkerOption = None,
     train_threads: ResumeTrainThreadsOption = None,
+    shared: ResumeSharedOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run where it stopped.
@@ -78,6 +80,7 @@ def resume(
             train_on=train_on,
             gpus_per_worker=gpus_per_worker,
             train_threads=train_threads,
+            shared=shared,
         )
     if as_json:
         print_json(report)

@@ -22,6 +22,7 @@ from tvnsearch.data.dataset import Dataset
 from tvnsearch.devices.device import Device
 from tvnsearch.genome import Genome, genome_id, trace
 from tvnsearch.search import Journal
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.executors import Executor, SerialExecutor
 from tvnsearch.search.settings import Workforce
 from tvnsearch.training.metrics import Scores
@@ -162,4 +163,4 @@ class Opened:
 def opened_run(journal: Journal, executor: Executor, dataset: Dataset = DATASET) -> OpenRun:
     """A run that goes on with ``executor``; nothing is measured."""
     equipment = Equipment(NamedLatency(), Clips(Path("cache"), dataset), SOURCE, executor, "cpu")
-    return OpenRun(journal, equipment)
+    return OpenRun(journal, equipment, Exchange(journal.run, journal.run))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from tests.api.equipment import DATASET, Opened
+from tests.api.equipment import DATASET, Opened, PretendingTrainer
 from tvnsearch.api.evolve import evolve, resume
 from tvnsearch.api.finalists import finalists
 from tvnsearch.api.open_run import find_clips
@@ -22,6 +23,7 @@ from tvnsearch.genome.space import load_space
 from tvnsearch.search import Journal
 from tvnsearch.search.plan import plan_of
 from tvnsearch.search.settings import Settings, Workforce, changed, settings_of
+from tvnsearch.workers import Progress
 
 RESOLUTION = "resolution = { min = 16, max = %d, step = 16 }\n"
 ONCE = {"meter": 1, "clips": 1, "decoded": 1, "workers": 1}
@@ -206,6 +208,37 @@ def test_a_run_does_not_go_on_with_what_has_changed(
     with pytest.raises(UserError, match=sentence):
         resume(tmp_path / "run")
     assert not opened.counts["decoded"]
+
+
+class SharingTrainer(PretendingTrainer):
+    """Remembers where it was to write weights, and can only score what it sees."""
+
+    def __init__(self, shared: Path) -> None:
+        super().__init__()
+        self.places: list[Path] = []
+        self._shared = shared
+
+    def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
+        weights = Path(params["weights"])
+        if not weights.name.startswith("trial-"):
+            self.places += [weights, Path(params.get("checkpoints", weights))]
+        assert method == "train" or weights.read_bytes() == b"weights"
+        return super().call(method, params, on_progress)
+
+
+def test_workers_see_nothing_of_a_run_but_what_is_shared(opened: Opened, tmp_path: Path) -> None:
+    run, shared = tmp_path / "run", tmp_path / "shared"
+    shared.mkdir()
+    opened.trainer = trainer = SharingTrainer(shared)
+    evolve(run=run, **opened.options(shared=str(shared), minutes=600))
+    finalists(run, count=2)
+    [exchange] = shared.iterdir()
+    assert {place.relative_to(exchange).parts[0] for place in trainer.places} == {
+        "weights", "checkpoints", "winner", "winner-checkpoints", "finalists", "lent",
+    }  # fmt: skip
+    assert (run / "winner" / "weights.safetensors").read_bytes() == b"weights"
+    assert len(list((run / "weights").iterdir())) >= 4
+    assert [one.shared for one in opened.workforces] == [str(shared)] * 2
 
 
 def test_who_resumes_may_name_other_workers_and_the_run_keeps_its_own(opened: Opened, tmp_path: Path) -> None:

@@ -19,19 +19,7 @@ import pytest
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.search import Journal
 
-SPACE = """
-resolution = { min = 16, max = 32, step = 16 }
-frames = { min = 2, max = 4 }
-frame_stride = { min = 1, max = 4 }
-max_span_frames = 24
-blocks = { min = 1, max = 3 }
-repeats = { min = 1, max = 2 }
-layers = { min = 1, max = 3 }
-kernel = { min = 1, max = 3 }
-stride = { min = 1, max = 2 }
-filters = { min = 16, max = 48, step = 16 }
-bottleneck = { min = 4, max = 16 }
-"""
+SPACE = (Path(__file__).parents[2] / "benchmarks" / "tiny_space.toml").read_text()
 TRAININGS = "SELECT number, json FROM events WHERE kind IN ('trained', 'failed') ORDER BY sequence"
 COMMAND = [sys.executable, "-c", "from cli.main import main; main()"]
 

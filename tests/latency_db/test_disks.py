@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,13 +18,14 @@ from latency_db.imported import imported_table, keep_table
 from latency_db.lut.table import LookupTable, lookup_table
 from latency_db.merge import merge
 from latency_db.verify import verify
-from tests.disks import fill, read_only, small_disk
+from tests.disks import fill, read_only, small_disk, without_locks
 from tests.latency_db.fakes import FINGERPRINT, layer_profile
 from tvnsearch import file_systems
 from tvnsearch.devices import fingerprint_digest
 from tvnsearch.errors import UserError
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
+from tvnsearch.sqlite_files import BUSY_SECONDS
 
 DIGEST = fingerprint_digest(FINGERPRINT)
 
@@ -136,11 +140,27 @@ def test_a_database_that_another_program_keeps_locked_is_said_to_be_locked(
 ) -> None:
     path = tmp_path / "latency.sqlite"
     made(path)
-    monkeypatch.setattr("latency_db.schema.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("tvnsearch.sqlite_files.BUSY_SECONDS", 0.01)
     with LatencyStore(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(UserError, match=r"another process keeps it locked .*; wait for that process, or"):
             store.start_session(FINGERPRINT, "{}", 0, 50.0)
+
+
+def test_where_nothing_can_be_locked_that_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "latency.sqlite"
+    command = [sys.executable, "-c", "from cli.main import main; main()", "db", "list", "--db", str(path)]
+    made(path)
+    refused = subprocess.run(
+        command,
+        env=os.environ | without_locks(tmp_path) | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=BUSY_SECONDS / 2,
+    )
+    assert refused.returncode == 2
+    assert f"a latency database at {path}, but its file system has no file locks; keep it" in refused.stderr
 
 
 def test_without_a_home_a_file_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

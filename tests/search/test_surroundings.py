@@ -111,6 +111,33 @@ def test_what_ends_so_while_others_do_not_is_given_up(tmp_path: Path) -> None:
     assert len(history.individuals) == 19
 
 
+def test_the_last_network_is_given_up_if_another_can_be_trained(tmp_path: Path) -> None:
+    """Nothing else is left that could end well meanwhile."""
+    fitness = Outage(lambda number, tries: len(fitness.trained) >= 19 and number not in fitness.trained)
+    assert search(tmp_path / "run", fitness, make_plan(trainings=20)) is not None
+    with Journal.read(tmp_path / "run") as journal:
+        history = journal.history()
+    [bad] = history.failures
+    assert len(history.individuals) == 19
+    assert set(fitness.begun) == history.individuals.keys() | {bad}
+    assert [line for line in history.lines if f"individual {bad} cannot be trained, and is the last" in line]
+    assert not list((tmp_path / "run" / "controls").iterdir())
+
+
+def test_the_last_network_is_not_given_up_if_nothing_can_be_trained(tmp_path: Path) -> None:
+    run, plan = tmp_path / "run", make_plan(trainings=20)
+    for last_to_work in (19, 0, 0):
+        full = Outage(lambda number, tries, last=last_to_work: tries > last)
+        with pytest.raises(UserError, match=r"none of the networks' fault .*No space left"):
+            search(run, full, plan)
+    roomy = Outage(lambda number, tries: False)
+    assert search(run, roomy, plan) is not None
+    with Journal.read(run) as journal:
+        history = journal.history()
+    assert not history.failures and len(history.individuals) == 20
+    assert len(roomy.begun) == 1
+
+
 def test_trainings_with_rungs_and_comparisons_go_on_as_well(tmp_path: Path) -> None:
     """Every fifth try fails, of whatever kind it is."""
     plan = make_plan(trainings=30, iterations=90, early_stopping=True, inherit=True)

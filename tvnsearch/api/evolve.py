@@ -26,6 +26,7 @@ from tvnsearch.api.status import RunReport, status
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.search.engine import run_search
+from tvnsearch.search.exchange import open_exchange
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.progress.recorder import OnProgress, ignore
@@ -69,7 +70,8 @@ def evolve(
         with Journal.create(folder, timed.plan) as journal, told_if_interrupted(folder, "resume"):
             watch.say(f"the run is in {folder}; if it is interrupted, {how_to_go_on(folder)} goes on with it")
             equipment.keep_predictors(folder)
-            _search(OpenRun(journal, equipment.of_run(folder, timed.plan)), watch, on_progress)
+            exchange = open_exchange(folder, settings.workforce.shared)
+            _search(OpenRun(journal, equipment.of_run(folder, timed.plan), exchange), watch, on_progress)
     return status(folder)
 
 
@@ -119,6 +121,7 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         equipment.fitness(recipe),
         equipment.executor,
         on_progress or ignore,
+        exchange=opened.exchange,
     )
     if winner is None:
         raise UserError(_why_no_winner(opened.journal))

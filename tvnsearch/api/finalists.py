@@ -115,6 +115,7 @@ def finalists(
             watch.say,
             show,
             other,
+            opened.exchange,
         )
         if not ranked:
             raise UserError(

@@ -53,7 +53,7 @@ def hand_over(opened: OpenRun, winner: Winner, watch: Watch) -> None:
         else:
             seconds = _train_longer(opened, winner, minutes * 60, watch)
         _write_files(opened, winner.individual, seconds, watch)
-    drop_checkpoint(_checkpoints(run))
+    drop_checkpoint(_checkpoints(opened.exchange.folder))
     _export(run, watch)
 
 
@@ -99,7 +99,9 @@ def _checkpoints(run: Path) -> Path:
 def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch) -> float:
     """Train the winner for so many seconds; those that it took."""
     run, individual = opened.folder, winner.individual
-    weights, searched = _weights(run), weights_path(run, individual.number)
+    searched, exchange = weights_path(run, individual.number), opened.exchange
+    weights = _weights(exchange.folder)
+    checkpoints = _checkpoints(exchange.folder) / f"{individual.number}-{seconds:.0f}-seconds"
     recipe = recipe_of_seconds(seconds, opened.plan.search.seed, planned_recipe(opened.plan))
 
     def show(state: dict[str, float]) -> None:
@@ -112,8 +114,10 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
             recipe,
             weights,
             show,
-            {"checkpoints": str(_checkpoints(run) / f"{individual.number}-{seconds:.0f}-seconds")},
+            {"checkpoints": str(checkpoints)},
         ).result()
+        if result.failed is None:
+            exchange.bring_home(weights)
     except OF_ENVIRONMENT as error:
         raise UserError(
             f"expected to train the winner of {run} for longer, but that ended for what is none of its fault "
@@ -121,7 +125,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
         ) from None
     except (TrainingFailed, WorkerDiedError) as error:
         watch.say(f"the longer training failed ({error}): the weights of the search are handed over")
-        copy_whole(searched, weights)
+        copy_whole(searched, _weights(run))
         return individual.fitness.seconds
     if result.begun_afresh is not None:
         watch.say(f"the longer training: {result.begun_afresh}")
@@ -129,7 +133,7 @@ def _train_longer(opened: OpenRun, winner: Winner, seconds: float, watch: Watch)
         watch.say(f"the longer training: {result.set_back}")
     if result.failed is not None or result.fitness < individual.fitness.value:
         watch.say("the longer training did not help: the weights of the search are handed over")
-        copy_whole(searched, weights)
+        copy_whole(searched, _weights(run))
     return result.seconds
 
 
@@ -149,7 +153,8 @@ def _write_files(
     evaluate = equipment.fitness(Recipe()).evaluate
     dtype = dtype_of(opened.plan.device)
     try:
-        test = equipment.executor.submit(evaluate, genome, _weights(run), "test", dtype).result()
+        weights = opened.exchange.lent(_weights(run))
+        test = equipment.executor.submit(evaluate, genome, weights, "test", dtype).result()
     except (*OF_ENVIRONMENT, TrainingFailed, WorkerDiedError) as error:
         raise UserError(
             f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "

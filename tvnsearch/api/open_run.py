@@ -20,8 +20,10 @@ from tvnsearch.devices.container import require_quota
 from tvnsearch.devices.device import Device, open_device
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.events import Amended
+from tvnsearch.search.exchange import Exchange, open_exchange
 from tvnsearch.search.executors import MEASURED_GPU, Executor, check_gpus, open_executor
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.places import absolute_path
 from tvnsearch.search.plan import SearchPlan, amended
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import clips_path, predictors_folder
@@ -91,10 +93,11 @@ class Equipment(NamedTuple):
 
 
 class OpenRun(NamedTuple):
-    """A run that this process alone writes, and what it goes on with."""
+    """A run that this process alone writes, what it goes on with, and where workers leave what they train."""
 
     journal: Journal
     equipment: Equipment
+    exchange: Exchange
 
     @property
     def folder(self) -> Path:
@@ -124,6 +127,8 @@ def open_run(
         plan = amended(begun, amending)
         require_clips(folder, plan.training.data)
         given = {name: value for name, value in workforce.items() if value is not None}
+        if isinstance(shared := given.get("shared"), str):
+            given["shared"] = absolute_path(shared)
         settings = replace(
             plan.asked,
             workforce=replace(plan.asked.workforce, **given),
@@ -139,7 +144,8 @@ def open_run(
                 moved = None if amending.data is None else equipment.dataset.address
                 _amend(journal, replace(amending, clips=moved))
                 say_amended(begun, journal.plan, watch)
-            yield OpenRun(journal, equipment.of_run(folder, plan))
+            exchange = open_exchange(folder, settings.workforce.shared)
+            yield OpenRun(journal, equipment.of_run(folder, plan), exchange)
 
 
 @contextmanager

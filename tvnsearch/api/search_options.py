@@ -40,6 +40,7 @@ class SearchOptions(TypedDict, total=False):
     train_on: str | None
     gpus_per_worker: float
     train_threads: int | None
+    shared: str | None
 
 
 class WorkforceOptions(TypedDict, total=False):
@@ -51,3 +52,4 @@ class WorkforceOptions(TypedDict, total=False):
     train_on: str | None
     gpus_per_worker: float | None
     train_threads: int | None
+    shared: str | None

@@ -12,49 +12,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
+from contextlib import suppress
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.candidates.judge import Judge
 from tvnsearch.search.events import (
-    Begun,
-    Controlled,
-    Failed,
     FinalMeasured,
     Opened,
     Promoted,
-    Returned,
-    RungPassed,
     WinnerChosen,
 )
-from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
+from tvnsearch.search.exchange import Exchange
+from tvnsearch.search.executors import Executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import Contest, withdraw_former
 from tvnsearch.search.progress.recorder import OnProgress, Recorder
 from tvnsearch.search.protocols import (
-    Fitness,
     FitnessFunction,
     LatencyModel,
-    TrainingFailed,
-    TrainingRequest,
-    finite_fitness,
 )
 from tvnsearch.search.records import Candidate, Individual, Winner
 from tvnsearch.search.run_folder import (
-    control_path,
-    drop_checkpoint,
     keep_checkpoints,
     keep_controls,
     keep_weights,
 )
 from tvnsearch.search.strategies import make_strategy
-from tvnsearch.search.trainings.patience import Patience
+from tvnsearch.search.trainings.in_progress import TrainingsInProgress
 from tvnsearch.search.trainings.schedule import TrainingSchedule
-from tvnsearch.workers import WorkerDiedError
 
 READY = 1
 """So many accepted candidates wait for a worker: judging more of them early would be to know less."""
@@ -69,6 +56,7 @@ def run_search(
     executor: Executor,
     on_progress: OnProgress,
     clock: Callable[[], float] = time.monotonic,
+    exchange: Exchange | None = None,
 ) -> Winner | None:
     """Carry out the plan of ``journal`` from where it stands, and choose the winner.
 
@@ -76,23 +64,18 @@ def run_search(
     hears one step at a time, from several threads. Returns None when nothing was trained, or nothing trained
     keeps the budget in a fresh measurement; the measurement of a winner says whether that is to be trusted.
     Files of a former winner that were handed over are moved aside.
-    ``clock`` counts seconds. What was judged or trained before an exception, KeyboardInterrupt included, is
+    ``clock`` counts seconds. Workers leave what they train in the ``exchange``, or else in the run's folder.
+    What was judged or trained before an exception, KeyboardInterrupt included, is
     in the journal.
 
     Raises:
         UserError: nothing in the search space keeps the budget, or trainings keep ending for what is none of
             the networks' fault.
     """
-    search = _Search(journal, latency, fitness, executor, on_progress, clock)
+    exchange = exchange or Exchange(journal.run, journal.run)
+    search = _Search(journal, latency, fitness, executor, on_progress, clock, exchange)
     search.run()
     return search.finish()
-
-
-class _Trained(Struct, frozen=True):
-    """What a training gave, and how long a worker was busy with it, short of standing still."""
-
-    fitness: Fitness
-    seconds: float
 
 
 class _Search:
@@ -104,23 +87,21 @@ class _Search:
         executor: Executor,
         on_progress: OnProgress,
         clock: Callable[[], float],
+        exchange: Exchange,
     ) -> None:
-        self._run = journal.run
+        self._exchange = exchange
         self._plan = plan = journal.plan
         self._latency = latency
-        self._fitness = fitness
         self._executor = executor
-        self._clock = clock
         self._recorder = Recorder(journal, on_progress, clock)
         self._history, self._tally = self._recorder.history, self._recorder.tally
         self._strategy = make_strategy(plan)
-        self._schedule = TrainingSchedule(plan, journal.run)
+        self._schedule = TrainingSchedule(plan, exchange)
         self._judge = Judge(plan, self._history, self._strategy, latency, executor, self._schedule.predictor)
         self._recorder.take_up(self._strategy, self._schedule, self._judge)
-        self._patience = Patience(clock)
-        self._running: dict[Future[_Trained], Candidate] = {}
-        self._controls: set[Future[_Trained]] = set()
-        self._begun_here: set[int] = set()
+        self._trainings = TrainingsInProgress(
+            exchange, fitness, executor, self._recorder, self._schedule, self._keep_files, clock
+        )
 
     def run(self) -> None:
         """Judge and train until the plan is done, its time is up, or nothing new is left."""
@@ -146,7 +127,7 @@ class _Search:
             winner = self._choose_winner()
             if winner is not None:
                 self._recorder.record(WinnerChosen(winner.individual.number, winner.measurement))
-        withdraw_former(self._run, self._history.winner, self._recorder.note)
+        withdraw_former(self._exchange.run, self._history.winner, self._recorder.note)
         self._recorder.tell("finished", "", winner.individual.number if winner else None)
         return winner
 
@@ -155,7 +136,7 @@ class _Search:
             while self._step():
                 pass
         finally:
-            self._take_in_trained()
+            self._trainings.take_in()
 
     def _choose_winner(self) -> Winner | None:
         """Where the fittest is paused its training goes on to its end first; it has to be that still then."""
@@ -174,7 +155,7 @@ class _Search:
             number = winner.individual.number
             self._recorder.note(f"individual {number} may win, and is paused: its training goes on")
             self._recorder.record(Promoted(number))
-            self._begin(self._history.accepted[number])
+            self._trainings.begin(self._history.accepted[number])
             self._work()
 
     def _rivals(self) -> list[Individual]:
@@ -195,22 +176,23 @@ class _Search:
 
     def _step(self) -> bool:
         """Do the next thing that there is to do; False when there is none."""
-        self._take_in_trained()
-        waits = self._patience.wait_seconds > 0
-        has_room = len(self._running) < self._executor.workers and not waits
+        trainings = self._trainings
+        trainings.take_in()
+        waits = trainings.wait_seconds > 0
+        has_room = len(trainings) < self._executor.workers and not waits
         if has_room and (control := self._next_control()) is not None:
-            self._begin_control(control)
+            trainings.begin_control(control)
         elif has_room and (candidate := self._next_training()) is not None:
-            self._begin(candidate)
+            trainings.begin(candidate)
         elif self._schedule.ready < READY and not self._has_drawn_enough() and self._unplanned() > 0:
             self._judge.judge_batch(
-                self._recorder.record, lambda: self._has_drawn_enough() or self._has_trained()
+                self._recorder.record, lambda: self._has_drawn_enough() or trainings.any_has_ended
             )
-        elif self._running:
-            self._executor.wait(self._running, WAIT_SECONDS)
+        elif trainings:
+            trainings.wait(WAIT_SECONDS)
             self._recorder.tick()
         elif waits:
-            time.sleep(min(WAIT_SECONDS, self._patience.wait_seconds))
+            time.sleep(min(WAIT_SECONDS, trainings.wait_seconds))
             self._recorder.tick()
         else:
             return False
@@ -236,104 +218,8 @@ class _Search:
         """What has passed a rung; what another process had begun only if there is time."""
         at_rung = self._schedule.at_rung()
         if self._recorder.is_out_of_time:
-            return [candidate for candidate in at_rung if candidate.number in self._begun_here]
+            return [candidate for candidate in at_rung if self._trainings.was_begun_here(candidate.number)]
         return at_rung
-
-    def _begin(self, candidate: Candidate) -> None:
-        self._recorder.record(Begun(candidate.number, self._recorder.elapsed_seconds))
-        self._begun_here.add(candidate.number)
-        self._running[self._executor.submit(self._train, self._schedule.request(candidate))] = candidate
-
-    def _begin_control(self, candidate: Candidate) -> None:
-        """Train a candidate from scratch as well, which is no training of the plan."""
-        number = candidate.number
-        self._recorder.record(Begun(number, self._recorder.elapsed_seconds, from_scratch=True))
-        control_path(self._run, number).mkdir(parents=True, exist_ok=True)
-        future = self._executor.submit(self._train, self._schedule.control_request(candidate))
-        self._controls.add(future)
-        self._running[future] = candidate
-
-    def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
-        """Runs in any thread, and again if the worker dies."""
-        began = self._clock()
-        fitness = finite_fitness(
-            self._fitness(worker, request, lambda training: self._hear(request.number, training))
-        )
-        return _Trained(fitness, self._clock() - began - fitness.stood_still_seconds)
-
-    def _hear(self, number: int, training: dict[str, Any]) -> None:
-        self._recorder.tick()
-        self._recorder.tell("training", "", number, training)
-
-    def _take_in_trained(self) -> None:
-        for future in [future for future in self._running if future.done()]:
-            candidate = self._running.pop(future)
-            if future in self._controls:
-                self._controls.remove(future)
-                self._take_in_control(candidate.number, future)
-            else:
-                self._take_in(candidate.number, future)
-
-    def _take_in(self, number: int, future: Future[_Trained]) -> None:
-        try:
-            trained = future.result()
-        except OF_ENVIRONMENT as error:
-            self._return(number, error)
-            return
-        except (TrainingFailed, WorkerDiedError) as error:
-            self._patience.succeeded()
-            self._recorder.record(Failed(number, str(error), self._seconds_of(number)))
-        else:
-            self._patience.succeeded()
-            self._note_afresh(number, trained.fitness)
-            outcome = self._schedule.outcome(number, trained.fitness, trained.seconds)
-            self._recorder.record(outcome)
-            if isinstance(outcome, RungPassed):
-                return
-        self._keep_files()
-
-    def _take_in_control(self, number: int, future: Future[_Trained]) -> None:
-        next_number = self._history.next_number
-        try:
-            trained = future.result()
-        except OF_ENVIRONMENT as error:
-            self._return(number, error, from_scratch=True)
-            return
-        except (TrainingFailed, WorkerDiedError) as error:
-            self._patience.succeeded()
-            self._recorder.record(Controlled(number, None, next_number, reason=str(error)))
-        else:
-            self._patience.succeeded()
-            self._note_afresh(number, trained.fitness)
-            self._recorder.record(
-                Controlled(number, trained.fitness.value, next_number, seconds=trained.seconds)
-            )
-        drop_checkpoint(control_path(self._run, number))
-
-    def _return(self, number: int, error: Exception, from_scratch: bool = False) -> None:
-        """Have a network trained again that is not to blame, unless it proves to be.
-
-        Raises:
-            UserError: no training works for the time being.
-        """
-        seconds = self._seconds_of(number)
-        is_to_blame = self._patience.failed(number, self._clock() - seconds)
-        if not is_to_blame:
-            self._recorder.record(Returned(number, str(error), seconds, from_scratch))
-        elif from_scratch:
-            self._recorder.record(Controlled(number, None, self._history.next_number, reason=str(error)))
-        else:
-            self._recorder.record(Failed(number, str(error), seconds))
-        if self._patience.is_over and not self._running:
-            raise self._patience.lost(error, f"`tvnsearch resume {self._run}` goes on")
-
-    def _seconds_of(self, number: int) -> float:
-        """How long ago the training of an individual began that ends now."""
-        return self._recorder.elapsed_seconds - self._tally.began(number)
-
-    def _note_afresh(self, number: int, fitness: Fitness) -> None:
-        if fitness.begun_afresh is not None:
-            self._recorder.note(f"individual {number}: {fitness.begun_afresh}")
 
     def _is_done(self) -> bool:
         return self._tally.trainings_left <= 0 or self._recorder.is_out_of_time
@@ -346,9 +232,6 @@ class _Search:
         """How many trainings of the plan have no candidate yet."""
         return self._tally.trainings_left - self._schedule.unfinished
 
-    def _has_trained(self) -> bool:
-        return any(future.done() for future in self._running)
-
     def _keep_files(self) -> None:
         """Drop the weights and checkpoints that nothing will ask for any more."""
         kept = {member.number for member in self._strategy.members}
@@ -359,6 +242,10 @@ class _Search:
             kept.add(candidate.number)
             if candidate.parent is not None:
                 kept.add(candidate.parent)
-        keep_weights(self._run, kept)
-        keep_checkpoints(self._run, [candidate.number for candidate in needed])
-        keep_controls(self._run, self._schedule.controls)
+        run, folder, lent = self._exchange.run, self._exchange.folder, self._exchange.lent_folder
+        with suppress(OSError):  # where the disk or the share fails, what stays goes the next time
+            keep_weights(run, kept)
+            if lent is not None:
+                keep_weights(lent, kept)
+            keep_checkpoints(folder, [candidate.number for candidate in needed])
+            keep_controls(folder, self._schedule.controls)

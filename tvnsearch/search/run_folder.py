@@ -27,6 +27,15 @@ def clips_path(run: Path) -> Path:
     return run / "clips.manifest"
 
 
+def exchange_note(run: Path) -> Path:
+    """The file that says where workers leave what they train, if that is not the folder of the run."""
+    return run / "exchange.txt"
+
+
+UNFINISHED = ("checkpoints", "controls", "finalists/checkpoints", "winner-checkpoints")
+"""The folders of a run, or of its exchange, with what trainings go on from."""
+
+
 def weights_path(run: Path, number: int) -> Path:
     """The trained weights of an individual; there while it may still win or be a parent."""
     return run / "weights" / f"{number}.safetensors"
@@ -60,6 +69,11 @@ def _trained_name(number: int, recipe: Mapping[str, Any] | None) -> str:
 def control_path(run: Path, number: int) -> Path:
     """The folder of a training from scratch of an individual that began with inherited weights."""
     return run / "controls" / str(number)
+
+
+def trial_path(run: Path) -> Path:
+    """The folder of a short training that shows whether trainings work; it goes with those of controls."""
+    return run / "controls" / "trial"
 
 
 def winner_folder(run: Path) -> Path:

@@ -143,7 +143,8 @@ class Workforce(Struct, frozen=True):
 
     They ``train_on`` a ``cpu``, on GPUs (``cuda``) or on one of this machine's (``cuda:1``); without that, on
     what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one. Each has
-    ``train_threads``; without that number the cores are shared out evenly.
+    ``train_threads``; without that number the cores are shared out evenly. They leave weights and checkpoints
+    in the run's folder, or in a folder of its own within ``shared``, which all machines see.
 
     Raises:
         UserError: there is no such executor, no worker in it, or nothing of the kind to train on.
@@ -155,6 +156,7 @@ class Workforce(Struct, frozen=True):
     train_on: str | None = None
     gpus_per_worker: float = 1.0
     train_threads: int | None = None
+    shared: str | None = None
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
@@ -294,11 +296,12 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
 
 
 def _with_absolute_paths(settings: Settings) -> Settings:
-    db, data = settings.device.db, settings.training.data
+    db, data, shared = settings.device.db, settings.training.data, settings.workforce.shared
     return changed(
         settings,
         db=None if db is None else absolute_path(db),
         data=None if data is None else absolute_address(data),
+        shared=None if shared is None else absolute_path(shared),
         space=absolute_space(settings.search.space),
     )
 

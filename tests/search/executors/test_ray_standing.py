@@ -17,6 +17,7 @@ from ray.exceptions import GetTimeoutError
 
 from tvnsearch.search.executors import ray_cluster
 from tvnsearch.search.executors.ray_cluster import Crew, RayWorker, _Place, _Wish
+from tvnsearch.search.executors.ray_head import Head
 from tvnsearch.search.executors.ray_room import Need
 from tvnsearch.search.executors.versions import versions_here
 from tvnsearch.search.settings import Workforce
@@ -66,7 +67,8 @@ def open_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Call], A
     def open_one(delay: Callable[[Call], Any]) -> RayWorker:
         monkeypatch.setattr(ray_cluster, "ray", Cluster(delay))
         monkeypatch.setattr(Crew, "wish", lambda _: _Wish(Need(1, 0.0), frozenset(), frozenset()))
-        return Crew("tests.echo_worker", Workforce(), 0.0, lambda _: None).start()
+        head = Head("127.0.0.1:1", print)
+        return Crew("tests.echo_worker", Workforce(), 0.0, print, head).start()
 
     return open_one
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.disks import fill, read_only, small_disk
+from tests.disks import fill, read_only, small_disk, without_locks
 from tests.search.fakes import make_plan
 from tvnsearch import file_systems, sqlite_files
 from tvnsearch.api.status import status
@@ -150,11 +153,30 @@ def test_a_file_system_without_locks_is_refused(
     Journal.create(tmp_path / "run", make_plan()).close()
 
 
+def test_a_journal_that_cannot_be_locked_is_said_at_once_where_flock_works(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    Journal.create(run, make_plan()).close()
+    go_on = (
+        "import sys; from pathlib import Path; from tvnsearch.search import Journal; "
+        "Journal.open(Path(sys.argv[1]))"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", go_on, str(run)],
+        env=os.environ | without_locks(tmp_path),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=sqlite_files.BUSY_SECONDS / 2,
+    )
+    said = refused.stderr.splitlines()[-1]
+    assert f"the journal of a run in {journal_path(run)}, but its file system has no file locks; keep" in said
+
+
 def test_a_journal_that_another_program_keeps_locked_is_said_to_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    monkeypatch.setattr("tvnsearch.search.journal.schema.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("tvnsearch.sqlite_files.BUSY_SECONDS", 0.01)
     with Journal.create(run, make_plan()) as journal:
         with closing(sqlite3.connect(journal_path(run), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -12,6 +12,7 @@ from tests.search.trainings.test_schedule import CrossingFitness, CurveFitness, 
 from tvnsearch.search import Journal, SearchPlan, engine, run_search
 from tvnsearch.search.candidates.judge import Judge
 from tvnsearch.search.events import TakesPart
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.strategies import AskTell, make_strategy
 from tvnsearch.search.trainings.schedule import TrainingSchedule
@@ -29,7 +30,7 @@ class Known:
 
 def taken_up(journal: Journal) -> Known:
     latency, recorder, plan = FakeLatency(), Recorder(journal), journal.plan
-    strategy, schedule = make_strategy(plan), TrainingSchedule(plan, journal.run)
+    strategy, schedule = make_strategy(plan), TrainingSchedule(plan, Exchange(journal.run, journal.run))
     judge = Judge(plan, recorder.history, strategy, latency, in_process(), schedule.predictor)
     recorder.take_up(strategy, schedule, judge)
     return Known(recorder, (strategy, schedule, judge), latency)

@@ -3,6 +3,7 @@
 from tvnsearch.search.executors.dealing import MEASURED_GPU
 from tvnsearch.search.executors.executor import (
     OF_ENVIRONMENT,
+    ClusterLostError,
     Executor,
     RemoteWorker,
     StartWorker,
@@ -15,6 +16,7 @@ from tvnsearch.search.executors.serial import SerialExecutor
 __all__ = [
     "MEASURED_GPU",
     "OF_ENVIRONMENT",
+    "ClusterLostError",
     "Executor",
     "ParallelExecutor",
     "RemoteWorker",

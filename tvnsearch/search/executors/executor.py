@@ -44,6 +44,10 @@ class WorkerLostError(WorkerDiedError):
     """A worker is gone together with its machine, which says nothing about the work that it had."""
 
 
+class ClusterLostError(WorkerLostError):
+    """All machines are gone at once: this process gets no worker any more."""
+
+
 class NoRoomError(WorkerDiedError):
     """No machine has room for the worker so far; it still waits for one."""
 

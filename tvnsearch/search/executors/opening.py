@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from tvnsearch.cores import training_threads
 from tvnsearch.devices.device import gpus_here
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import WorkersOnGpus, chosen_gpus, deal, visible_name
-from tvnsearch.search.executors.executor import Executor, StartWorker
+from tvnsearch.search.executors.executor import ClusterLostError, Executor, StartWorker
 from tvnsearch.search.executors.parallel import ParallelExecutor
 from tvnsearch.search.executors.serial import SerialExecutor
 from tvnsearch.search.settings import Workforce
@@ -38,8 +39,13 @@ def open_executor(
 
     Raises:
         UserError: there are no GPUs here for so many workers, Ray is not installed, there is no cluster at
-            the address, or no machine in it for a worker, and none comes.
+            the address, or no machine in it for a worker, and none comes, or there is no folder to share.
     """
+    if workforce.shared is not None and not Path(workforce.shared).is_dir():
+        raise UserError(
+            f"expected a folder that all machines see for --shared, but {workforce.shared} is none; make it, "
+            "or mount it"
+        )
     choose = (workforce, module, train_on, measured_gpu)
     is_local, workers = workforce.executor == "local", workforce.workers
     with nullcontext(_local_workers(*choose)) if is_local else _ray_workers(*choose, say) as start:
@@ -77,16 +83,22 @@ def _ray_workers(
     workforce: Workforce, module: str, train_on: str, measured_gpu: int | None, say: Callable[[str], None]
 ) -> Iterator[StartWorker]:
     try:  # an extra that may be missing
-        from tvnsearch.search.executors import ray_cluster, ray_joining, ray_room  # noqa: PLC0415
+        from tvnsearch.search.executors import ray_cluster, ray_head, ray_joining, ray_room  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UserError(
             "expected Ray for --executor ray, but it is not installed; run `pip install 'tvnsearch[ray]'`"
         ) from None
     ray_joining.connect(workforce.address)
     gpus_each = 0.0 if train_on == "cpu" else workforce.gpus_per_worker
-    ray_room.find_room(gpus_each, say)
-    crew = ray_cluster.Crew(module, workforce, gpus_each, say)
     measured = None if measured_gpu is None or train_on == "cpu" else measured_gpu
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    with ray_room.keeping_free(None if measured is None else visible_name(measured, visible)):
-        yield crew.start
+    kept_free = None if measured is None else visible_name(measured, visible)
+    head = ray_head.Head(ray_joining.head_address(workforce.address), say)
+    crew = ray_cluster.Crew(module, workforce, gpus_each, say, head)
+    with head.watched():
+        try:
+            head.asked(lambda: ray_room.find_room(gpus_each, say))
+        except ClusterLostError as error:
+            raise UserError(f"expected a Ray cluster to train on, but {error}; start it again") from None
+        with ray_room.keeping_free(kept_free, head):
+            yield crew.start

@@ -1,7 +1,7 @@
 """Workers on the machines of a Ray cluster: each is an actor that holds a worker process.
 
-The run, its clips and the working directory lie on a file system that all machines share, at the same place;
-what travels through Ray is a request and its answer.
+The clips, and what workers leave, lie on a file system that all machines share, at the same place: the run
+and the working directory, or the folder ``shared``. What travels through Ray is a request and its answer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
 
 from tvnsearch.errors import UserError
-from tvnsearch.search.executors.executor import NoRoomError, TryElsewhereError, WorkerLostError
+from tvnsearch.search.executors.executor import (
+    ClusterLostError,
+    NoRoomError,
+    TryElsewhereError,
+    WorkerLostError,
+)
 from tvnsearch.search.executors.machines import Machines
-from tvnsearch.search.executors.ray_room import CONTROL_SECONDS, Need, hosts, need_of_each
+from tvnsearch.search.executors.ray_head import Head
+from tvnsearch.search.executors.ray_room import CONTROL_SECONDS, Host, Need, hosts, need_of_each
 from tvnsearch.search.executors.versions import check_versions, versions_here
 from tvnsearch.search.executors.waiting import Waiting
 from tvnsearch.search.settings import Workforce
@@ -149,11 +155,16 @@ class Crew:
 
     Each has the ``train_threads`` of its ``workforce`` instead where that says so.
 
-    ``say`` hears of machines that are set aside and of workers that wait for room.
+    They run in the current folder, or in the one that is shared. ``say`` hears of machines that are set aside
+    and of workers that wait for room. Ray is asked through the ``head`` of the cluster.
     """
 
-    def __init__(self, module: str, workforce: Workforce, gpus: float, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, module: str, workforce: Workforce, gpus: float, say: Callable[[str], None], head: Head
+    ) -> None:
         self.module = module
+        self.head = head
+        self.folder = workforce.shared or str(Path.cwd())
         self.machines = Machines(say)
         self.waiting = Waiting(say)
         self._workforce = workforce
@@ -168,16 +179,19 @@ class Crew:
         set_aside = self.machines.set_aside
         workers, threads = self._workforce.workers, self._workforce.train_threads
         if threads is None:
-            need = need_of_each(workers, self._gpus, hosts(self._gpus, set_aside))
+            need = need_of_each(workers, self._gpus, self._hosts(set_aside))
         else:
             need = Need(threads, self._gpus)
         return _Wish(need, set_aside, self.machines.doubtful)
 
     def failed(self, place: _Place, reason: str) -> bool:
         """Take in that a machine failed; whether there is another one for its work."""
-        others = hosts(self._gpus, self.machines.set_aside | {place.node})
+        others = self._hosts(self.machines.set_aside | {place.node})
         self.machines.failed(place.node, place.name, reason, bool(others))
         return bool(others)
+
+    def _hosts(self, without: frozenset[str]) -> list[Host]:
+        return self.head.asked(lambda: hosts(self._gpus, without))
 
 
 class _Asked(NamedTuple):
@@ -206,7 +220,6 @@ class RayWorker:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self._folder = str(Path.cwd())
         self._lock = threading.RLock()
         self._asked: _Asked | None = None
         self._seat: _Seat | None = None
@@ -220,14 +233,16 @@ class RayWorker:
         Raises:
             NoRoomError: no machine has had room for the worker so far.
             WorkerLostError: the machine is gone.
+            ClusterLostError: the head of the cluster is, and all machines with it.
             TryElsewhereError: the machine failed it, and there are others.
             UserError: there was no worker at all for too long, the machine has other versions, or as below.
             WorkerDiedError, WorkerFailedError: as :meth:`tvnsearch.workers.Worker.call`.
         """
         host, place, cores = self._joined()
         try:
-            _result(ray.get(host.start.remote(self._crew.module, cores, self._folder)))
-            result = _result(_answer(host, method, params, on_progress))
+            ask = self._crew.head.asked
+            _result(ask(lambda: ray.get(host.start.remote(self._crew.module, cores, self._crew.folder))))
+            result = _result(ask(lambda: _answer(host, method, params, on_progress)))
         except _LOST as error:
             reason = f"a worker was lost with its machine {place.name}: {_first_line(error)}"
             if not self._is_closed:
@@ -267,15 +282,15 @@ class RayWorker:
             return seat
         if seat is not None:
             self._leave()
-        asked = self._ask()
-        if not ray.wait([asked.coming], timeout=LOOK_EVERY_SECONDS)[0]:
+        asked, ask = self._ask(), self._crew.head.asked
+        if not ask(lambda: ray.wait([asked.coming], timeout=LOOK_EVERY_SECONDS)[0]):
             if time.monotonic() >= asked.at + ROOM_WITHIN_SECONDS:
                 self._crew.waiting.lacks(str(asked.wish.need))
             if self._crew.wish() != asked.wish:
                 self._leave()  # what it asked for is not what there is by now
             raise NoRoomError(f"no machine of the cluster has room for another worker ({asked.wish.need})")
         try:
-            place: _Place = ray.get(asked.coming)
+            place: _Place = ask(lambda: ray.get(asked.coming))
         except _LOST as error:
             self._leave()
             raise WorkerLostError(f"a worker was lost before it began: {_first_line(error)}") from None
@@ -304,8 +319,7 @@ class RayWorker:
                 raise WorkerLostError("the worker was closed")
             if self._asked is None:
                 wish = self._crew.wish()
-                host = ray.remote(_Host).options(**wish.options()).remote()
-                self._asked = _Asked(host, host.place.remote(), wish, time.monotonic())
+                self._asked = self._crew.head.asked(lambda: _asked_for(wish))
             return self._asked
 
     def _take(self, seat: _Seat) -> _Seat:
@@ -322,7 +336,9 @@ class RayWorker:
         """Give up the actor; the next call asks for another one."""
         with self._lock:
             if self._asked is not None:
-                ray.kill(self._asked.host)
+                host = self._asked.host
+                with suppress(ClusterLostError):
+                    self._crew.head.asked(lambda: ray.kill(host))
             if self._seat is not None:
                 self._crew.waiting.left()
             self._asked = self._seat = None
@@ -338,14 +354,21 @@ class RayWorker:
         if seat.place.machine != machine_name():
             return
         self._orders += 1
-        with suppress(RayError):
-            ray.get(seat.host.stand.remote(self._stands_still, self._orders), timeout=CONTROL_SECONDS)
+        order = (self._stands_still, self._orders)
+        with suppress(RayError, ClusterLostError):
+            self._crew.head.asked(lambda: ray.get(seat.host.stand.remote(*order), timeout=CONTROL_SECONDS))
 
 
 def machine_name() -> str:
     """A name that processes share if they run on one machine, be it in different containers."""
     boot_id = Path("/proc/sys/kernel/random/boot_id")
     return boot_id.read_text().strip() if boot_id.is_file() else platform.node()
+
+
+def _asked_for(wish: _Wish) -> _Asked:
+    """Have Ray look for a place."""
+    host = ray.remote(_Host).options(**wish.options()).remote()
+    return _Asked(host, host.place.remote(), wish, time.monotonic())
 
 
 def _answer(host: Any, method: str, params: Mapping[str, Any], on_progress: Progress | None) -> _Answer:

@@ -16,6 +16,17 @@ CLIENT = "ray://"
 """What addresses of the client server begin with: the driver is then no part of the cluster itself."""
 
 
+def meant_address(address: str) -> str:
+    """What ``auto`` means, or else ``address``."""
+    return os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address
+
+
+def head_address(address: str) -> str:
+    """Where the head answers of the cluster that was joined by ``address``."""
+    meant = meant_address(address)
+    return meant if meant.startswith(CLIENT) else str(ray.get_runtime_context().gcs_address)
+
+
 def connect(address: str) -> None:
     """Join the cluster at ``address``: ``host:port``, ``ray://host:port``, or ``auto``.
 
@@ -24,7 +35,7 @@ def connect(address: str) -> None:
     Raises:
         UserError: there is none, or Ray's client is not installed.
     """
-    meant = os.environ.get("RAY_ADDRESS", "") or address if address == "auto" else address
+    meant = meant_address(address)
     try:
         place = host_and_port(meant)
         if place is not None:  # Ray itself would go on trying for minutes

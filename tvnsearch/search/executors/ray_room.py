@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import ray
@@ -16,6 +16,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors.dealing import ROUNDING
+from tvnsearch.search.executors.executor import ClusterLostError
+from tvnsearch.search.executors.ray_head import Head
 from tvnsearch.search.executors.ray_joining import is_client
 
 CONTROL_SECONDS = 10.0
@@ -142,7 +144,7 @@ class _Holder:
 
 
 @contextmanager
-def keeping_free(gpu: str | None) -> Iterator[None]:
+def keeping_free(gpu: str | None, head: Head) -> Iterator[None]:
     """Until the context is left, the ``gpu`` of this machine, by its name for CUDA, is no worker's.
 
     That takes another GPU somewhere in the cluster. Where there is none, or other work has this one, workers
@@ -152,8 +154,8 @@ def keeping_free(gpu: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        for holder in held:
-            ray.kill(holder)
+        with suppress(ClusterLostError):
+            head.asked(lambda: [ray.kill(holder) for holder in held])
 
 
 def _holding(gpu: str) -> list[Any]:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from tvnsearch.search.executors.executor import (
+    ClusterLostError,
     NoRoomError,
     RemoteWorker,
     StartWorker,
@@ -45,6 +46,7 @@ class WorkerPool:
 
         Raises:
             WorkerDiedError: workers keep dying of it, or the pool is closed.
+            ClusterLostError: no other worker can be had.
             EnvironmentFailedError: machines keep failing it, or the only one that there is did.
         """
         deaths = losses = failures = 0
@@ -61,6 +63,9 @@ class WorkerPool:
                     raise
             except EnvironmentFailedError:
                 self._drop(worker)  # it may have lost its GPU, or never have started: the next one is fresh
+                raise
+            except ClusterLostError:
+                self._drop(worker)
                 raise
             except WorkerDiedError as death:
                 self._drop(worker)

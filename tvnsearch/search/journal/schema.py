@@ -9,7 +9,7 @@ from pathlib import Path
 from tvnsearch.errors import UserError
 from tvnsearch.files import sync_folder, writing
 from tvnsearch.search.run_folder import journal_path
-from tvnsearch.sqlite_files import BUSY_SECONDS, connect_to_read, naming_errors, set_journal_mode
+from tvnsearch.sqlite_files import connect_to_read, connect_to_write, naming_errors, set_journal_mode
 
 APPLICATION_ID = 0x54564E53
 SCHEMA_VERSION = 8
@@ -41,7 +41,7 @@ def write_new_journal(run: Path, plan_json: str) -> None:
     with writing(run), naming_journal_errors(run):
         unfinished.unlink(missing_ok=True)
         try:
-            with closing(sqlite3.connect(unfinished)) as connection:
+            with closing(sqlite3.connect(unfinished, timeout=0)) as connection:  # nobody else has it
                 connection.executescript(SCHEMA)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -103,7 +103,7 @@ def connect(run: Path, writable: bool) -> sqlite3.Connection:
 
 def _opened(path: Path, writable: bool) -> sqlite3.Connection:
     if writable:
-        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        return connect_to_write(path)
     try:
         return connect_to_read(path)
     except OSError as error:

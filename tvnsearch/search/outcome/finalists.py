@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
-from tvnsearch.search.executors import OF_ENVIRONMENT, Executor, RemoteWorker
+from tvnsearch.search.exchange import Exchange
+from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
@@ -43,6 +44,7 @@ def run_finalists(
     say: Callable[[str], None],
     on_progress: OnFinalist,
     recipe: dict[str, Any] | None = None,
+    exchange: Exchange | None = None,
 ) -> list[Finalist]:
     """Measure the fittest individuals until ``count`` keep the budget, and train those; the best comes first.
 
@@ -50,12 +52,14 @@ def run_finalists(
     moved aside. Every measurement and training is in the journal when it has ended, and is not done again;
     ``say`` gets a sentence on each individual that drops out. None of it counts as time of the search.
     ``recipe`` names the one that ``fitness`` trains by, unless it is the plan's: who was trained by another
-    one is trained again, and is not compared before that.
+    one is trained again, and is not compared before that. Workers leave what they train in the ``exchange``,
+    or else in the run's folder.
 
     Raises:
         UserError: trainings keep ending for what is none of the networks' fault.
     """
-    finals = _Finals(journal, latency, fitness, executor, say, on_progress, recipe)
+    exchange = exchange or Exchange(journal.run, journal.run)
+    finals = _Finals(journal, latency, fitness, executor, say, on_progress, recipe, exchange)
     finals.train(finals.measure(count))
     return finals.finish()
 
@@ -70,8 +74,9 @@ class _Finals:
         say: Callable[[str], None],
         on_progress: OnFinalist,
         recipe: dict[str, Any] | None,
+        exchange: Exchange,
     ) -> None:
-        self._run = journal.run
+        self._exchange = exchange
         self._plan = journal.plan
         self._latency = latency
         self._fitness = fitness
@@ -146,14 +151,14 @@ class _Finals:
         return keeping
 
     def _checkpoints(self, number: int) -> Path:
-        return finalist_checkpoints_path(self._run, number, self._recipe)
+        return finalist_checkpoints_path(self._exchange.folder, number, self._recipe)
 
     def _say(self, text: str) -> None:
         self._recorder.note(text)
         self._tell(text)
 
     def _withdraw_former(self) -> None:
-        withdraw_former(self._run, self._history.winner, self._say)
+        withdraw_former(self._exchange.run, self._history.winner, self._say)
 
     def _measure(self, individuals: list[Individual]) -> None:
         if not individuals:
@@ -198,15 +203,17 @@ class _Finals:
             parent=None,
             genome=individual.genome,
             seed=random.Random(f"{self._plan.search.seed}/{number}/final").getrandbits(31),
-            weights=finalist_weights_path(self._run, number, self._recipe),
+            weights=finalist_weights_path(self._exchange.folder, number, self._recipe),
             checkpoints=self._checkpoints(number),
         )
         request.weights.parent.mkdir(exist_ok=True)
-        return finite_fitness(
+        fitness = finite_fitness(
             self._fitness(
                 worker, request, lambda state: self._on_progress(number, float(state.get("share", 0.0)))
             )
         )
+        self._exchange.bring_home(request.weights)
+        return fitness
 
     def _take_in(self, individual: Individual, future: Future[Fitness], others: int) -> bool:
         """Record what came of a training beside so many ``others``; False where it is to be tried again.
@@ -237,7 +244,8 @@ class _Finals:
 
     def _is_given_up(self, number: int, error: Exception, others: int) -> bool:
         """Whether a finalist whose training ended for what seemed none of its fault is not tried again."""
-        is_to_blame = self._patience.failed(number, self._began[number])
+        is_lasting = isinstance(error, ClusterLostError)
+        is_to_blame = self._patience.failed(number, self._began[number], is_lasting)
         if self._patience.is_over and not others:
             raise self._patience.lost(error, "the same command goes on")
         if is_to_blame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ class Patience:
         self._clock = clock
         self._rounds = 0
         self._in_a_row = 0
+        self._who_in_a_row: set[int] = set()
         self._round_at = clock()
         self._until = clock()
         self._of_one: Counter[int] = Counter()
@@ -42,8 +44,21 @@ class Patience:
         """Whether waiting longer is no help, unless other trainings go on that may end well."""
         return self._rounds > len(PAUSES_SECONDS)
 
-    def failed(self, number: int, began: float) -> bool:
-        """A training of an individual that ``began`` then has ended so; whether that is its own fault."""
+    def is_about(self, number: int) -> bool:
+        """Whether no training but those of one individual have ended so since one ended well."""
+        return self._who_in_a_row == {number}
+
+    def failed(self, number: int, began: float, is_lasting: bool = False) -> bool:
+        """A training of an individual that ``began`` then has ended so; whether that is its own fault.
+
+        Where that ``is_lasting`` no training works in this process any more, however long it waits.
+        """
+        self._who_in_a_row.add(number)
+        if is_lasting:
+            self._in_a_row += 1
+            self._rounds = len(PAUSES_SECONDS) + 1
+            self._until = math.inf
+            return False
         self._of_one[number] += 1
         self._in_a_row += 1
         if self._rounds == 0 or began > self._round_at:
@@ -62,4 +77,5 @@ class Patience:
     def succeeded(self) -> None:
         """A training has come to an end of its own."""
         self._rounds = self._in_a_row = 0
+        self._who_in_a_row.clear()
         self._until = self._clock()

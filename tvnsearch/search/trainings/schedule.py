@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -24,20 +23,19 @@ from tvnsearch.search.events import (
     RungPassed,
     Trained,
 )
+from tvnsearch.search.exchange import Exchange
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import Fitness, ParentWeights, TrainingRequest
 from tvnsearch.search.records import Candidate
 from tvnsearch.search.run_folder import checkpoints_path, control_path, weights_path
 from tvnsearch.search.strategies.objectives import Costs, costs_of
+from tvnsearch.search.trainings.queues import Queues, first
 from tvnsearch.search.trainings.results import Observation, RungResult
 
 if TYPE_CHECKING:
     from tvnsearch.search.trainings.early_stopping import EarlyStopping
     from tvnsearch.search.trainings.fitness_predictor import FitnessPredictor
     from tvnsearch.search.trainings.inheritance import Inheritance
-
-Queue = dict[int, Candidate]
-"""Candidates by their numbers, the first one first."""
 
 
 class TrainingSchedule:
@@ -47,23 +45,12 @@ class TrainingSchedule:
     from its checkpoint: nothing waits for a decision, and a worker may be another each time.
     """
 
-    def __init__(self, plan: SearchPlan, run: Path) -> None:
+    def __init__(self, plan: SearchPlan, exchange: Exchange) -> None:
         self._plan = plan
-        self._run = run
-        self._candidates: Queue = {}
+        self._exchange = exchange
+        self._queues = Queues()
         self._genomes: dict[int, Genome] = {}
         """Of the individuals whose weights may be inherited."""
-        self._ready: Queue = {}
-        self._returned: Queue = {}
-        """What waits again, for no fault of its own, until another training shows that trainings work."""
-        self._in_training: Queue = {}
-        self._at_rung: Queue = {}
-        self._paused: Queue = {}
-        self._promoted: Queue = {}
-        self._controls: Queue = {}
-        self._in_control: Queue = {}
-        self._returned_controls: Queue = {}
-        self._looks: dict[int, list[RungPassed | Paused]] = {}
         self._ends: tuple[int, ...] = (plan.training.iterations,)
         self.predictor: FitnessPredictor | None = None
         self._early_stopping: EarlyStopping | None = None
@@ -91,48 +78,45 @@ class TrainingSchedule:
     @property
     def ready(self) -> int:
         """How many accepted candidates wait for their training."""
-        return len(self._ready)
+        return len(self._queues.ready)
 
     @property
     def unfinished(self) -> int:
         """How many candidates have no fitness yet: they are in training, go on, or are still to begin."""
-        unknown = sum(self._last_look(number) is not Paused for number in self._in_training)
-        unknown += sum(self._last_look(number) is not Paused for number in self._returned)
-        return len(self._ready) + unknown + len(self._at_rung)
+        return self._queues.unfinished
 
     @property
     def needed(self) -> Iterable[Candidate]:
         """The candidates whose training may still begin or go on: parents' weights and checkpoints stay."""
-        queues = (self._ready, self._returned, self._promoted, self._at_rung, self._in_training, self._paused)
-        return [candidate for queue in queues for candidate in queue.values()]
+        return self._queues.needed
 
     @property
     def controls(self) -> Iterable[int]:
         """The numbers of those whose training from scratch may still begin or end."""
-        return (*self._controls, *self._in_control, *self._returned_controls)
+        return self._queues.all_controls
 
     def at_rung(self) -> list[Candidate]:
         """The candidates that have passed a rung and go on."""
-        return list(self._at_rung.values())
+        return list(self._queues.at_rung.values())
 
     def next_ready(self) -> Candidate | None:
         """The candidate that has waited longest for its training, or else one that has had it in vain."""
-        return _first(self._ready) or _first(self._returned)
+        return self._queues.next_ready()
 
     def next_promoted(self) -> Candidate | None:
         """A candidate whose training was paused and is to go on."""
-        return _first(self._promoted)
+        return first(self._queues.promoted)
 
     def next_control(self) -> Candidate | None:
         """A candidate that has ended with inherited weights and is to be trained from scratch as well."""
         if self._inheritance is None or not self._inheritance.active:
             return None
-        return _first(self._controls)
+        return first(self._queues.controls)
 
     def worth_promoting(self) -> int | None:
         """The individual whose training is paused and is worth going on with by now."""
         number = self._early_stopping.next_promotion() if self._early_stopping else None
-        return number if number in self._paused else None
+        return number if number in self._queues.paused else None
 
     def request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train next of a candidate."""
@@ -142,8 +126,8 @@ class TrainingSchedule:
             parent=candidate.parent,
             genome=candidate.genome,
             seed=random.Random(f"{self._plan.search.seed}/{number}/training").getrandbits(31),
-            weights=weights_path(self._run, number),
-            checkpoints=checkpoints_path(self._run, number),
+            weights=weights_path(self._exchange.folder, number),
+            checkpoints=checkpoints_path(self._exchange.folder, number),
             origin=self._origin(candidate),
             until_share=self._next_end(number) / self._plan.training.iterations,
         )
@@ -151,7 +135,7 @@ class TrainingSchedule:
     def control_request(self, candidate: Candidate) -> TrainingRequest:
         """What a worker is asked to train of it: a whole training, beside the weights that the run keeps."""
         number = candidate.number
-        folder = control_path(self._run, number)
+        folder = control_path(self._exchange.folder, number)
         return TrainingRequest(
             number=number,
             parent=None,
@@ -163,12 +147,12 @@ class TrainingSchedule:
 
     def outcome(self, number: int, fitness: Fitness, seconds: float) -> RungPassed | Paused | Trained:
         """What has happened when a request ends with ``fitness``, after ``seconds`` more."""
-        looks = self._looks.get(number)
+        looks = self._queues.looks(number)
         seconds += looks[-1].seconds if looks else 0.0
         iterations = self._next_end(number)
         if self._early_stopping is None or iterations == self._plan.training.iterations:
             return Trained(number, fitness, seconds)
-        result = RungResult(number, iterations, fitness.value, self._costs(self._candidates[number]))
+        result = RungResult(number, iterations, fitness.value, self._costs(self._queues.candidates[number]))
         if not self._early_stopping.is_hopeless(result):
             return RungPassed(number, fitness, seconds)
         prospect = self._early_stopping.prospect(result)
@@ -180,72 +164,34 @@ class TrainingSchedule:
         """Take in what has happened; sentences on accelerations that were found to mislead."""
         match event:
             case Opened():
-                self._return_cut_off()
+                self._queues.cut_off()
             case Judged(measured=Candidate() as candidate) | Remeasured(measured=candidate):
                 self._judged(candidate)
             case Begun():
-                self._begun(event)
+                self._queues.begin(event)
             case RungPassed() | Paused() | Trained():
                 return self._looked_at(event)
             case Promoted():
                 self._promoted_by(event.number)
             case Failed():
-                self._in_training.pop(event.number, None)
+                self._queues.end(event.number)
             case Returned():
-                self._return(event)
+                self._queues.give_back(event)
             case Controlled():
                 return self._controlled(event)
             case _:
                 pass
         return []
 
-    def _return_cut_off(self) -> None:
-        """Have what was in training when a process ended wait for a worker again, before all others."""
-        for number, candidate in self._in_training.items():
-            queues = {None: self._ready, RungPassed: self._at_rung, Paused: self._promoted}
-            queues[self._last_look(number)][number] = candidate
-        self._in_training = {}
-        self._try_again()
-        self._ready = dict(sorted(self._ready.items()))
-        self._controls = self._in_control | self._controls
-        self._in_control = {}
-
-    def _return(self, event: Returned) -> None:
-        number = event.number
-        if event.from_scratch:
-            self._returned_controls[number] = self._in_control.pop(number)
-        else:
-            self._returned[number] = self._in_training.pop(number)
-
-    def _try_again(self) -> None:
-        """Have what was returned wait where it did before, for trainings work by now."""
-        returned, self._returned = self._returned, {}
-        self._ready = {n: one for n, one in returned.items() if self._last_look(n) is None} | self._ready
-        for number, candidate in returned.items():
-            if (look := self._last_look(number)) is not None:
-                {RungPassed: self._at_rung, Paused: self._promoted}[look][number] = candidate
-        self._controls = self._returned_controls | self._controls
-        self._returned_controls = {}
-
     def _judged(self, candidate: Candidate) -> None:
         if candidate.verdict.kind == "accepted":
-            self._candidates[candidate.number] = self._ready[candidate.number] = candidate
+            self._queues.accept(candidate)
             if self.predictor:
                 self.predictor.expect(candidate.number, candidate.predicted_fitness)
 
-    def _begun(self, event: Begun) -> None:
-        number = event.number
-        if event.from_scratch:
-            self._in_control[number] = self._controls.pop(number)
-            return
-        for queue in (self._ready, self._returned, self._at_rung, self._promoted):
-            queue.pop(number, None)
-        self._in_training[number] = self._candidates[number]
-
     def _looked_at(self, event: RungPassed | Paused | Trained) -> list[str]:
         number = event.number
-        candidate = self._in_training.pop(number)
-        self._try_again()
+        candidate = self._queues.succeed(number)
         reached = event.fitness.reached if isinstance(event, Paused) else event.fitness.value
         assert reached is not None
         said = self._report(candidate, reached)
@@ -254,9 +200,9 @@ class TrainingSchedule:
         if isinstance(event, Trained):
             self._trained(candidate, event.fitness)
             return said
-        self._looks.setdefault(number, []).append(event)
+        self._queues.look(event)
         if isinstance(event, RungPassed):
-            self._at_rung[number] = candidate
+            self._queues.at_rung[number] = candidate
         else:
             self._pause(candidate)
         return said
@@ -278,24 +224,24 @@ class TrainingSchedule:
         if self._inheritance is None or fitness.inherited_share is None:
             return
         if self._inheritance.take_in(candidate.number, fitness.value):
-            self._controls[candidate.number] = candidate
+            self._queues.controls[candidate.number] = candidate
 
     def _pause(self, candidate: Candidate) -> None:
         assert self._early_stopping is not None
         self._early_stopping.pause(candidate.number)
-        self._paused[candidate.number] = candidate
-        for given_up in self._paused.keys() - self._early_stopping.paused:
-            del self._paused[given_up]
+        paused = self._queues.paused
+        paused[candidate.number] = candidate
+        for given_up in paused.keys() - self._early_stopping.paused:
+            del paused[given_up]
 
     def _promoted_by(self, number: int) -> None:
         assert self._early_stopping is not None
         self._early_stopping.promote(number)
-        self._paused.pop(number, None)
-        self._promoted[number] = self._candidates[number]
+        self._queues.promote(number)
 
     def _controlled(self, event: Controlled) -> list[str]:
         assert self._inheritance is not None
-        self._in_control.pop(event.number, None)
+        self._queues.end_control(event.number)
         said = self._inheritance.compare(event)
         return [] if said is None else [said]
 
@@ -304,13 +250,9 @@ class TrainingSchedule:
         assert verdict.measurement is not None
         return costs_of(self._plan.search.strategy, verdict.measurement.latency_ms, verdict.params)
 
-    def _last_look(self, number: int) -> type[RungPassed | Paused] | None:
-        looks = self._looks.get(number)
-        return type(looks[-1]) if looks else None
-
     def _next_end(self, number: int) -> int:
         """Up to how many iterations a candidate is trained before it is looked at again."""
-        return self._ends[len(self._looks.get(number, []))]
+        return self._ends[len(self._queues.looks(number))]
 
     def _origin(self, candidate: Candidate) -> ParentWeights | None:
         parent = candidate.parent
@@ -318,9 +260,5 @@ class TrainingSchedule:
             return None
         if self._inheritance is None or not self._inheritance.may_inherit(candidate.number):
             return None
-        weights = weights_path(self._run, parent)
+        weights = weights_path(self._exchange.run, parent)
         return ParentWeights(self._genomes[parent], weights) if weights.is_file() else None
-
-
-def _first(queue: Queue) -> Candidate | None:
-    return next(iter(queue.values()), None)
