@@ -93,13 +93,11 @@ def _frames_from(video: Video, begin_s: float) -> Iterator[tuple[float, VideoFra
 
     There are none where it is not found, and all where the container cannot be asked for it.
     """
-    if begin_s <= 0 or not video.container.format.name.startswith(EXACT):
+    stream, origin = video.stream, video.stream.start_time
+    if begin_s <= 0 or origin is None or not video.container.format.name.startswith(EXACT):
         return video.frames()
-    stream = video.stream
     try:
-        video.container.seek(
-            (stream.start_time or 0) + round(begin_s / (stream.time_base or 1)), stream=stream
-        )
+        video.container.seek(origin + round(begin_s / (stream.time_base or 1)), stream=stream)
     except av.FFmpegError:
         return iter(())
     # What comes before the key frame may refer to frames that were not decoded.
