@@ -104,12 +104,12 @@ def is_stream(source: str) -> bool:
 
 def _videos_of(source: str) -> list[str]:
     """The videos below a folder; any other source is itself one, and so is a folder of a video's frames."""
-    from tvnsearch.data.catalog.assembly import is_video
+    from tvnsearch.data.catalog.names import is_video
 
     folder = Path(source)
     if is_stream(source) or not folder.is_dir() or (folder / f"{folder.name}-000001.jpg").is_file():
         return [source]
-    found = sorted(str(path) for path in folder.rglob("*") if is_video(path) and path.is_file())
+    found = sorted(str(path) for path in folder.rglob("*") if is_video(path.name) and path.is_file())
     if not found:
         raise UserError(f"expected videos in the folder {folder}, but it has none; give another one")
     return found

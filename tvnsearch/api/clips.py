@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tvnsearch.data.manifest import Manifest
     from tvnsearch.data.preparation import PreparationProgress
     from tvnsearch.data.preparation_plan import PreparationPlan
-    from tvnsearch.data.stored import Form
     from tvnsearch.training.task import DataSource
 
 SHOWN_BROKEN = 5
@@ -87,7 +86,7 @@ def prepare_clips(
     return preparation
 
 
-def _why(forms: Collection[Form], few_reads: bool) -> str:
+def _why(forms: Collection[str], few_reads: bool) -> str:
     """Why clips are not kept as raw frames."""
     if "source" in forms and few_reads:
         return ", because each clip is hardly read more than once"

@@ -79,7 +79,7 @@ class Batch(NamedTuple):
 class _Job(NamedTuple):
     """A batch to read: of each clip a function that gives its views, and all labels."""
 
-    reads: list[Callable[[], Seen]]
+    reads: Sequence[Callable[[], Seen]]
     labels: Tensor
 
 
