@@ -28,7 +28,7 @@ def stored(path, pixels):
         writer = VideoWriter(file, "h264")
         for number, frame in enumerate(pixels):
             writer.add(Frame(number / 30, frame))
-        writer.finish(len(pixels), 30.0)
+        writer.finish(len(pixels) / 30, None)
     return StoredVideo(path)
 
 

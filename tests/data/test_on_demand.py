@@ -24,8 +24,8 @@ def both(path, start_s=0.0, end_s=None):
     """A clip as it is read from its file, and as it is stored."""
     on_demand, raw = prepared(path, reads=1), prepared(path)
     assert (on_demand.form, raw.form) == ("source", "raw")
-    assert on_demand.size_bytes < 16 * len(on_demand.times_s) + 100
-    assert np.allclose(on_demand.times_s, raw.times_s, atol=1e-9)
+    assert on_demand.size_bytes < 24 * len(on_demand.timeline.times_s) + 100
+    assert np.allclose(on_demand.timeline.times_s, raw.timeline.times_s, atol=1e-9)
     return on_demand.part(path, start_s, end_s), raw.part(path, start_s, end_s)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -147,26 +147,39 @@ class Video:
         Raises ValueError when not even one can be decoded. The video is at its end after that.
         """
         first_frame: VideoFrame | None = None
-        coded: list[tuple[float, tuple[float, float]]] = []
+        stamps: list[tuple[int | None, int | None, float]] = []
         for packet in self._packets():
             if first_frame is None:
                 with suppress(av.error.InvalidDataError):
                     first_frame = next(iter(packet.decode()), None)
             if packet.size and not packet.is_discard:
                 shown = packet.pts if self._timed and packet.pts is not None else packet.dts
-                decoded = shown if packet.dts is None else packet.dts
-                before_s = coded[-1][0] if coded else -self._period_s
-                coded_s = before_s + self._period_s if decoded is None else self._seconds(decoded)
-                ahead_s = 0.0 if shown is None else self._seconds(shown) - coded_s
-                coded.append((coded_s, (ahead_s, self._lasts_s(packet.duration))))
+                stamps.append((packet.dts, shown, self._lasts_s(packet.duration)))
         if first_frame is None:
             raise ValueError("no frame of it can be decoded")
         times_s = []
         # Only in the order in which they are decoded a step back is one of the clock.
-        for coded_s, (ahead_s, lasts_s) in onward(coded, self._period_s, self._most_gap_s):
+        said = self._decoding_times_s([decoded for decoded, _, _ in stamps])
+        coded = ((time_s, (time_s, *stamp)) for time_s, stamp in zip(said, stamps, strict=True))
+        for coded_s, (said_s, _, shown, lasts_s) in onward(coded, self._period_s, self._most_gap_s):
+            ahead_s = 0.0 if shown is None else self._seconds(shown) - said_s
             times_s.append(coded_s + ahead_s)
             self.end_s = max(self.end_s, times_s[-1] + lasts_s)
         return first_frame, np.sort(np.asarray(times_s, np.float64))
+
+    def _decoding_times_s(self, stamps: Sequence[int | None]) -> list[float]:
+        """When each packet is to be decoded; of those that do not say so a period apart from their neighbours.
+
+        Matroska does not say it of the first packets of a video whose frames are not coded in their order.
+        """
+        unknown = next((place for place, stamp in enumerate(stamps) if stamp is not None), len(stamps))
+        first = stamps[unknown] if unknown < len(stamps) else None
+        time_s = (0.0 if first is None else self._seconds(first)) - (unknown + 1) * self._period_s
+        times_s = []
+        for stamp in stamps:
+            time_s = time_s + self._period_s if stamp is None else self._seconds(stamp)
+            times_s.append(time_s)
+        return times_s
 
     @property
     def _period_s(self) -> float:
