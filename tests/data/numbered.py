@@ -63,11 +63,10 @@ def copied(path: Path, target: Path, cut_ms=0, options=None) -> Path:
     return target
 
 
-def trimmed(path: Path, tail_ms: int) -> Path:
-    """An mp4 whose edit list ends `tail_ms` milliseconds earlier, as telephones trim."""
+def trimmed(path: Path, lasts_ms: int) -> Path:
+    """An mp4 whose edit list ends after so many milliseconds, as telephones trim."""
     content = bytearray(path.read_bytes())
     entry = content.index(b"elst") + 12
-    lasts_ms = int.from_bytes(content[entry : entry + 4], "big")  # in units of the file: milliseconds
-    content[entry : entry + 4] = (lasts_ms - tail_ms).to_bytes(4, "big")
+    content[entry : entry + 4] = lasts_ms.to_bytes(4, "big")  # in the file's units, which are milliseconds
     path.write_bytes(content)
     return path

@@ -33,10 +33,7 @@ FRAMES_PER_SECOND = 24
 MAX_PIXELS = 8192 * 4608
 """Of a frame: a damaged header must not ask for all memory."""
 
-WITHOUT_TIMES = frozenset({"avi"})
-"""Containers that do not say when a frame is shown: frames are counted, those that were dropped as well."""
-
-STREAM_DURATIONS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "avi"})
+MOV, AVI = "mov,mp4,m4a,3gp,3g2,mj2", "avi"
 """Containers that say how long the pictures last."""
 
 FILE_DURATIONS = frozenset({"matroska,webm", "flv", "asf"})
@@ -85,9 +82,13 @@ class Video:
         self.end_s = 0.0
         """Until when the last of the frames that were read so far is shown."""
         self._breaks_off = breaks_off
-        self._first = stream.start_time
+        self._format = container.format.name
         self._time_base = stream.time_base or Fraction(1)
-        self._timed = container.format.name not in WITHOUT_TIMES
+        # FFmpeg leaves it to us to hide what comes before an edit list in a fragmented file.
+        self._hidden = max(0, -(stream.start_time or 0)) if self._format == MOV else 0
+        self._first = 0 if self._hidden else stream.start_time
+        # An avi does not say when a frame is shown: its chunks are counted, empty ones as well.
+        self._timed = self._format != AVI
         self._sound_end_s = 0.0
         self._damaged_s = 0.0
 
@@ -116,9 +117,12 @@ class Video:
         """
         if self._breaks_off:
             return math.inf
-        if self.container.format.name in STREAM_DURATIONS:
-            return float(self.stream.duration * self._time_base) if self.stream.duration else None
-        if self.container.format.name not in FILE_DURATIONS or self.guessed_s <= 0:
+        if self._format in (MOV, AVI):
+            lasts = (self.stream.duration or 0) - self._hidden
+            if self._format == AVI:  # FFmpeg shortens the duration of one that was cut
+                lasts = max(lasts, self.stream.frames)
+            return float(lasts * self._time_base) if lasts > 0 else None
+        if self._format not in FILE_DURATIONS or self.guessed_s <= 0:
             return None
         tagged_s = self._tagged_s()
         if tagged_s is None and self._sound_end_s >= SOUND_IS_THERE * self.guessed_s:
@@ -152,8 +156,9 @@ class Video:
             if first_frame is None:
                 with suppress(av.error.InvalidDataError):
                     first_frame = next(iter(packet.decode()), None)
-            if packet.size and not packet.is_discard:
-                shown = packet.pts if self._timed and packet.pts is not None else packet.dts
+            shown = packet.pts if self._timed and packet.pts is not None else packet.dts
+            is_hidden = packet.is_discard or (self._hidden > 0 and shown is not None and shown < 0)
+            if packet.size and not is_hidden:
                 stamps.append((packet.dts, shown, self._lasts_s(packet.duration)))
         if first_frame is None:
             raise ValueError("no frame of it can be decoded")
@@ -210,7 +215,8 @@ class Video:
                 if stamp is None and counted:
                     stamp = counted.popleft()
                 time_s = time_s + self._period_s if stamp is None else self._seconds(stamp)
-                yield time_s, frame
+                if time_s >= 0 or not self._hidden:
+                    yield time_s, frame
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The packets of the pictures; of those of the sound it is noted until when they last."""
