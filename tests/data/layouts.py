@@ -40,7 +40,7 @@ def write(path: Path, content: str | bytes) -> None:
 def moments_in_time(root: Path, videos: Videos) -> None:
     classes = ("adult+female+singing", "clapping")
     write(root / "moments_categories.txt", "".join(f"{name},{n}\n" for n, name in enumerate(classes)))
-    for name, folder, count in (("trainingSet", "training", 4), ("validationSet", "validation", 2)):
+    for name, folder, count in (("trainingSet", "training", 8), ("validationSet", "validation", 2)):
         files = [f"{label}/flickr-{n}_{n + 3}.mp4" for label in classes for n in range(count)]
         rows = [f"{file},{file.partition('/')[0]},3,0" for file in files]
         write(root / f"{name}.csv", "\r\n".join(rows))
@@ -233,11 +233,11 @@ LAYOUTS = (
         "moments-in-time",
         moments_in_time,
         ("adult+female+singing", "clapping"),
-        8,
+        16,
         4,
         {("training/adult+female+singing/flickr-0_3.mp4", 0.0): {"adult+female+singing"}},
         (
-            ("trainingSet.csv", "flickr-0_3.mp4,clapping,3,0", "flickr-0_3.mp4", "line 5 has 1 columns"),
+            ("trainingSet.csv", "flickr-0_3.mp4,clapping,3,0", "flickr-0_3.mp4", "line 9 has 1 columns"),
             ("moments_categories.txt", "clapping,1", "clapping", "line 2 is 'clapping'"),
         ),
         needs=("trainingSet.csv", "validationSet.csv"),

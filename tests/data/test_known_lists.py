@@ -114,7 +114,7 @@ def test_classes_that_were_taken_out_are_left_out_and_counted(tmp_path):
 def test_where_all_clips_are_of_other_classes_that_is_said(tmp_path):
     layouts.moments_in_time(tmp_path, NO_VIDEOS)
     (tmp_path / "moments_categories.txt").write_text("sailing,0\nskating,1\n")
-    with pytest.raises(UserError, match=r"without clips of classes that moments_categories.txt .* \(12\)"):
+    with pytest.raises(UserError, match=r"without clips of classes that moments_categories.txt .* \(20\)"):
         open_dataset(tmp_path)
 
 
