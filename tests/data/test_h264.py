@@ -14,11 +14,10 @@ FRAMES = 21  # two runs and a part of one
 
 
 def moving_texture(height, width):
-    """A texture that drifts over a gradient, as uint8 (frames, height, width, 3)."""
-    rng = np.random.default_rng(0)
-    coarse = rng.normal(size=(2 + height // 4, 2 + width // 4, 3))
+    """A grey texture that drifts over a coloured gradient, as uint8 (frames, height, width, 3)."""
+    coarse = np.random.default_rng(0).normal(size=(2 + height // 4, 2 + width // 4, 1))
     texture = np.kron(coarse, np.ones((4, 4, 1)))[:height, :width] * 20
-    gradient = np.linspace(60, 180, width)[None, :, None]
+    gradient = np.linspace((60, 80, 100), (180, 160, 140), width)[None]
     frames = [np.roll(texture, (number, 2 * number), (0, 1)) + gradient for number in range(FRAMES)]
     return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
 

@@ -25,7 +25,7 @@ PIXEL_FORMAT = "yuvj420p"
 OPTIONS = {
     "preset": "veryfast",
     "tune": "fastdecode",
-    "crf": "18",
+    "crf": "16",
     "bf": "0",  # without frames that refer to later ones, packets are in the order of frames, one for each
     "keyint_min": str(RUN),
     "sc_threshold": "0",  # key frames at their places, not where a scene begins
