@@ -151,7 +151,7 @@ def test_a_share_that_goes_is_nobodys_fault(
     run, plan = tmp_path / "run", make_plan(trainings=10)
 
     def take_away(step: str, genome: Genome) -> None:
-        if step == "train" and len(fitness.trained) == 5 and shared.is_dir():
+        if len(fitness.trained) == 5 and shared.is_dir():
             shared.rename(tmp_path / "away")
             shared.write_text("no folder any more")
             raise EnvironmentFailedError("FileNotFoundError: the share is gone")
