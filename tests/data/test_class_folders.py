@@ -172,6 +172,7 @@ def test_groups_of_ucf101_and_hmdb51_names_are_recordings(tmp_path, touch):
             [f"{name}/v_shooting_{v:02}_{n:02}.mpg" for name in "ab" for v in range(3) for n in range(1, 4)],
             18,
         ),
+        ([f"{name}/2017_cam{v}_f{n:04}_human1.mp4" for name in "ab" for v in (1, 2) for n in range(4)], 16),
         ([f"{name}/{name}_{n:03}.mp4" for name in ("run", "walk") for n in range(12)], None),
         ([f"{name}/IMG_2024010{n}_12000{n}.mp4" for name in ("run", "walk") for n in range(9)], None),
         ([f"{name}/{n:04}.mp4" for name in ("run", "walk") for n in range(12)], None),

@@ -43,6 +43,9 @@ _HMDB51_NAME = re.compile(r"(.+)_[hulf]_(?:nm|cm)_np\d+_(?:fr|ba|le|ri)_(?:goo|m
 _PART = re.compile(r"(.+?)[ _.-]+(?:part|segment|scene|clip|chunk|cut|p|s|c)?[ _-]?\d{1,4}", re.IGNORECASE)
 """A name that is counted at its end; with a number before that besides, as `video1_003`, it may be a part."""
 
+_FROM_FRAME = re.compile(r"(.+?)[ _.-](?:f|frame)[ _-]?\d{2,}(?:\D.*)?", re.IGNORECASE)
+"""The same of a name that says the frame that it begins at, as `20170203_cam1_f0086_human1`."""
+
 ALIKE_SHARE = 0.1
 """The share of clips that have to look like parts of one file before that is said: a few do by chance."""
 
@@ -79,7 +82,8 @@ def parts_of_one_file(paths: Iterable[PurePath]) -> list[list[str]]:
     files = [path.name for path in paths]
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in files:
-        match = _PART.fullmatch(name.rpartition(".")[0])
+        stem = name.rpartition(".")[0]
+        match = _PART.fullmatch(stem) or _FROM_FRAME.fullmatch(stem)
         if match and any(map(str.isdigit, match[1])):
             groups[match[1]].append(name)
     found = [names for names in groups.values() if len(names) > 1]
