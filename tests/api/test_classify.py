@@ -86,10 +86,10 @@ def test_videos_are_labelled_in_their_order_as_they_are_asked_for(net: Path, vid
 
 def test_a_folder_stands_for_all_videos_below_it(net: Path, video: Path, tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
-    for name in ("b.ts", "a.ts", "deep/er/c.ts", ".hidden.ts", "notes.txt"):
+    for name in ("b.mkv", "a.mkv", "deep/er/c.mp4", ".hidden.mp4", "notes.txt"):
         shutil.copy(video, tmp_path / name)
     seen = [Path(each.video).name for each in tvnsearch.classify(net, [tmp_path, video])]
-    assert seen == ["a.ts", "b.ts", "c.ts", video.name]
+    assert seen == ["a.mkv", "b.mkv", "c.mp4", video.name]
     with pytest.raises(UserError, match=r"expected videos in the folder .*empty, but it has none"):
         (tmp_path / "empty").mkdir()
         tvnsearch.classify(net, tmp_path / "empty")

@@ -236,6 +236,8 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_response(302 if isinstance(content, str) else 200)
         if isinstance(content, str):
             self.send_header("Location", content)
+        else:
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if isinstance(content, bytes):
             self.wfile.write(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ def open_address(source: str, formats: str, options: dict[str, str]) -> InputCon
     whitelists = {"protocol_whitelist": _PROTOCOLS[kind], "format_whitelist": formats}
     if kind == "rtsp":
         whitelists = whitelists | _TCP_FIRST | {"format_whitelist": f"{formats},rtsp"}
+    began_s = time.monotonic()
     try:
         return av.open(
             _SCHEME.sub(lambda scheme: scheme[0].lower(), source),
@@ -54,6 +56,10 @@ def open_address(source: str, formats: str, options: dict[str, str]) -> InputCon
         )
     except av.error.ArgumentError:
         raise BrokenClip(Path(source), "what comes from there is no video") from None
+    except av.FFmpegError:
+        if time.monotonic() - began_s < ANSWER_S:
+            raise
+        raise _silent(source) from None  # of RTSP FFmpeg says that the data are invalid, as none came
 
 
 @contextmanager
@@ -62,7 +68,11 @@ def answering(source: str) -> Iterator[None]:
     try:
         yield
     except av.error.ExitError:
-        raise BrokenClip(Path(source), f"nothing came from there for {ANSWER_S:g} s") from None
+        raise _silent(source) from None
+
+
+def _silent(source: str) -> BrokenClip:
+    return BrokenClip(Path(source), f"nothing came from there for {ANSWER_S:g} s")
 
 
 def camera_of(source: str) -> str | None:
