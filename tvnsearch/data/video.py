@@ -173,7 +173,7 @@ class Video:
         return first_frame, np.sort(np.asarray(times_s, np.float64))
 
     def _decoding_times_s(self, stamps: Sequence[int | None]) -> list[float]:
-        """When each packet is to be decoded; of those that do not say so a period apart from their neighbours.
+        """When each packet is to be decoded; those that do not say so are a period from their neighbours.
 
         Matroska does not say it of the first packets of a video whose frames are not coded in their order.
         """
