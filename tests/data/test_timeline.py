@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -246,9 +247,18 @@ ODD_VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "odd-videos"
 
 @pytest.mark.slow
 @pytest.mark.skipif(not ODD_VIDEOS.is_dir(), reason="the odd videos do not lie beside the checkout")
-def test_odd_videos_are_read_whole():
-    """But for the damaged frame of one of them, what FFmpeg decodes is what is read."""
-    for path in sorted(ODD_VIDEOS.iterdir()):
-        if path.suffix == ".gif":
-            continue
-        assert len(decode_clip(path, 64)) > 0, path
+def test_odd_videos_give_the_frames_and_times_that_ffmpeg_gives():
+    paths = [path for path in sorted(ODD_VIDEOS.iterdir()) if path.suffix != ".gif"]
+    assert len(paths) > 30
+    for path in paths:
+        times_s = []
+        with av.open(str(path)) as container:
+            for packet in container.demux(video=0):
+                with suppress(av.error.InvalidDataError):
+                    times_s += [frame.time for frame in packet.decode()]
+        with open_video(path) as video:
+            shown_s = [shown.time_s for shown in video.frames()]
+        assert shown_s == pytest.approx([time_s - times_s[0] for time_s in times_s], abs=1e-6), path
+        assert len(decode_clip(path, 64)) == len(times_s), path
+        damaged = path.name == "decord__corrupted.mp4"
+        assert look_at(path).frames == len(times_s) + damaged, path

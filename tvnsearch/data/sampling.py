@@ -30,7 +30,7 @@ def slack(times_s: npt.NDArray[np.float64], spec: InputSpec, speed: float = 1.0)
     `times_s` are the seconds at which its frames are shown; ticks, of which `BASE_RATE` are a second, count
     from the first. `speed` is that at which the clip is played: 2 takes frames twice as far apart.
     """
-    first, last = np.rint(times_s[[0, -1]] * BASE_RATE).astype(int).tolist()
+    first, last = (round(float(time_s) * BASE_RATE) for time_s in (times_s[0], times_s[-1]))
     return max(0, last - first - round((spec.frames - 1) * spec.frame_stride * speed))
 
 

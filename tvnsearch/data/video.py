@@ -192,7 +192,8 @@ class Video:
 
     @property
     def _most_gap_s(self) -> float:
-        return MOST_GAP_S if self.container.format.flags & Flags.ts_discont.value else math.inf
+        may_be_set = self.container.format.flags & cast(int, Flags.ts_discont.value)
+        return MOST_GAP_S if may_be_set else math.inf
 
     def _decoded(self) -> Iterator[tuple[float, VideoFrame]]:
         """The frames, each with its seconds by the video's own clock."""
