@@ -32,7 +32,8 @@ from tvnsearch.data.manifest import (
     part_of,
     read_manifest,
 )
-from tvnsearch.data.preparation import OnPlan, OnPreparation, decode_all
+from tvnsearch.data.preparation import OnPreparation, decode_all
+from tvnsearch.data.preparation_plan import OnPlan
 from tvnsearch.data.stored import Frames, StoredVideo
 from tvnsearch.data.video import BrokenClip
 from tvnsearch.data.video_store import DECODER, VideoStore, content_of, is_as_it_was, recorded
