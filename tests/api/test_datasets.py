@@ -89,8 +89,10 @@ def test_nothing_is_cleaned_while_clips_are_decoded(
     ):
         tvnsearch.clean_clips(everything=True)
     heard = Heard()
+    stored_bytes = sum(path.stat().st_size for path in (directory / "videos").iterdir())
     cleaned = tvnsearch.clean_clips(everything=True, watch=heard.watch)
     assert cleaned.removed == cleaned.held
-    assert cleaned.removed_bytes == prepared.done.stored_bytes
+    assert cleaned.removed_bytes == stored_bytes > 0
+    assert list((directory / "videos").iterdir()) == []
     assert heard.shares("remove videos")[-1] == 1.0
-    assert tvnsearch.prepare_data(root, space="digits").done.decoded == prepared.done.decoded
+    assert tvnsearch.prepare_data(root, space="digits").done.decoded > 0

@@ -122,7 +122,7 @@ def test_a_clip_with_another_label_is_named(run: Run, tmp_path: Path) -> None:
     run.clips = tmp_path / "list.csv"
     run.clips.write_text("\n".join(rows))
     run.begin()
-    rows[0] = rows[0].replace("0-down", "0-left")
+    rows[0] = rows[0].replace(",0-down,", ",0-left,")
     run.clips.write_text("\n".join(rows))
     run.go_on()
     assert any(f"1 got other labels ({files[0]})" in line for line in run.since)
