@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 class _Job(NamedTuple):
     """A batch to read: of each clip a function that gives its views, and all labels."""
 
-    reads: list[Callable[[], Pixels]]
+    reads: Sequence[Callable[[], Pixels]]
     labels: Tensor
 
 

@@ -36,9 +36,10 @@ def frame_times(video: Video, resolution: int) -> Iterator[Frame]:
     period_s = 1 / video.frame_rate if video.frame_rate else 0.0
     for packet in video.container.demux(video.stream):
         if packet.size and not packet.is_discard:
-            counted_s = len(times_s) * period_s
-            has_time = timed and packet.pts is not None
-            times_s.append(float((packet.pts - origin) * time_base) if has_time else counted_s)
+            if timed and packet.pts is not None:
+                times_s.append(float((packet.pts - origin) * time_base))
+            else:
+                times_s.append(len(times_s) * period_s)
         if pixels is None:
             with suppress(av.error.InvalidDataError):
                 pixels = next((Resizer(resolution)(frame) for frame in packet.decode()), None)
