@@ -67,11 +67,14 @@ def decode_frames(packet_of: Callable[[int], bytes], numbers: Sequence[int]) -> 
 
     Each run is decoded once, up to the last frame that is wanted of it. An odd side has one pixel more.
     """
-    pixels = []
+    pixels: list[npt.NDArray[np.uint8]] = []
     for run, wanted in groupby(numbers, key=lambda number: number // RUN):
         places = [number % RUN for number in wanted]
         frames = _decoded([packet_of(run * RUN + place) for place in range(places[-1] + 1)])
-        pixels += [frames[place].to_ndarray(format="rgb24", threads=1) for place in places]
+        pixels += [
+            frames[place].to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
+            for place in places
+        ]
     return pixels
 
 
