@@ -17,6 +17,7 @@ from tvnsearch.files import write_whole
 from tvnsearch.training.fitting import Fitting
 from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
 from tvnsearch.training.recipe import Precision
+from tvnsearch.training.weights import read_tensors
 
 CHECKPOINT = "checkpoint.json"
 
@@ -110,7 +111,7 @@ class Checkpoints:
                     "another network, recipe, data or number of processes; "
                     "give the settings that it was begun with, or another folder"
                 )
-            tensors = safetensors.torch.load_file(self.folder / record.tensors)
+            tensors = read_tensors(self.folder / record.tensors)
             _restore(fitting, tensors)
         except torch.OutOfMemoryError:
             raise

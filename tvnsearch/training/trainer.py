@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
+from tvnsearch.files import as_text
 from tvnsearch.genome.genome import Genome, InputSpec
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
@@ -231,7 +232,7 @@ def _name(genome: Genome, cache: ClipCache, fitting: Fitting, initial_weights: P
         dataset.format,
         dataset.classes,
         [
-            (os.path.relpath(clip.path, dataset.root), clip.labels, clip.start_s, clip.end_s)
+            (as_text(os.path.relpath(clip.path, dataset.root)), clip.labels, clip.start_s, clip.end_s)
             for clip in cache.usable(dataset.train)
         ],
         cache.resolution,
