@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.running import refused
+from tests.cli.running import refused, run
 from tests.data.videos import write_video
 from tests.disks import fill, read_only, small_disk
 from tvnsearch.api.trained_model import ModelCard, write_model
@@ -23,6 +23,14 @@ from tvnsearch.training.weights import save_weights
 CLASSES = ("left", "right")
 
 Words = tuple[object, ...]
+
+
+def ended(*words: object) -> str:
+    """The sentence that a command ends with, after what it said while it worked."""
+    done = run(*words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +94,10 @@ def test_a_place_that_is_read_only_is_one_sentence(command: str, here: Path, tmp
 def test_a_full_disk_is_one_sentence_and_no_part_is_left(command: str, here: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
         fill(disk)
-        said = refused(*writing_commands(here, disk / "out")[command])
+        said = ended(*writing_commands(here, disk / "out")[command])
         assert "No space left on device" in said or "the disk is full" in said
-        assert not [path for path in disk.rglob("*") if path.is_file() and path.name != "filler"]
+        written = [path for path in disk.rglob("*") if path.is_file() and path.stat().st_size]
+        assert written == [disk / "filler"]
 
 
 @pytest.mark.parametrize("command", ["data prepare", "train", "eval"])
@@ -102,7 +111,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
     with small_disk(tmp_path / "disk", 64) as disk:
         monkeypatch.setenv("XDG_CACHE_HOME", str(disk / "cache"))
         fill(disk)
-        said = refused(*words)
+        said = ended(*words)
         assert "decoded clips" in said or f"expected to write {disk / 'cache'}" in said
         assert "XDG_CACHE_HOME" in said
         assert not list(disk.rglob("*.part"))

@@ -18,6 +18,7 @@ from tvnsearch.training.fitting import Best, Fitting
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.optimization import optimizer_tensors, restore_optimizer
 from tvnsearch.training.recipe import Precision
+from tvnsearch.training.weights import read_tensors
 
 CHECKPOINT = "checkpoint.json"
 
@@ -133,7 +134,7 @@ class Checkpoints:
                     "another network, recipe, data or number of processes; "
                     "give the settings that it was begun with, or another folder"
                 )
-            tensors = safetensors.torch.load_file(self.folder / record.tensors)
+            tensors = read_tensors(self.folder / record.tensors)
             _restore(fitting, record, tensors)
         except torch.OutOfMemoryError:
             raise

@@ -22,10 +22,19 @@ def save_weights(network: nn.Module, path: Path) -> None:
     write_whole(path, safetensors.torch.save(tensors))
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by their names; safetensors itself opens none whose own name is no UTF-8.
+
+    Raises OSError when the file cannot be read, and SafetensorError when it is not whole.
+    """
+    tensors: dict[str, Tensor] = safetensors.torch.load(path.read_bytes())
+    return tensors
+
+
 def is_whole(path: Path) -> bool:
     """Whether there are weights at `path` that can be read, of whatever network."""
     try:
-        safetensors.torch.load_file(path)
+        read_tensors(path)
     except (FileNotFoundError, SafetensorError):
         return False
     return True
@@ -37,7 +46,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises UserError when there is no such file, or it holds something else or another network's weights.
     """
     try:
-        weights = safetensors.torch.load_file(path)
+        weights = read_tensors(path)
     except OSError as error:
         raise UserError(
             f"expected weights at {path}, but reading them failed ({error.strerror or error}); train first"
