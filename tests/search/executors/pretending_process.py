@@ -14,7 +14,7 @@ from tvnsearch.api import open_run
 from tvnsearch.search.executors import open_executor, ray_head
 from tvnsearch.search.settings import Workforce
 
-LOST_SECONDS = 8.0
+LOST_SECONDS = 4.0
 """After so long a head is lost."""
 
 

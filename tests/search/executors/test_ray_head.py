@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,8 +15,11 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
 
+from ray.exceptions import RpcError
+
 from tests.cli.test_interruption import options
 from tests.search.executors.ray_nodes import REPOSITORY, cluster
+from tests.search.executors.test_ray import wait_until
 from tvnsearch.search import Journal, journal_path
 from tvnsearch.search.executors import ClusterLostError, ray_head
 from tvnsearch.search.executors.ray_head import Head
@@ -56,7 +60,7 @@ def lose_the_server(nodes: Any) -> None:
 def test_a_command_ends_with_a_sentence_and_resume_loses_nothing(
     lose: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRAIN_SECONDS", "2")
+    monkeypatch.setenv("TRAIN_SECONDS", "4")
     run, ray = tmp_path / "run", ("--executor", "ray", "--workers", 2, "--address")
     with cluster(nodes=2) as nodes:
         words = ("evolve", "--run", "run", *options(tmp_path), *ray, nodes.address)
@@ -109,3 +113,30 @@ def test_what_ray_raises_is_raised_where_it_was_asked(monkeypatch: pytest.Monkey
     head = Head("127.0.0.1:1", print)
     with pytest.raises(ZeroDivisionError):
         head.asked(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+def test_a_head_that_comes_back_goes_on_unless_it_is_another_one(
+    is_another: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_key: bytes, namespace: bytes) -> None:
+        if is_another:
+            raise RpcError("Unauthenticated")
+
+    monkeypatch.setattr(ray_head, "_internal_kv_get", answer)
+    monkeypatch.setattr(ray_head, "SAID_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(ray_head, "LOOK_EVERY_SECONDS", 0.1)
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    head, asked = Head(f"127.0.0.1:{port}", said.append), threading.Event()
+    with head.watched():
+        wait_until(lambda: said)
+        with socket.create_server(("127.0.0.1", port)):
+            if is_another:
+                with pytest.raises(ClusterLostError, match="is lost: another one is there by now"):
+                    head.asked(asked.wait)
+            else:
+                wait_until(lambda: len(said) > 1)
+                assert said[1].endswith("answers again")
+                assert head.asked(lambda: 7) == 7

@@ -82,6 +82,8 @@ def _local_workers(workforce: Workforce, module: str, train_on: str, measured_gp
 def _ray_workers(
     workforce: Workforce, module: str, train_on: str, measured_gpu: int | None, say: Callable[[str], None]
 ) -> Iterator[StartWorker]:
+    # Read when Ray is imported: a call after the cluster was left would begin a cluster of its own.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:  # an extra that may be missing
         from tvnsearch.search.executors import ray_cluster, ray_head, ray_joining, ray_room  # noqa: PLC0415
     except ModuleNotFoundError:

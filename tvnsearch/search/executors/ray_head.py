@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import ray
 from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError, RpcError
+from ray.experimental.internal_kv import _internal_kv_get
 
 from tvnsearch.search.executors.executor import ClusterLostError
 from tvnsearch.search.executors.ray_joining import host_and_port, is_client
@@ -127,13 +128,16 @@ def _begun(call: Callable[[], T]) -> Future[T]:
 
 
 def _knows_this_process() -> bool:
-    """Whether a head that was away has this machine's part of Ray in its cluster still, as it had before."""
+    """Whether a head that was away is of the same cluster still.
+
+    One that is not refuses every request of this process; many of Ray's own calls end the process then.
+    """
     if is_client():
         return True  # a client that is not known any more is told so
-    node = ray.get_runtime_context().get_node_id()
-    known = _begun(lambda: {one["NodeID"] for one in ray.nodes() if one["Alive"]})
+    answer = _begun(lambda: _internal_kv_get(b"", namespace=b"tvnsearch"))
     with suppress(RayError, TimeoutError):
-        return node in known.result(LEAVE_SECONDS)
+        answer.result(LEAVE_SECONDS)
+        return True
     return False
 
 
