@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.data.numbered import copied, number_picture, numbers_in, trimmed, write_numbered
 from tests.data.videos import add_sound, write_live_webm, write_video
+from tvnsearch.data.augmentation import Augmentation, random_view
 from tvnsearch.data.clock import onward
 from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.decode import decode_clip
@@ -21,6 +22,8 @@ from tvnsearch.data.inspection import inspect_dataset, look_at
 from tvnsearch.data.preparation import decode_all
 from tvnsearch.data.stored import StoredVideo
 from tvnsearch.data.video import BrokenClip, open_video
+from tvnsearch.data.views import Views, evaluation_views
+from tvnsearch.genome.genome import square_input
 
 RATE = 30
 
@@ -240,6 +243,38 @@ def test_a_live_recording_announces_nothing(tmp_path):
         assert len(list(video.frames())) == 20
         assert video.announced_s is None
         assert video.end_s == pytest.approx(20 / 12, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [12, 15, 25, 30, 44, 45, 50, 60])
+@pytest.mark.parametrize("extension", [".mp4", ".webm"])
+def test_views_of_any_rate_show_the_nearest_frames_to_the_same_times(tmp_path, extension, rate):
+    """From the file to the network's input: in an evaluation and, at other speeds, in a training."""
+    spec = square_input(32, 6, 5)
+    source_s = np.array(at_rate(3 * rate, rate)) / 1000
+    path = write_numbered(tmp_path / f"a{extension}", (1000 * source_s).round().astype(int).tolist())
+    frames = prepared(path).part(path, 0.0, None)
+    free = (3 - 1 / rate) - 25 / 30
+    for number, view in enumerate(evaluation_views(frames, spec, Views(starts=5))):
+        shown_s = source_s[numbers_in(frames.take(view.indices))]
+        around = int(30 * free * number / 4)
+
+        def are_nearest(start, shown_s=shown_s):
+            wanted_s = start / 30 + np.arange(6) / 6
+            off_s = np.abs(source_s[:, None] - wanted_s).min(axis=0)
+            return (np.abs(shown_s - wanted_s) <= off_s + 1.5e-3).all()
+
+        # At which of the ticks around it a view starts is a matter of rounding.
+        assert any(are_nearest(start) for start in range(around - 1, around + 3))
+    rng = np.random.default_rng(0)
+    steps_s = []
+    for _ in range(40):
+        view = random_view(frames, spec, Augmentation(fastest=1.5), True, rng)
+        shown_s = source_s[numbers_in(frames.take(view.indices))]
+        step_s = (shown_s[-1] - shown_s[0]) / 5
+        steps_s.append(step_s)
+        assert np.abs(shown_s - shown_s[0] - step_s * np.arange(6)).max() <= 1 / min(rate, 30) + 2e-3
+    assert 1 / 9 - 0.03 < min(steps_s) < 0.14
+    assert 0.21 < max(steps_s) < 1 / 4 + 0.03
 
 
 ODD_VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "odd-videos"

@@ -36,8 +36,8 @@ MAX_PIXELS = 8192 * 4608
 MOV, AVI = "mov,mp4,m4a,3gp,3g2,mj2", "avi"
 """Containers that say how long the pictures last."""
 
-FILE_DURATIONS = frozenset({"matroska,webm", "flv", "asf"})
-"""Containers that say how long the whole lasts. Of others FFmpeg reckons it from what is there."""
+FILE_DURATIONS = frozenset({"matroska,webm", "flv"})
+"""Containers that say how long the whole lasts. Of others FFmpeg only knows how long what is there lasts."""
 
 SOUND_IS_THERE = 0.9
 """Share of a file's duration that its sound reaches in one that was not cut."""
