@@ -161,13 +161,13 @@ class Manifest:
 
     def labels(self, row: int) -> tuple[int, ...]:
         """The labels of the clip of a row."""
-        first = int(self._labels_ends[row - 1]) if row else 0
-        return tuple(self._labels[first : int(self._labels_ends[row])].tolist())
+        first = self._labels_ends.item(row - 1) if row else 0
+        return tuple(self._labels[first : self._labels_ends.item(row)].tolist())
 
     def times_s(self, row: int) -> tuple[float, float | None]:
         """From when until when in its file a clip lasts; None is the file's end."""
-        end_s = float(self._ends_s[row])
-        return float(self._starts_s[row]), None if math.isnan(end_s) else end_s
+        end_s = self._ends_s.item(row)
+        return self._starts_s.item(row), None if math.isnan(end_s) else end_s
 
     def problem(self, row: int) -> str:
         """Why the clip of a row cannot be used; empty where it can."""
@@ -310,8 +310,8 @@ class _Texts:
         return len(self.ends)
 
     def __getitem__(self, row: int) -> bytes:
-        first = int(self.ends[row - 1]) if row else 0
-        return bytes(self._content[first : int(self.ends[row])])
+        first = self.ends.item(row - 1) if row else 0
+        return bytes(self._content[first : self.ends.item(row)])
 
 
 def read_manifest(path: Path, root: Path | None = None) -> Manifest:
