@@ -170,9 +170,7 @@ OPERATIONS: dict[str, Callable[[Pixels, float], Pixels]] = {
 def _by_tables(pixels: Pixels, tables: npt.NDArray[np.floating | np.integer]) -> Pixels:
     """Each value replaced by that of a table, (256,), or one for each channel, (3, 256)."""
     rounded = np.rint(np.clip(tables, 0, 255)).astype(np.uint8)
-    if rounded.ndim == 1:
-        return rounded[pixels]
-    changed: Pixels = rounded[np.arange(3), pixels]
+    changed: Pixels = rounded[pixels] if rounded.ndim == 1 else rounded[np.arange(3), pixels]
     return changed
 
 

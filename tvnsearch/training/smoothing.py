@@ -102,9 +102,8 @@ class Smoothing:
         features, self._features = self._features, None
         means = features.float().mean(dim=(2, 3))
         normalised = functional.batch_norm(means, None, None, training=True)
-        return smoothing_loss(
-            normalised.unflatten(0, (-1, self._place.frames)), self._place.window, self._alpha
-        )
+        frames = normalised.reshape(-1, self._place.frames, normalised.shape[1])
+        return smoothing_loss(frames, self._place.window, self._alpha)
 
     def _keep(self, _module: nn.Module, _inputs: object, features: Tensor) -> None:
         self._features = features
