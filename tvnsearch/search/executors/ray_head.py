@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError, RpcError
@@ -72,7 +72,8 @@ class Head:
         """
         if not self._lost.done():
             answer = _begun(call)
-            wait([answer, self._lost], return_when=FIRST_COMPLETED)
+            either: list[Future[Any]] = [answer, self._lost]
+            wait(either, return_when=FIRST_COMPLETED)
         if self._lost.done():
             raise self._lost.result()
         try:
