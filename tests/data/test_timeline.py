@@ -160,7 +160,7 @@ def write_for_cutting(path, sound):
 
 
 @pytest.mark.parametrize("sound", [False, True])
-@pytest.mark.parametrize("extension", [".mp4", ".avi", ".webm", ".mkv", ".ts"])
+@pytest.mark.parametrize("extension", [".mp4", ".avi", ".webm", ".mkv", ".ts", ".m2ts"])
 def test_a_file_that_was_cut_anywhere_is_broken(tmp_path, extension, sound):
     path = write_for_cutting(tmp_path / f"a{extension}", sound)
     assert inspected(path) == 60
