@@ -101,10 +101,9 @@ def assemble(
         labels = tuple(sorted({index[label] for label in named.labels}))
         splits[named.split].append(Clip(named.path, labels, named.start_s, named.end_s, named.source))
     _check_disjoint(root, splits)
+    train, validation, test = _three_splits(splits, seed)
     if scored == "all":
         train, validation, test = (), (), tuple(clip for part in splits.values() for clip in part)
-    else:
-        train, validation, test = _three_splits(splits, seed)
     for name, clips in (("train", train), ("validation", validation), ("test", test)):
         if not clips and scored is None:
             raise UserError(
