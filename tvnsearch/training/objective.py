@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
-from tvnsearch.data.cache import ClipCache
+from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.loader import Batch
 from tvnsearch.genome.genome import InputSpec
 from tvnsearch.network.build import TinyVideoNetwork
@@ -73,18 +74,21 @@ class Objective:
 
 
 def open_objective(
-    network: TinyVideoNetwork, recipe: Recipe, cache: ClipCache, teacher: Teacher | None, device: str
+    network: TinyVideoNetwork,
+    recipe: Recipe,
+    dataset: Dataset,
+    learnt: Sequence[Clip],
+    teacher: Teacher | None,
+    device: str,
 ) -> Objective:
-    """The objective of a training on the train split of a prepared cache.
+    """The objective of a training on the clips of a data set that are learnt.
 
     Raises UserError when the teacher's weights are not there or do not fit.
     """
-    dataset = cache.dataset
     classes = len(dataset.classes)
     weights = None
     if recipe.class_weights == "inverse_frequency":
-        clips = cache.usable(dataset.train)
-        weights = inverse_frequencies(clips, classes, dataset.multi_label).to(device)
+        weights = inverse_frequencies(learnt, classes, dataset.multi_label).to(device)
     if teacher is None:
         return Objective(network, recipe, weights)
     known = load_teacher(teacher, classes, device)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from tvnsearch.data.augmentation import Augmentation
 from tvnsearch.data.cache import ClipCache
-from tvnsearch.data.dataset import Clip
+from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.loader import training_batches
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome, InputSpec
@@ -130,7 +130,9 @@ def train(
     scorer = Scorer(cache, genome.input, "test" if with_validation else "validation", validation, log)
     with Stopwatch() as watch, closing(log):
         with forked_generators(device):
-            fresh = partial(_fresh, genome, cache, recipe, initial_weights, teacher, device, team)
+            fresh = partial(
+                _fresh, genome, cache.dataset, learnt, recipe, initial_weights, teacher, device, team
+            )
             fitting, begun_afresh = fresh(), None
             name = _name(genome, cache, learnt, fitting, initial_weights, teacher)
             try:
@@ -190,7 +192,8 @@ def train(
 
 def _fresh(
     genome: Genome,
-    cache: ClipCache,
+    dataset: Dataset,
+    learnt: Sequence[Clip],
     recipe: Recipe,
     initial_weights: Path | None,
     teacher: Teacher | None,
@@ -199,10 +202,10 @@ def _fresh(
 ) -> Fitting:
     """What every training of these begins with, before any checkpoint."""
     seed_generators(device, recipe.seed)
-    network = build_network(genome, len(cache.dataset.classes))
+    network = build_network(genome, len(dataset.classes))
     if initial_weights is not None:
         load_weights(network, initial_weights)
-    objective = open_objective(network, recipe, cache, teacher, device)
+    objective = open_objective(network, recipe, dataset, learnt, teacher, device)
     return Fitting(network, recipe, device, team, objective)
 
 
