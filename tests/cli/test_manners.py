@@ -16,8 +16,8 @@ from cli import choices
 from cli.main import app
 from latency_db.lut.formats import FORMATS
 from tests.cli.running import refused, run
+from tvnsearch.api.evaluate import SPLITS
 from tvnsearch.api.loggers import LoggerName
-from tvnsearch.data.catalog import Scored
 from tvnsearch.devices.backends import BACKENDS
 from tvnsearch.devices.device import DEVICE_NAMES, DTYPES
 from tvnsearch.genome.genome import Head
@@ -144,7 +144,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
         (get_args(choices.ExecutorName), EXECUTORS),
         (get_args(choices.TableFormat), FORMATS),
         (get_args(choices.HeadName), get_args(Head)),
-        (sorted(get_args(choices.Split)), sorted(get_args(Scored))),
+        (get_args(choices.Split), SPLITS),
         (get_args(choices.LogName), get_args(LoggerName)),
         (choices.SPACES, SPACES),
         (choices.RECIPES, RECIPES),
