@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.search.executors.ray_nodes import REPOSITORY, SMALL, cluster
 from tests.search.fakes import (
     FakeLatency,
     SteppingFitness,
@@ -21,7 +22,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
 from tvnsearch.search import Fitness, Journal, SearchPlan, run_finalists, run_search, weights_path
 from tvnsearch.search.exchange import Exchange, open_exchange
-from tvnsearch.search.executors import ParallelExecutor, RemoteWorker, open_executor
+from tvnsearch.search.executors import RemoteWorker, open_executor
 from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
 from tvnsearch.search.settings import Workforce
 from tvnsearch.workers import EnvironmentFailedError
@@ -181,25 +182,50 @@ class WritingFitness:
         return fitness(request.number + 1.0)
 
 
-def test_processes_write_to_the_shared_folder_and_the_run_has_it(tmp_path: Path, shared: Path) -> None:
-    run = tmp_path / "run"
-    workforce = Workforce(2, shared=str(shared))
+def trained_by(workforce: Workforce, run: Path) -> None:
+    """Have processes train what a run wants, and see that it has all of it."""
     with (
         Journal.create(run, make_plan(trainings=6)) as journal,
         open_executor(workforce, "tests.echo_worker") as executor,
     ):
-        assert isinstance(executor, ParallelExecutor)
-        exchange = open_exchange(run, str(shared))
         run_search(
             journal,
             FakeLatency(fails=False),
             WritingFitness(),
             executor,
             lambda event: None,
-            exchange=exchange,
+            exchange=open_exchange(run, workforce.shared),
         )
-        trained = journal.history().individuals
-    assert {number for number in trained if weights_path(run, number).read_bytes() == b"x"} == set(trained)
+        history = journal.history()
+    assert len(history.individuals) == 6
+    written = {number for number in history.individuals if weights_path(run, number).read_bytes() == b"x"}
+    assert written == set(history.individuals)
+
+
+def test_processes_write_to_the_shared_folder_and_the_run_has_it(tmp_path: Path, shared: Path) -> None:
+    trained_by(Workforce(2, shared=str(shared)), tmp_path / "run")
+    [exchange] = shared.iterdir()
+    assert (exchange / "checkpoints").is_dir()
+
+
+@pytest.mark.slow
+def test_machines_that_lack_the_folder_of_the_search_train_in_the_shared_one(
+    tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine of a Ray cluster, nothing named ``local`` can be entered."""
+    lacking, local = tmp_path / "lacking", tmp_path / "local"
+    lacking.mkdir()
+    local.mkdir()
+    (lacking / "sitecustomize.py").write_text(
+        "import os\nchdir = os.chdir\n"
+        "def chdir_elsewhere(folder):\n"
+        "    chdir(os.path.join(folder, 'gone') if 'local' in str(folder) else folder)\n"
+        "os.chdir = chdir_elsewhere\n"
+    )
+    with cluster(nodes=0) as nodes:
+        nodes.add_node(num_cpus=2, env_vars={"PYTHONPATH": f"{lacking}:{REPOSITORY}"}, **SMALL)
+        monkeypatch.chdir(local)
+        trained_by(Workforce(2, "ray", nodes.address, shared=str(shared)), Path("run"))
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
