@@ -106,7 +106,7 @@ def test_a_broken_video_stops_no_other(trained: Path, video: Path, told: Any, tm
     shown = run("classify", trained, broken, video)
     assert shown.returncode == 1
     assert sentence in shown.stdout
-    assert "0.00 to 1.17 s: " in shown.stdout
+    assert "0.00 to 0.50 s: " in shown.stdout
     assert run("classify", trained, video).returncode == 0
 
 

@@ -219,7 +219,9 @@ def test_the_winner_is_a_genome_and_a_classifier(world: World, found: Any) -> No
 
 def test_mistakes_on_a_real_run_lose_nothing(world: World, found: Any) -> None:
     before = world.json("status", "run")
-    assert "cannot be decoded" in world.run("classify", "run", "clips/train/0-left/broken.mp4", code=2)
+    classified = world.start("classify", "run", "clips/train/0-left/broken.mp4")
+    assert "cannot be decoded" in classified.communicate()[0]
+    assert classified.returncode == 1
     other = [*SEARCH[:2], 20, *SEARCH[3:]]
     assert "--run" in world.run(*other, code=2)
     impossible = ["evolve", "--max-ms", 0.0001, *SEARCH[3:-10], "--run", "impossible"]

@@ -108,7 +108,6 @@ def test_a_profile_has_an_end(option: str, number: str, tmp_path: Path) -> None:
         ("sample", "--out", "made"),
         ("train", "tvn-1", "--data", "clips", "--out", "made"),
         ("data", "generate", "--out", "made"),
-        ("data", "inspect", "clips"),
     ],
     ids=lambda words: " ".join(map(str, words[:2])),
 )
@@ -119,3 +118,9 @@ def test_a_seed_that_no_generator_takes_begins_nothing(
     said = refused(*command, "--seed", seed)
     assert f"expected --seed to be a whole number of 0 to 4294967295, but got '{seed}'" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30])
+def test_a_seed_of_a_split_is_held_to_the_same(seed: int) -> None:
+    said = refused("data", "inspect", "clips", "--split-seed", seed)
+    assert f"expected --split-seed to be a whole number of 0 to 4294967295, but got '{seed}'" in said
