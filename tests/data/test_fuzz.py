@@ -11,7 +11,7 @@ import pytest
 HANGS_S = 900
 """When a process that should take seconds is given up."""
 
-LEAK_MB, PEAK_MB = 30, 1000
+LEAK_MB, PEAK_MB = 30, 500
 
 
 def check_survives(folder, count, seed):
