@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.choices import RECIPES, SPACES, Backend, DeviceName, Dtype, ExecutorName
+from cli.choices import RECIPES, SPACES, Backend, DeviceName, ExecutorName, Precision
 from tvnsearch.errors import UserError
 from tvnsearch.seeds import LARGEST_SEED
 
@@ -56,9 +56,9 @@ BackendOption = Annotated[
         "--backend", help="The runtime that executes networks; cuda-graph needs cuda.", rich_help_panel=DEVICE
     ),
 ]
-DtypeOption = Annotated[
-    Dtype,
-    typer.Option("--dtype", help="The number format of weights and features.", rich_help_panel=DEVICE),
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", help="The number format of weights and features.", rich_help_panel=DEVICE),
 ]
 BatchOption = Annotated[
     int,
@@ -175,7 +175,7 @@ MAX_GFLOPS = typer.Option(
 )
 MaxGflopsOption = Annotated[float | None, MAX_GFLOPS]
 MAX_MB = typer.Option(
-    "--max-mb", metavar="MB", help="Most megabytes of weights as deployed, in the dtype of the search."
+    "--max-mb", metavar="MB", help="Most megabytes of weights as deployed, in the precision of the search."
 )
 MaxMbOption = Annotated[float | None, MAX_MB]
 

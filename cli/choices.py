@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 DeviceName = Literal["cpu", "cuda"]
-Dtype = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16"]
 Backend = Literal["eager", "cuda-graph"]
 StrategyName = Literal["tournament", "ageing", "random", "pareto"]
 ExecutorName = Literal["local", "ray"]

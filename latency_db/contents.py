@@ -83,7 +83,7 @@ _DESCRIPTION = {
     "threads": "%s thread(s)",
     "backend": "%s",
     "torch": "torch %s",
-    "dtype": "%s",
+    "precision": "%s",
     "batch": "batch %s",
     "deployment": "deployment %s",
 }

@@ -12,8 +12,8 @@ from cli.arguments import (
     BatchOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     JsonOption,
+    PrecisionOption,
     ThreadsOption,
 )
 
@@ -26,7 +26,7 @@ def doctor(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     seconds: Annotated[
         float, typer.Option("--seconds", metavar="SECONDS", min=1.0, help="Seconds of measuring noise.")
@@ -42,7 +42,10 @@ def doctor(
 
     with watching() as watch:
         diagnosis = tvnsearch.diagnose(
-            tvnsearch.open_device(device, threads, backend, dtype, batch), seconds=seconds, db=db, watch=watch
+            tvnsearch.open_device(device, threads, backend, precision, batch),
+            seconds=seconds,
+            db=db,
+            watch=watch,
         )
     if as_json:
         print_json(diagnosis)

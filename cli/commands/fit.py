@@ -8,9 +8,9 @@ from cli.arguments import (
     BatchOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     FromOption,
     JsonOption,
+    PrecisionOption,
     SeedOption,
     ThreadsOption,
 )
@@ -20,7 +20,7 @@ def fit(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     seed: SeedOption = 0,
     origin: FromOption = None,
@@ -33,7 +33,7 @@ def fit(
 
     with watching() as watch:
         fitted = tvnsearch.fit(
-            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            tvnsearch.open_device(device, threads, backend, precision, batch),
             seed=seed,
             origin=origin,
             db=db,

@@ -14,8 +14,8 @@ from cli.arguments import (
     DatabaseOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     JsonOption,
+    PrecisionOption,
     ThreadsOption,
 )
 from cli.choices import TableFormat
@@ -73,7 +73,7 @@ def export_lut(
     ] = 1,
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -86,7 +86,7 @@ def export_lut(
 
     exported = tvnsearch.export_table(
         table,
-        device=_device(table, device, threads, backend, dtype, batch),
+        device=_device(table, device, threads, backend, precision, batch),
         file_format=file_format,
         out=out,
         grid=grid,
@@ -148,7 +148,7 @@ def show_lut(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -161,7 +161,7 @@ def show_lut(
 
     shown = tvnsearch.show_table(
         table,
-        device=_device(table, device, threads, backend, dtype, batch),
+        device=_device(table, device, threads, backend, precision, batch),
         kind=kind,
         limit=limit,
         db=db,
@@ -198,10 +198,10 @@ def _sizes(shape: Iterable[int]) -> str:
 
 
 def _device(
-    table: str | None, device: str, threads: int, backend: str, dtype: str, batch: int
+    table: str | None, device: str, threads: int, backend: str, precision: str, batch: int
 ) -> str | Device:
     """The device to ask for its digest; where a table is named it need not be here."""
-    return tvnsearch.open_device(device, threads, backend, dtype, batch) if table is None else device
+    return tvnsearch.open_device(device, threads, backend, precision, batch) if table is None else device
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -11,9 +11,9 @@ from cli.arguments import (
     BackendOption,
     BatchOption,
     DeviceOption,
-    DtypeOption,
     GenomeArguments,
     JsonOption,
+    PrecisionOption,
     ThreadsOption,
     TrainedClassesOption,
 )
@@ -27,7 +27,7 @@ def measure(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     classes: TrainedClassesOption = None,
     max_seconds: Annotated[
@@ -51,7 +51,7 @@ def measure(
     with watching() as watch:
         measured = tvnsearch.measure(
             genomes,
-            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            tvnsearch.open_device(device, threads, backend, precision, batch),
             classes=classes,
             max_seconds=max_seconds,
             layers=layers,
@@ -61,7 +61,7 @@ def measure(
         print_json([_plain(row) for row in measured])
         return
     print_measurements(
-        f"Measured on {device}, {threads} thread(s), {backend}, {dtype}, batch {batch}",
+        f"Measured on {device}, {threads} thread(s), {backend}, {precision}, batch {batch}",
         [row.name for row in measured],
         measured,
     )

@@ -13,10 +13,10 @@ from cli.arguments import (
     BatchOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     GenomeArguments,
     JsonOption,
     LevelOption,
+    PrecisionOption,
     ThreadsOption,
     TrainedClassesOption,
 )
@@ -32,7 +32,7 @@ def predict(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     classes: TrainedClassesOption = None,
     explain: Annotated[
@@ -58,7 +58,7 @@ def predict(
     with watching() as watch:
         predictions = tvnsearch.predict(
             genomes,
-            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            tvnsearch.open_device(device, threads, backend, precision, batch),
             classes=classes,
             explain=explain,
             max_ms=max_ms,

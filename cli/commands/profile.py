@@ -13,9 +13,9 @@ from cli.arguments import (
     BatchOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     FromOption,
     JsonOption,
+    PrecisionOption,
     SeedOption,
     SpaceOption,
     ThreadsOption,
@@ -46,7 +46,7 @@ def profile(
     space: SpaceOption = "paper",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     seed: SeedOption = 0,
     origin: FromOption = None,
@@ -62,7 +62,7 @@ def profile(
 
     with ProfileView() as view:
         profiled = tvnsearch.profile(
-            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            tvnsearch.open_device(device, threads, backend, precision, batch),
             minutes=minutes,
             max_ms=max_ms,
             space=space,

@@ -15,9 +15,9 @@ from cli.arguments import (
     BatchOption,
     DbOption,
     DeviceOption,
-    DtypeOption,
     GenomeArgument,
     JsonOption,
+    PrecisionOption,
     ThreadsOption,
     TrainedClassesOption,
 )
@@ -36,7 +36,7 @@ def show(
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 1,
     backend: BackendOption = "eager",
-    dtype: DtypeOption = "float32",
+    precision: PrecisionOption = "float32",
     batch: BatchOption = 1,
     classes: TrainedClassesOption = None,
     db: DbOption = None,
@@ -52,7 +52,7 @@ def show(
     with watching() as watch:
         described = tvnsearch.describe(
             genome,
-            tvnsearch.open_device(device, threads, backend, dtype, batch),
+            tvnsearch.open_device(device, threads, backend, precision, batch),
             classes=classes,
             svg=svg,
             db=db,

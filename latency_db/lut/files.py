@@ -46,10 +46,10 @@ def export_table(table: LookupTable, path: Path, file_format: str, frames: int =
             be written.
     """
     chosen = format_named(file_format)
-    if chosen.float32_clips and (table.batch, table.dtype) != ("1", "float32"):
+    if chosen.float32_clips and (table.batch, table.precision) != ("1", "float32"):
         raise UserError(
             f"expected latencies of single clips in float32 for the format {chosen.name}, which cannot say "
-            f"otherwise, but the device {table.device} ran {table.batch} clip(s) in {table.dtype}; "
+            f"otherwise, but the device {table.device} ran {table.batch} clip(s) in {table.precision}; "
             f"say --format csv"
         )
     fitting = [row for row in table.rows if chosen.expresses(row)]

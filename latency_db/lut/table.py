@@ -113,9 +113,9 @@ class LookupTable(msgspec.Struct, frozen=True):
         return self.fingerprint.get("batch", "1")
 
     @property
-    def dtype(self) -> str:
+    def precision(self) -> str:
         """What the device computes with."""
-        return self.fingerprint.get("dtype", "float32")
+        return self.fingerprint.get("precision", "float32")
 
     @property
     def units(self) -> dict[str, str]:

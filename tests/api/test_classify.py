@@ -142,7 +142,7 @@ def test_labels_are_those_of_the_network_as_it_was_trained(
 def test_a_network_that_was_measured_in_bfloat16_runs_in_it(net: Path, video: Path, tmp_path: Path) -> None:
     shutil.copytree(net, tmp_path / "net")
     model = load_model(net)
-    write_model(tmp_path / "net", model.genome, replace(model.card, dtype="bfloat16"))
+    write_model(tmp_path / "net", model.genome, replace(model.card, precision="bfloat16"))
     assert next(load_deployed(load_model(tmp_path / "net")).parameters()).dtype == torch.bfloat16
     [rough], [fine] = tvnsearch.classify(tmp_path / "net", [video]), tvnsearch.classify(net, [video])
     told = {label.label: label.probability for label in rough.labels}

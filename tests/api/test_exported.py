@@ -51,7 +51,7 @@ def test_the_file_keeps_the_budget_with_its_whole_interval(monkeypatch: pytest.M
 
 
 def test_a_file_runs_as_the_search_measured_as_far_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = DeviceSettings(threads=10_000, dtype="bfloat16", batch=4)
+    settings = DeviceSettings(threads=10_000, precision="bfloat16", batch=4)
     found, ran_on = timed(monkeypatch, settings, 2.05)
     cores = len(usable_cores())
     assert ran_on == [Device("cpu", threads=cores, batch=4)]

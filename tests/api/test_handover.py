@@ -48,7 +48,7 @@ class PretendingWorker(NoProcess):
 
     def call(self, method: str, params: Mapping[str, Any], on_progress: Progress | None = None) -> Any:
         if method == "evaluate":
-            self.scored_in.append(params["dtype"])
+            self.scored_in.append(params["precision"])
             return msgspec.to_builtins(Scores(clips=8, top1=0.5, top5=0.75))
         checkpoint = Path(params["checkpoints"]) / "steps"
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -226,18 +226,18 @@ def test_an_export_is_timed_again_until_it_is_known_whether_it_keeps_the_budget(
 
 
 @pytest.mark.parametrize(
-    ("device", "dtype"),
+    ("device", "precision"),
     [
         (DeviceSettings(), "float32"),
-        (DeviceSettings(dtype="bfloat16"), "bfloat16"),
-        (DeviceSettings(name="cuda", dtype="bfloat16"), "float32"),
+        (DeviceSettings(precision="bfloat16"), "bfloat16"),
+        (DeviceSettings(name="cuda", precision="bfloat16"), "float32"),
     ],
 )
 def test_a_winner_is_scored_and_runs_on_the_processor_in_what_was_measured_there(
-    tmp_path: Path, device: DeviceSettings, dtype: str
+    tmp_path: Path, device: DeviceSettings, precision: str
 ) -> None:
     worker = PretendingWorker()
     searched(tmp_path / "run", device=device)
     hand(tmp_path / "run", worker)
-    assert worker.scored_in == [dtype]
-    assert load_model(tmp_path / "run").card.dtype == dtype
+    assert worker.scored_in == [precision]
+    assert load_model(tmp_path / "run").card.precision == precision

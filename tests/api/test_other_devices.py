@@ -20,10 +20,10 @@ from tvnsearch.api.other_devices import predictor_of_other
 from tvnsearch.devices import LayerProfile, fingerprint_digest
 from tvnsearch.errors import UserError
 
-HERE = {"device": "cpu", "dtype": "float32", "batch": "1", "deployment": "2"}
+HERE = {"device": "cpu", "precision": "float32", "batch": "1", "deployment": "2"}
 H200 = {**HERE, "device": "cuda", "processor": "NVIDIA H200", "threads": "1"}
 OLD = {**H200, "deployment": "1"}
-HALF = {**H200, "dtype": "bfloat16"}
+HALF = {**H200, "precision": "bfloat16"}
 H100 = {**H200, "processor": "NVIDIA H100 80GB HBM3"}
 
 

@@ -58,7 +58,7 @@ def test_a_guess_is_said_to_be_one(profiled):
 
 def test_a_device_that_was_not_profiled_is_a_sentence(profiled, tmp_path):
     with pytest.raises(UserError, match="profile"):
-        tvnsearch.predict(["tvn-1"], tvnsearch.open_device("cpu", dtype="bfloat16"), db=profiled)
+        tvnsearch.predict(["tvn-1"], tvnsearch.open_device("cpu", precision="bfloat16"), db=profiled)
     with pytest.raises(UserError, match="there is none"):
         tvnsearch.predict(["tvn-1"], db=tmp_path / "none.sqlite")
 

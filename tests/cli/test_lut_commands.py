@@ -163,11 +163,11 @@ def test_malformed_and_unknown_tables_are_one_line(database: Path, tmp_path: Pat
 
 def test_the_table_of_a_device_that_runs_batches_is_found_by_its_options(tmp_path: Path) -> None:
     database, out = tmp_path / "latency.sqlite", tmp_path / "table.csv"
-    with Meter(open_device("cpu", dtype="bfloat16", batch=2)) as meter:
+    with Meter(open_device("cpu", precision="bfloat16", batch=2)) as meter:
         fingerprint = meter.fingerprint
     with LatencyStore(database) as store:
         digest = store_profiles(store, fingerprint, profiles(1, seed=1))
-    options = ("--dtype", "bfloat16", "--batch", 2, "--db", database)
+    options = ("--precision", "bfloat16", "--batch", 2, "--db", database)
     assert run_json("lut", "show", *options)["device"] == digest
     assert "ms of 2 clips" in run("lut", "show", *options).stdout
     assert run_json("lut", "export", *options, "--out", out)["device"] == digest

@@ -109,7 +109,7 @@ def test_options_of_evolve_are_grouped() -> None:
     shown = panels(run("evolve", "--help").stdout)
     for title, options in {
         "Budget": ("--max-ms", "--max-params", "--max-gflops", "--max-mb"),
-        "Device": ("--device", "--threads", "--backend", "--dtype", "--batch", "--db"),
+        "Device": ("--device", "--threads", "--backend", "--precision", "--batch", "--db"),
         "Search": ("--minutes", "--space", "--strategy", "--population", "--seed"),
         "Training": ("--data", "--split-seed", "--iterations"),
         "Accelerations": ("--inherit", "--early-stopping", "--fitness-predictor"),
@@ -170,7 +170,7 @@ def completed(*words: str) -> list[str]:
         (("evolve", "--strategy", ""), ["tournament", "ageing", "random", "pareto"]),
         (("evolve", "--executor", "r"), ["ray"]),
         (("fit", "--device", ""), ["cpu", "cuda"]),
-        (("fit", "--dtype", "b"), ["bfloat16"]),
+        (("fit", "--precision", "b"), ["bfloat16"]),
         (("measure", "tvn-1", "--backend", "c"), ["cuda-graph"]),
         (("lut", "export", "--format", ""), ["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]),
         (("lut", "import", "table", "--format", "ti"), ["tinynas"]),

@@ -15,7 +15,7 @@ from tvnsearch.errors import UserError
 
 
 def test_the_processor_opens():
-    assert open_device("cpu") == Device("cpu", threads=1, backend="eager", dtype="float32", batch=1)
+    assert open_device("cpu") == Device("cpu", threads=1, backend="eager", precision="float32", batch=1)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_the_processor_opens():
         (("cpu", 0), ["0 came", "--threads"]),
         (("cpu", 10_000), ["10000 came", "--threads"]),
         (("cpu", 1, "quantum"), ["'quantum'", "eager", "--backend"]),
-        (("cpu", 1, "eager", "int4"), ["'int4'", "float32", "--dtype"]),
+        (("cpu", 1, "eager", "int4"), ["'int4'", "float32", "--precision"]),
         (("cpu", 1, "eager", "float32", 0), ["0 came", "--batch"]),
     ],
 )
@@ -67,7 +67,7 @@ def test_networks_that_are_deployed_otherwise_make_another_device(monkeypatch):
 
 
 AS_IT_WAS = {
-    *("device", "processor", "cores", "threads", "backend", "dtype", "batch", "deployment"),
+    *("device", "processor", "cores", "threads", "backend", "precision", "batch", "deployment"),
     *("torch", "onednn", "allocator", "governor"),
 }
 

@@ -86,7 +86,7 @@ def test_the_fingerprint_is_that_of_the_worker(meter):
     assert fingerprint["threads"] == "1"
     assert fingerprint["allocator"] == "pinned"
     assert fingerprint["deployment"] == str(DEPLOYMENT)
-    assert {"processor", "cores", "torch", "onednn", "governor", "backend", "dtype", "batch"} <= set(
+    assert {"processor", "cores", "torch", "onednn", "governor", "backend", "precision", "batch"} <= set(
         fingerprint
     )
     assert meter.digest == fingerprint_digest(fingerprint)
@@ -159,10 +159,10 @@ def test_several_threads_are_measured_too():
         assert sum(profile.latencies_ms) > 0
 
 
-@pytest.mark.parametrize(("dtype", "batch"), [("bfloat16", 1), ("float32", 3)])
-def test_dtype_and_batch_are_run_and_are_part_of_the_device(meter, dtype, batch):
-    with Meter(open_device("cpu", dtype=dtype, batch=batch), classes=10) as other:
+@pytest.mark.parametrize(("precision", "batch"), [("bfloat16", 1), ("float32", 3)])
+def test_dtype_and_batch_are_run_and_are_part_of_the_device(meter, precision, batch):
+    with Meter(open_device("cpu", precision=precision, batch=batch), classes=10) as other:
         assert other.digest != meter.digest
-        assert (other.fingerprint["dtype"], other.fingerprint["batch"]) == (dtype, str(batch))
+        assert (other.fingerprint["precision"], other.fingerprint["batch"]) == (precision, str(batch))
         assert other.measure([SMALL], max_seconds=0.3)[0].latency_ms > 0
         assert other.profile(SMALL, max_seconds=0.3).passes >= 0

@@ -116,7 +116,7 @@ def test_parquet_names_the_unit_of_each_column(tmp_path):
 
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_a_table_of_batches_says_so(name, tmp_path):
-    batched = LookupTable("here", {"batch": "4", "dtype": "bfloat16"}, TABLE.rows)
+    batched = LookupTable("here", {"batch": "4", "precision": "bfloat16"}, TABLE.rows)
     export_table(batched, tmp_path / "table", name)
     assert b"ms for 4 clips in one pass" in (tmp_path / "table").read_bytes()
     assert b"ms for one clip" not in (tmp_path / "table").read_bytes()
@@ -125,11 +125,11 @@ def test_a_table_of_batches_says_so(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in LOSSLESS])
-@pytest.mark.parametrize("run", [{"batch": "4"}, {"dtype": "bfloat16"}])
+@pytest.mark.parametrize("run", [{"batch": "4"}, {"precision": "bfloat16"}])
 def test_formats_of_single_clips_in_float32_refuse_others(name, run, tmp_path):
     with pytest.raises(UserError, match=r"ran \d clip\(s\) in \w+; say --format csv"):
         export_table(LookupTable("here", run, TABLE.rows), tmp_path / "table", name)
-    plain = LookupTable("here", {"batch": "1", "dtype": "float32"}, TABLE.rows)
+    plain = LookupTable("here", {"batch": "1", "precision": "float32"}, TABLE.rows)
     export_table(plain, tmp_path / "table", name)
 
 

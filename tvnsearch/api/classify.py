@@ -163,7 +163,7 @@ class _Classifier:
         rows, columns = window.pixels.shape[1:3]
         top, left, height, width = middle_crop(rows, columns, spec)
         pixels = resize(window.pixels[:, top : top + height, left : left + width], spec)
-        clips = torch.from_numpy(normalise(pixels))[None].to(getattr(torch, self._model.card.dtype))
+        clips = torch.from_numpy(normalise(pixels))[None].to(getattr(torch, self._model.card.precision))
         with torch.inference_mode():
             logits = self._network(clips)[0].float()
         shares = logits.sigmoid() if self._model.card.multi_label else logits.softmax(0)

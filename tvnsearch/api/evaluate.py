@@ -141,7 +141,7 @@ def _report(
         **worker_params(model.genome, source, model.weights.resolve(), device),
         "split": part,
         "views": views,
-        "dtype": model.card.dtype,
+        "precision": model.card.precision,
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         try:

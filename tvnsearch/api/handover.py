@@ -12,7 +12,7 @@ from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
-from tvnsearch.api.trained_model import ModelCard, dtype_of, export_winner, load_model, write_model
+from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, precision_of, write_model
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
 from tvnsearch.files import copy_whole, write_whole, writing
@@ -151,10 +151,10 @@ def _write_files(
         of_other_weights.unlink(missing_ok=True)
     watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
-    dtype = dtype_of(opened.plan.device)
+    precision = precision_of(opened.plan.device)
     try:
         weights = opened.exchange.lent(_weights(run))
-        test = equipment.executor.submit(evaluate, genome, weights, "test", dtype).result()
+        test = equipment.executor.submit(evaluate, genome, weights, "test", precision).result()
     except (*OF_ENVIRONMENT, TrainingFailed, WorkerDiedError) as error:
         raise UserError(
             f"expected to score the winner of {run} on the test clips, but that failed ({error}); what was "
@@ -165,7 +165,7 @@ def _write_files(
         dataset.multi_label,
         data=dataset.address,
         split_seed=opened.plan.training.split_seed,
-        dtype=dtype,
+        precision=precision,
     )
     write_model(folder, genome, card)
     scores = FinalScores(

@@ -197,7 +197,9 @@ def open_settings_device(settings: DeviceSettings) -> Device:
     Raises:
         UserError: there is no such device here, or this container may use too little of it.
     """
-    device = open_device(settings.name, settings.threads, settings.backend, settings.dtype, settings.batch)
+    device = open_device(
+        settings.name, settings.threads, settings.backend, settings.precision, settings.batch
+    )
     require_quota(device)
     return device
 

@@ -15,7 +15,7 @@ from predictors.stored import stored_predictor
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 
-ALIKE = ("dtype", "batch", "deployment")
+ALIKE = ("precision", "batch", "deployment")
 """What of a device's fingerprint is as here where only its processor was named."""
 
 
@@ -30,8 +30,8 @@ def predictor_of_other(
     """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
 
     A name is a digest, or words of the processor's name: ``nvidia-h200``. Then networks run there in the
-    dtype, in batches and deployed as on this device, whose fingerprint is ``here``. Bounds hold for a share
-    of ``level`` of networks.
+    precision, in batches and deployed as on this device, whose fingerprint is ``here``. Bounds hold for a
+    share of ``level`` of networks.
 
     Raises:
         UserError: no stored device is meant, or several are.

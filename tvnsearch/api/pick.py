@@ -47,7 +47,7 @@ def pick(
 
 
 def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
-    from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, dtype_of, write_model
+    from tvnsearch.api.trained_model import CARD, WEIGHTS, ModelCard, precision_of, write_model
 
     if (out / CARD).exists():
         raise UserError(f"expected a folder without a network, but {out} has one; give another --out")
@@ -81,7 +81,7 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
         is_multi_label,
         data=plan.clips,
         split_seed=plan.training.split_seed,
-        dtype=dtype_of(plan.device),
+        precision=precision_of(plan.device),
     )
     with writing(out, "or give another --out"):
         write_model(out, best.individual.genome, card)

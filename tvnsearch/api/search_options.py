@@ -16,7 +16,7 @@ class SearchOptions(TypedDict, total=False):
     device: str
     threads: int
     backend: str
-    dtype: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "bfloat16"]
     batch: int
     level: float
     db: str | None

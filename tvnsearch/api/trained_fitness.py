@@ -93,15 +93,17 @@ class TrainedFitness:
         answer = self._call(worker, "train", genome, weights, params, on_progress)
         return msgspec.convert(answer, TrainingResult)
 
-    def evaluate(self, worker: RemoteWorker, genome: Genome, weights: Path, split: str, dtype: str) -> Scores:
-        """Score trained weights on a split (``train``, ``validation`` or ``test``), on the CPU in ``dtype``.
+    def evaluate(
+        self, worker: RemoteWorker, genome: Genome, weights: Path, split: str, precision: str
+    ) -> Scores:
+        """Score trained weights on a split (``train``, ``validation`` or ``test``), on the CPU.
 
         Raises:
             TrainingFailed: it could not be scored.
             EnvironmentFailedError: that is none of its fault.
             WorkerDiedError: the worker died.
         """
-        params = {"split": split, "dtype": dtype}
+        params = {"split": split, "precision": precision}
         return msgspec.convert(self._call(worker, "evaluate", genome, weights, params), Scores)
 
     def _call(

@@ -25,7 +25,7 @@ class ModelCard(Struct, frozen=True):
     """What a user needs beside genome and weights: the meaning of inputs and outputs.
 
     `data` is the address of the clips that it was trained on, `split_seed` what decided which of them, where
-    they came without a split; `dtype` is that of weights and features where the network runs on the
+    they came without a split; `precision` is that of weights and features where the network runs on the
     processor: what a search measured there.
     """
 
@@ -35,7 +35,7 @@ class ModelCard(Struct, frozen=True):
     pixel_std: float = PIXEL_STD
     data: str = ""
     split_seed: int = 0
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class TrainedModel(Struct, frozen=True):
@@ -52,9 +52,9 @@ def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
     write_whole(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=1))
 
 
-def dtype_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:
-    """In which dtype a network that was searched for a device runs on the processor: as it was measured."""
-    return device.dtype if device.name == "cpu" else "float32"
+def precision_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:
+    """The precision in which a network runs on the processor: what it was measured in there."""
+    return device.precision if device.name == "cpu" else "float32"
 
 
 def load_model(path: str | Path) -> TrainedModel:
@@ -107,12 +107,12 @@ def export_winner(model: TrainedModel, path: Path) -> float:
 
 
 def load_deployed(model: TrainedModel) -> TinyVideoNetwork:
-    """The model's network as it runs, and is timed, on the processor; it takes clips of the card's dtype."""
+    """The model's network as it runs, and is timed, on the processor; its clips have the card's precision."""
     import torch
 
     from tvnsearch.network.deploy import deployed_on_processor
 
-    return deployed_on_processor(load_network(model), getattr(torch, model.card.dtype))
+    return deployed_on_processor(load_network(model), getattr(torch, model.card.precision))
 
 
 def load_network(model: TrainedModel) -> TinyVideoNetwork:

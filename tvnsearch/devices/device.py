@@ -14,29 +14,30 @@ from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS
 from tvnsearch.errors import UserError
 
 DEVICE_NAMES = ("cpu", "cuda")
-DTYPES = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16")
 
 
 class Device(msgspec.Struct, frozen=True):
     """A processor and the way a network is run on it; :func:`open_device` makes one that exists here.
 
-    ``dtype`` is that of weights and features, ``batch`` the clips of one pass: latencies are of whole passes.
+    ``precision`` is that of weights and features, ``batch`` the clips of one pass: latencies are of whole
+    passes.
     """
 
     name: str
     threads: int = 1
     backend: str = "eager"
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     batch: int = 1
 
 
 def open_device(
-    name: str, threads: int = 1, backend: str = "eager", dtype: str = "float32", batch: int = 1
+    name: str, threads: int = 1, backend: str = "eager", precision: str = "float32", batch: int = 1
 ) -> Device:
     """The device that the user named, and the way networks shall run on it.
 
     Raises:
-        UserError: there is no such device, backend or dtype here, or it has fewer cores than ``threads``.
+        UserError: there is no such device, backend or precision here, or it has fewer cores than ``threads``.
     """
     if name not in DEVICE_NAMES:
         raise UserError(f"expected the device to be cpu or cuda, but {name!r} came; say --device cpu")
@@ -57,11 +58,14 @@ def open_device(
     cores = len(usable_cores())
     if not 1 <= threads <= cores:
         raise UserError(f"expected 1 to {cores} threads on this machine, but {threads} came; say --threads 1")
-    if dtype not in DTYPES:
-        raise UserError(f"expected a dtype of {', '.join(DTYPES)}, but {dtype!r} came; say --dtype float32")
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"expected a precision of {', '.join(PRECISIONS)}, but {precision!r} came; "
+            "say --precision float32"
+        )
     if batch < 1:
         raise UserError(f"expected a batch of 1 clip or more, but {batch} came; say --batch 1")
-    return Device(name, threads, backend, cast(Literal["float32", "bfloat16"], dtype), batch)
+    return Device(name, threads, backend, cast(Literal["float32", "bfloat16"], precision), batch)
 
 
 def as_device(device: str | Device) -> Device:

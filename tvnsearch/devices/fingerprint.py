@@ -42,7 +42,7 @@ def fingerprint(device: Device) -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "threads": str(device.threads),
         "backend": device.backend,
-        "dtype": device.dtype,
+        "precision": device.precision,
         "batch": str(device.batch),
         "deployment": str(DEPLOYMENT),
         "torch": str(torch.__version__),

@@ -25,7 +25,7 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``max_ms`` is of the device that is measured; ``others_max_ms`` of others by name, which are only
     predicted. ``max_params`` bounds the learnable parameters, ``max_gflops`` the floating-point operations of
-    one clip (two a multiply-accumulate, in billions), ``max_mb`` the weights as deployed in ``dtype`` (in
+    one clip (two a multiply-accumulate, in billions), ``max_mb`` the weights as deployed in ``precision`` (in
     10^6 bytes).
     """
 
@@ -33,7 +33,7 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True):
     max_params: int | None = None
     max_gflops: float | None = None
     max_mb: float | None = None
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     others_max_ms: dict[str, float] = {}
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ def counted_limits(budget: Budget) -> list[CountedLimit]:
     limits: list[tuple[CountedRejection, str, float | None, str, Callable[[Trace], float]]] = [
         ("rejected_params", "--max-params", budget.max_params, "parameters", lambda traced: traced.params),
         ("rejected_gflops", "--max-gflops", budget.max_gflops, "GFLOPs", gflops),
-        ("rejected_mb", "--max-mb", budget.max_mb, "MB", lambda traced: weights_mb(traced, budget.dtype)),
+        ("rejected_mb", "--max-mb", budget.max_mb, "MB", lambda traced: weights_mb(traced, budget.precision)),
     ]
     return [
         CountedLimit(rejection, option, maximum, unit, count)
@@ -93,7 +93,7 @@ def gflops(traced: Trace) -> float:
     return 2 * traced.macs / 1e9
 
 
-def weights_mb(traced: Trace, dtype: str) -> float:
+def weights_mb(traced: Trace, precision: str) -> float:
     """The weights as deployed, in 10^6 bytes: a folded BatchNorm leaves one bias of its two parameters."""
     folded = sum(call.out_shape.channels for call in traced.calls if call.type in WITH_NORM)
     # Channel-time learning has three more BatchNorms inside.
@@ -102,4 +102,4 @@ def weights_mb(traced: Trace, dtype: str) -> float:
         for call in traced.calls
         if call.type == "channel_time_learning"
     )
-    return (traced.params - folded) * BYTES_PER_WEIGHT[dtype] / 1e6
+    return (traced.params - folded) * BYTES_PER_WEIGHT[precision] / 1e6

@@ -59,7 +59,7 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
     name: str = "cpu"
     threads: int = 1
     backend: str = "eager"
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     batch: int = 1
     level: float = 0.99
     db: str | None = None
@@ -217,7 +217,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "device" if (group, name) == ("device", "name") else name: (group, name)
     for group, record in GROUPS.items()
     for name in record.__struct_fields__
-    if (group, name) != ("budget", "dtype")  # the device's
+    if (group, name) != ("budget", "precision")  # the device's
 }
 """The group and the field of every setting, by its name on the command line and in Python."""
 
@@ -250,8 +250,8 @@ def changed(record: Grouped, **options: Any) -> Grouped:
 def settings_of(options: Mapping[str, Any], file: Path | None = None) -> Settings:
     """The settings in a TOML ``file``, whose tables are the groups, and what ``options`` give beside.
 
-    An option that is given wins. Networks weigh what they do in the device's dtype. Paths are seen from the
-    current folder, and are absolute in what is returned.
+    An option that is given wins. Networks weigh what they do in the device's precision. Paths are seen from
+    the current folder, and are absolute in what is returned.
 
     Raises:
         UserError: the file is none, or a setting is unknown, missing or no good.
@@ -286,7 +286,7 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
     require_seed(settings.search.seed)  # here and not in the record, so that a run which had another is read
     require_seed(settings.training.split_seed, "--split-seed")
     settings = _with_absolute_paths(
-        replace(settings, budget=replace(settings.budget, dtype=settings.device.dtype))
+        replace(settings, budget=replace(settings.budget, precision=settings.device.precision))
     )
     for option, (group, name) in OPTIONS.items():
         value = getattr(getattr(settings, group), name)

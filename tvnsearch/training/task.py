@@ -154,7 +154,7 @@ def evaluate_task(
     split: Literal["train", "validation", "test"],
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Scores:
     """`evaluation.evaluate` of trained weights on one split; `data` is a DataSource."""
     decoded = msgspec.convert(genome, Genome)
@@ -167,7 +167,7 @@ def evaluate_task(
         getattr(clips.dataset, split),
         decoded.input,
         device,
-        dtype=getattr(torch, dtype),
+        dtype=getattr(torch, precision),
     )
 
 
@@ -180,7 +180,7 @@ def report_task(
     views: str,
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
-    dtype: Literal["float32", "bfloat16"] = "float32",
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Report:
     """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`."""
     decoded = msgspec.convert(genome, Genome)
@@ -196,7 +196,7 @@ def report_task(
         device,
         parse_views(views),
         lambda done, total: progress({"done": done, "total": total}),
-        getattr(torch, dtype),
+        getattr(torch, precision),
     )
     return report(logits, labels, dataset.classes, dataset.protocol)
 

@@ -98,13 +98,13 @@ def test_a_fresh_measurement_of_the_winner_counts_more_than_the_one_it_was_chose
 def test_megabytes_are_in_the_dtype_of_the_run(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with Journal.create(
-        run, make_plan(trainings=5, budget=Budget(2.0, 100_000, dtype="bfloat16"))
+        run, make_plan(trainings=5, budget=Budget(2.0, 100_000, precision="bfloat16"))
     ) as journal:
         run_search(journal, FakeLatency(), FakeFitness(fails=False), in_process(), lambda event: None)
     fittest = trace(known(run)[0].genome, CLASSES)
     answer = pick(run, Budget(2.0, max_mb=weights_mb(fittest, "bfloat16")))
     assert answer.picked.number == known(run)[0].number
-    assert answer.budget.dtype == "bfloat16"
+    assert answer.budget.precision == "bfloat16"
 
 
 def test_what_is_only_foretold_of_a_paused_network_is_said_to_be(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def pick(run: Path, budget: Budget) -> Pick:
     Finalists count by the fitness of their whole training, and their weights are of that. On devices
     that were not measured the predicted interval has to keep it, as the search predicted it.
 
-    Weights count in the dtype that the run was begun with. A run that is being written may be picked from.
+    Weights count in the precision that the run was begun with. A run that is being written may be picked
+    from.
 
     Raises:
         UserError: none keeps it, or there is no run that this version can read.
@@ -93,7 +94,7 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
         )
         for individual in history.individuals.values()
     ]
-    budget = replace(budget, dtype=known.dtype)
+    budget = replace(budget, precision=known.precision)
     if unknown := budget.others_max_ms.keys() - known.others_max_ms.keys():
         raise UserError(
             f"expected devices that the run {run} predicted latencies for "
