@@ -19,7 +19,7 @@ from tests.cli.running import refused, run
 from tvnsearch.api.evaluate import SPLITS
 from tvnsearch.api.loggers import LoggerName
 from tvnsearch.devices.backends import BACKENDS
-from tvnsearch.devices.device import DEVICE_NAMES, DTYPES
+from tvnsearch.devices.device import DEVICE_NAMES, PRECISIONS
 from tvnsearch.genome.genome import Head
 from tvnsearch.genome.space import PRESETS as SPACES
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
@@ -138,7 +138,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
     ("listed", "known"),
     [
         (get_args(choices.DeviceName), DEVICE_NAMES),
-        (get_args(choices.Dtype), DTYPES),
+        (get_args(choices.Precision), PRECISIONS),
         (get_args(choices.Backend), BACKENDS),
         (get_args(choices.StrategyName), STRATEGIES),
         (get_args(choices.ExecutorName), EXECUTORS),
