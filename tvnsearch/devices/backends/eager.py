@@ -62,7 +62,7 @@ def deployed_on(device: Device, genome: Genome, classes: int) -> tuple[TinyVideo
     keep features in range, and random ones take longer to draw than the network to run. For the same reason
     the network is built without memory first.
     """
-    dtype = getattr(torch, device.dtype)
+    dtype = getattr(torch, device.precision)
     with torch.device("meta"), _NotDrawn():
         network = build_network(genome, classes).eval().to(dtype)
     for module in list(network.modules()):
