@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from io import StringIO
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole, writing
@@ -39,9 +34,9 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
         if path.is_dir():
             raise UserError(f"expected a file to write, but {path} is a folder; add the name of a file")
     try:
-        import onnx  # noqa: F401 - torch's exporter needs it, and the next one
         import onnxruntime
-        import onnxscript  # noqa: F401
+
+        from tvnsearch.export.graph import onnx_model
     except Exception as error:
         raise UserError(
             f"expected the ONNX packages for an export, but importing them failed ({_in_one_line(error)}); "
@@ -50,10 +45,10 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
     shape = network.trace.in_shape
     clips = torch.randn(CHECK_CLIPS, *shape, generator=torch.Generator().manual_seed(0))
     try:
-        with _silence(), torch.inference_mode():
-            plain = deployed(network).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-            expected = plain(clips).numpy()
-            content = _translated(plain, clips[:1], metadata)
+        with torch.inference_mode():
+            folded = deployed(network).to("cpu")
+            expected = folded(clips).numpy()
+            content: bytes = onnx_model(folded, metadata=metadata).SerializeToString()
             session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
             computed = np.concatenate([session.run(None, {"clips": clip[None].numpy()})[0] for clip in clips])
             relative_error = float(np.abs(computed - expected).max() / np.abs(expected).max())
@@ -71,50 +66,10 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
     return relative_error
 
 
-def _translated(network: TinyVideoNetwork, clip: Tensor, metadata: Mapping[str, str]) -> bytes:
-    """The content of an ONNX file."""
-    program = torch.onnx.export(
-        network, (clip,), dynamo=True, input_names=["clips"], output_names=["logits"], verbose=False
-    )
-    assert program is not None
-    model = program.model_proto
-    _drop_origins(model)
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=value)
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def _drop_origins(message: Any) -> None:
-    """Clear what torch notes on where each part of a protobuf message comes from.
-
-    That is a stack trace for every node, with the paths of the machine that exports.
-    """
-    for field, value in message.ListFields():
-        if field.name in ("metadata_props", "doc_string"):
-            message.ClearField(field.name)
-        elif field.message_type is not None:
-            for part in [value] if hasattr(value, "ListFields") else value:
-                _drop_origins(part)
-
-
 def _write(path: Path, content: bytes) -> None:
     """Put a file at ``path`` whole, or leave what is there."""
     with writing(path):
         write_whole(path, content)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Nothing is printed, logged or warned of: where torch's exporter fails it prints whole graphs."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
 
 
 def _in_one_line(error: BaseException) -> str:

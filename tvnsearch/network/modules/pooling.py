@@ -11,7 +11,7 @@ from tvnsearch.genome.windows import SEPARABLE_POOL_KERNEL, padding
 from tvnsearch.network.layout import over_space, over_time
 
 
-class _AxisPool(nn.Module):
+class AxisPool(nn.Module):
     """Pooling over windows of two axes; averages divide by the real elements in a window."""
 
     real_share: Tensor | None
@@ -53,11 +53,11 @@ class SpatialPooling(nn.Sequential):
         height, width = call.in_shape.height, call.in_shape.width
         kernel, stride = (call.kernel, call.kernel_width), (min(call.stride, height), min(call.stride, width))
         if max(kernel) < SEPARABLE_POOL_KERNEL:
-            super().__init__(_AxisPool(call.mode, (height, width), kernel, stride))
+            super().__init__(AxisPool(call.mode, (height, width), kernel, stride))
         else:
             super().__init__(
-                _AxisPool(call.mode, (height, width), (kernel[0], 1), (stride[0], 1)),
-                _AxisPool(call.mode, (call.out_shape.height, width), (1, kernel[1]), (1, stride[1])),
+                AxisPool(call.mode, (height, width), (kernel[0], 1), (stride[0], 1)),
+                AxisPool(call.mode, (call.out_shape.height, width), (1, kernel[1]), (1, stride[1])),
             )
 
 
@@ -68,7 +68,7 @@ class TemporalPooling(nn.Module):
         super().__init__()
         self.in_shape, self.out_shape = call.in_shape, call.out_shape
         pixels = call.in_shape.height * call.in_shape.width
-        self.pool = _AxisPool(call.mode, (call.in_shape.frames, pixels), (call.kernel, 1), (call.stride, 1))
+        self.pool = AxisPool(call.mode, (call.in_shape.frames, pixels), (call.kernel, 1), (call.stride, 1))
 
     def forward(self, features: Tensor) -> Tensor:
         return over_space(self.pool(over_time(features, self.in_shape)), self.out_shape)
