@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.choices import RECIPES, SPACES, Backend, DeviceName, ExecutorName, Precision
+from cli.choices import BACKENDS, RECIPES, SPACES, DeviceName, ExecutorName, Precision
 from tvnsearch.errors import UserError
 from tvnsearch.seeds import LARGEST_SEED
 
@@ -31,6 +31,10 @@ def in_panel(panel: str, option: Any) -> Any:
 
 def _space_names() -> list[str]:
     return list(SPACES)
+
+
+def _backend_names() -> list[str]:
+    return list(BACKENDS)
 
 
 def zoo_names() -> list[str]:
@@ -51,9 +55,13 @@ ThreadsOption = Annotated[
     ),
 ]
 BackendOption = Annotated[
-    Backend,
+    str,
     typer.Option(
-        "--backend", help="The runtime that executes networks; cuda-graph needs cuda.", rich_help_panel=DEVICE
+        "--backend",
+        metavar="NAME",
+        help=f"The runtime that executes networks: {', '.join(BACKENDS)}.",
+        autocompletion=_backend_names,
+        rich_help_panel=DEVICE,
     ),
 ]
 PrecisionOption = Annotated[

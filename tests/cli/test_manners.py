@@ -139,7 +139,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
     [
         (get_args(choices.DeviceName), DEVICE_NAMES),
         (get_args(choices.Precision), PRECISIONS),
-        (get_args(choices.Backend), BACKENDS),
+        (choices.BACKENDS, BACKENDS),
         (get_args(choices.StrategyName), STRATEGIES),
         (get_args(choices.ExecutorName), EXECUTORS),
         (get_args(choices.TableFormat), FORMATS),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
 from tvnsearch.cores import usable_cores
-from tvnsearch.devices.backends import BACKENDS, DEVICES_OF_BACKENDS
+from tvnsearch.devices.backends import known_backends, require_packages
 from tvnsearch.errors import UserError
 
 DEVICE_NAMES = ("cpu", "cuda")
-PRECISIONS = ("float32", "bfloat16")
+Precision = Literal["float32", "bfloat16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ class Device(msgspec.Struct, frozen=True):
     name: str
     threads: int = 1
     backend: str = "eager"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     batch: int = 1
 
 
@@ -46,15 +47,17 @@ def open_device(
             "expected a GPU for the device cuda, but torch sees none here; "
             "say --device cpu, or install torch with CUDA"
         )
-    if backend not in BACKENDS:
+    backends = known_backends()
+    if backend not in backends:
         raise UserError(
-            f"expected a backend of {', '.join(BACKENDS)}, but {backend!r} came; say --backend eager"
+            f"expected a backend of {', '.join(backends)}, but {backend!r} came; say --backend eager"
         )
-    if name not in DEVICES_OF_BACKENDS[backend]:
+    if name not in backends[backend].precisions:
         raise UserError(
             f"expected a backend that runs on {name}, but {backend} runs on "
-            f"{', '.join(DEVICES_OF_BACKENDS[backend])} only; say --backend eager"
+            f"{', '.join(backends[backend].precisions)} only; say --backend eager"
         )
+    require_packages(backend)
     cores = len(usable_cores())
     if not 1 <= threads <= cores:
         raise UserError(f"expected 1 to {cores} threads on this machine, but {threads} came; say --threads 1")
@@ -63,9 +66,15 @@ def open_device(
             f"expected a precision of {', '.join(PRECISIONS)}, but {precision!r} came; "
             "say --precision float32"
         )
+    computed = backends[backend].precisions[name]
+    if precision not in computed:
+        raise UserError(
+            f"expected a precision that {backend} computes with on {name}, {' or '.join(computed)}, but "
+            f"{precision} came; say --precision float32"
+        )
     if batch < 1:
         raise UserError(f"expected a batch of 1 clip or more, but {batch} came; say --batch 1")
-    return Device(name, threads, backend, cast(Literal["float32", "bfloat16"], precision), batch)
+    return Device(name, threads, backend, precision, batch)
 
 
 def as_device(device: str | Device) -> Device:
