@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tvnsearch.api.bench import bench
     from tvnsearch.api.classify import classify, classify_stream
     from tvnsearch.api.clip_cleaning import clean_clips
     from tvnsearch.api.databases import (
@@ -46,6 +47,7 @@ __all__ = [
     "SearchProgress",
     "UserError",
     "Watch",
+    "bench",
     "classify",
     "classify_stream",
     "clean_clips",
@@ -82,6 +84,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "bench": "tvnsearch.api.bench",
     "HandedOver": "tvnsearch.api.status",
     "SearchProgress": "tvnsearch.search.progress.figures",
     "UserError": "tvnsearch.errors",

@@ -53,4 +53,6 @@ def synthetic_network(genome: Genome, classes: int) -> TinyVideoNetwork:
 
 
 def _filled(unplaced: torch.Tensor, value: float) -> nn.Parameter:
-    return nn.Parameter(torch.empty_like(unplaced, device="cpu").fill_(value), requires_grad=False)
+    """Of the same shape and strides; torch's ``empty_like`` of what has no memory loads a compiler."""
+    filled = torch.empty_strided(tuple(unplaced.shape), unplaced.stride(), dtype=torch.float32).fill_(value)
+    return nn.Parameter(filled, requires_grad=False)

@@ -55,7 +55,7 @@ BACKENDS: dict[str, Backend] = {
         "tvnsearch.devices.backends.open_vino",
         {"cpu": (*_FLOATS, "int8")},
         "node",
-        ("onnx", "openvino"),
+        ("onnx", "onnxruntime", "openvino"),
         "openvino",
     ),
 }

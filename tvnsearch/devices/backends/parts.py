@@ -40,7 +40,8 @@ def divide(kernels: Sequence[Kernel], call_names: Sequence[str]) -> Division:
     """Divide a pass by its kernels, in the order in which they were executed.
 
     A kernel that is named after several calls makes them one part; one that is named after none belongs to
-    the call that was executed before. A call without a kernel of its own was merged into the one before.
+    the call that was executed before. A call without a kernel of its own was merged into the one before; the
+    first, into the first that has one.
     """
     places = {name: place for place, name in enumerate(call_names)}
     joined = list(range(len(call_names)))
@@ -60,9 +61,9 @@ def divide(kernels: Sequence[Kernel], call_names: Sequence[str]) -> Division:
         times_ns[last] += kernel.time_ns
         for call in calls:
             _join(joined, call, last)
-    for call in range(1, len(call_names)):
-        if call not in executed:
-            _join(joined, call - 1, call)
+    for call in range(len(call_names)):
+        if executed and call not in executed:
+            _join(joined, call, call - 1 if call else min(executed))
     return _division(joined, times_ns)
 
 

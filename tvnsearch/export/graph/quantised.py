@@ -12,6 +12,14 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnxruntime.quantization.calibrate import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    MinMaxCalibrater,
+    TensorsData,
+)
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.quantization.quant_utils import QuantType
 
 QUANTISED = ("Conv", "Gemm", "MatMul")
 """Operators that are computed in int8; what lies between them takes and gives floats, or passes bytes on."""
@@ -28,10 +36,6 @@ def quantised(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     Features are unsigned bytes, weights signed ones in 7 bits: processors without VNNI add two products in 16
     bits, which 8 bits overflow.
     """
-    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
-    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
-    from onnxruntime.quantization.quant_utils import QuantType
-
     noted = {name: tuple(np.array(end, np.float32) for end in ends) for name, ends in ranges.items()}
     with _silence():
         quantizer = QDQQuantizer(
@@ -59,8 +63,6 @@ def synthetic_ranges(model: onnx.ModelProto) -> Ranges:
 
 def calibrated_ranges(model: onnx.ModelProto, batches: Sequence[NDArray[Any]]) -> Ranges:
     """The range of every tensor over batches of the model's input."""
-    from onnxruntime.quantization.calibrate import CalibrationDataReader, MinMaxCalibrater
-
     [fed] = model.graph.input
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -81,7 +83,8 @@ def calibrated_ranges(model: onnx.ModelProto, batches: Sequence[NDArray[Any]]) -
         calibrater.create_inference_session()
         calibrater.collect_data(Reader())
         data = calibrater.compute_data()
-    return {name: tuple(float(end) for end in data[name].range_value) for name in data.keys()}  # noqa: SIM118
+    ends = {name: data[name].range_value for name in data.keys()}  # noqa: SIM118 - it is no mapping
+    return {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ends.items()}
 
 
 @contextmanager
