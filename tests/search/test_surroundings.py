@@ -44,7 +44,8 @@ class Outage(FakeFitness):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES_SECONDS", (0.01, 0.01, 0.01))
+    # long enough for the next network to be judged meanwhile, also on a busy machine
+    monkeypatch.setattr(patience, "PAUSES_SECONDS", (0.3, 0.3, 0.3))
 
 
 def search(run: Path, fitness: Outage, plan: SearchPlan, executor: Executor | None = None) -> Winner | None:
@@ -108,10 +109,7 @@ def test_what_ends_so_while_others_do_not_is_given_up(tmp_path: Path) -> None:
         history = journal.history()
     [bad] = history.failures
     assert bad == fitness.begun[3]
-    tried_in_a_row = (
-        1 if fitness.begun[5] == bad else 0
-    )  # where judging the next one takes longer than a pause
-    assert fitness.begun.count(bad) <= patience.MOST_OF_ONE + tried_in_a_row
+    assert fitness.begun.count(bad) == patience.MOST_OF_ONE
     assert len(history.individuals) == 19
 
 
