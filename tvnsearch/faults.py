@@ -16,8 +16,15 @@ _OF_DRIVERS = (
     "uncorrectable ECC",
     "cudaErrorInitializationError",
     "GPU is lost",
+    "No CUDA GPUs are available",
+    "NVIDIA driver",
+    "CUDA unknown error",
+    "cudaGetDeviceCount",
+    "invalid device ordinal",
+    "no kernel image is available",
+    "not compiled with CUDA",
 )
-"""What torch writes when a GPU or its driver is gone."""
+"""What torch writes when a GPU or its driver is gone, or when it was built for none, or for others."""
 
 
 def is_of_environment(error: BaseException) -> bool:
