@@ -50,6 +50,8 @@ def test_a_machine_without_a_gpu_is_nobodys_fault() -> None:
     [
         (FileNotFoundError(2, "No such file or directory"), True),
         (OSError(116, "Stale file handle"), True),
+        (ModuleNotFoundError("No module named 'av'"), True),
+        (ImportError("libavcodec.so.61: cannot open shared object file: No such file or directory"), True),
         (ConnectionResetError(104, "Connection reset by peer"), True),
         (RuntimeError("No CUDA GPUs are available"), True),
         (RuntimeError("CUDA error: no CUDA-capable device is detected"), True),

@@ -28,12 +28,14 @@ _OF_DRIVERS = (
 
 
 def is_of_environment(error: BaseException) -> bool:
-    """Whether an error says nothing about the work: a full disk, a vanished share, no such file, a lost GPU.
+    """Whether an error says nothing about the work: a full disk, a vanished share, a lost GPU, no module.
 
     Memory that does not suffice is the work's own matter, also where the system says so.
     """
     if isinstance(error, OSError):
         return error.errno != errno.ENOMEM
+    if isinstance(error, ImportError):
+        return True
     text = str(error)
     if "(os error 12)" in text or "out of memory" in text.lower():
         return False
