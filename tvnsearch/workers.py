@@ -103,6 +103,9 @@ class Worker:
     ) -> None:
         count = str(threads)
         environment = os.environ | NOT_FROM_HERE | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+        if "PYTHONPATH" in environment:  # what is empty in it is the working directory, also for safe paths
+            named = [folder for folder in environment["PYTHONPATH"].split(os.pathsep) if folder]
+            environment |= {"PYTHONPATH": os.pathsep.join(named)}
         if shares_cores and not os.environ.keys() & ASLEEP_WHILE_WAITING.keys():
             environment |= ASLEEP_WHILE_WAITING
         if gpu is not None:
