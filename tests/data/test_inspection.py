@@ -130,3 +130,12 @@ def test_it_takes_no_more_threads_than_the_process_has_cores(root, monkeypatch):
         most = 0
         inspect_dataset(open_dataset(root))
         assert most == min(cores, usable_threads())
+
+
+@pytest.mark.parametrize(("suffix", "share"), [(".mp4", 0.3), (".mp4", 0.9), (".webm", 0.02), (".mkv", 0.02)])
+def test_what_is_left_of_a_file_is_called_cut_off(tmp_path, suffix, share):
+    path = write_video(tmp_path / f"a{suffix}", frames=24)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(BrokenClip, match="it is cut off"):
+        look_at(path)

@@ -280,7 +280,7 @@ def test_a_web_server_that_says_no_length_ends_where_it_closes(web, tmp_path, su
     content["/live"] = content["/cut"] = path.read_bytes()
     seen = [arrival.frame.pixels for arrival in arrivals(f"{address}/live", 16, 5.0)]
     assert np.array_equal(np.stack(seen), decode_clip(path, 16))
-    with pytest.raises(UserError, match="Input/output error"):
+    with pytest.raises(UserError, match="it is cut off, or cannot be read"):
         list(arrivals(f"{address}/cut", 16, 5.0))
 
 

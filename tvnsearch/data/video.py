@@ -294,7 +294,19 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
-        raise BrokenClip(path, getattr(error, "strerror", None) or str(error) or "out of memory") from error
+        raise BrokenClip(path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, for people: of a file that was cut off FFmpeg says little."""
+    match error:
+        case av.error.InvalidDataError():
+            return "it is cut off, damaged, or no video"
+        case av.error.EOFError():
+            return "it is cut off"
+        case av.error.OSError(errno=errno.EIO):
+            return "it is cut off, or cannot be read"
+    return getattr(error, "strerror", None) or str(error) or "out of memory"
 
 
 def _open(path: Path) -> InputContainer:
