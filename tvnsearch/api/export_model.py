@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tvnsearch.api.exported import ExportedLatency, time_exported
-from tvnsearch.api.trained_model import export_winner, load_model
+from tvnsearch.api.trained_model import ModelCard, export_winner, load_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.files import check_place, writing
@@ -35,7 +35,8 @@ def export_model(
 ) -> ExportedModel:
     """Export the network trained in the folder ``model``, or a run's winner, checked in the format's runtime.
 
-    It is timed there with the threads and the clips that the run measured with, a training's with one.
+    It is timed there with the threads and the clips that its search measured with, also where it was picked
+    from a run, and held to the budget that it was handed over for; a training's with one, and to none.
 
     Raises:
         UserError: there is no such model or format, it cannot be exported, or ``out`` is no name for such a
@@ -51,14 +52,15 @@ def export_model(
             f"expected a file name that ends in {SUFFIX}, as ONNX is the format that can be written, but got "
             f"{path}; say --out {path.with_suffix(SUFFIX)}"
         )
-    relative_error = export_winner(load_model(model), path)
-    device, max_ms = _searched_for(Path(model))
+    trained = load_model(model)
+    relative_error = export_winner(trained, path)
+    device, max_ms = _searched_for(Path(model), trained.card)
     return ExportedModel(str(out), relative_error, time_exported(path, device, max_ms, watch))
 
 
-def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:
-    """The device and the budget of a run; for any other model, one thread and none."""
+def _searched_for(model: Path, card: ModelCard) -> tuple[DeviceSettings, float | None]:
+    """The device and the budget of a run, or of what was picked from one; else one thread and none."""
     if journal_path(model).is_file():
         with suppress(UserError), Journal.read(model) as journal:
             return journal.plan.device, journal.plan.budget.max_ms
-    return DeviceSettings(), None
+    return card.device or DeviceSettings(), card.max_ms

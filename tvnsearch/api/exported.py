@@ -57,10 +57,11 @@ def time_exported(
 def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
     clips = f", {exported.clips} clips one after the other" if exported.clips > 1 else ""
+    interval = written_interval(exported.ci_low_ms, exported.ci_high_ms)
     line = (
-        f"{name} takes {exported.latency_ms:.2f} ms (95 % interval "
-        f"{written_interval(exported.ci_low_ms, exported.ci_high_ms)} ms) in ONNX Runtime on the CPU, in "
-        f"float32 with {exported.threads} thread(s){clips}"
+        f"{name} takes {exported.latency_ms:.2f} ms "
+        f"({interval if exported.ci_high_ms is None else f'95 % interval {interval} ms'}) in ONNX Runtime on "
+        f"the CPU, in float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"
@@ -69,4 +70,6 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
             f", and does not keep the budget of {exported.max_ms:g} ms: what was promised holds for torch, "
             "which `tvnsearch classify` runs, and not for this file"
         )
+    elif exported.max_ms is not None:
+        line += f", and whether it keeps the budget of {exported.max_ms:g} ms is not known"
     return line if exported.trusted else f"{line}; not trusted: {exported.reason}"

@@ -26,7 +26,8 @@ class ModelCard(Struct, frozen=True):
 
     `data` is the address of the clips that it was trained on, `split_seed` what decided which of them, where
     they came without a split; `precision` is that of weights and features where the network runs on the
-    processor: what a search measured there.
+    processor: what a search measured there. `device` and `max_ms` are what a search measured the network on,
+    and the budget that it was handed over for; None where no search did.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +37,8 @@ class ModelCard(Struct, frozen=True):
     data: str = ""
     split_seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
+    device: DeviceSettings | None = None
+    max_ms: float | None = None
 
 
 class TrainedModel(Struct, frozen=True):
