@@ -47,7 +47,7 @@ ProcessorOption = Annotated[
 
 
 def _device_names() -> list[str]:
-    return [*get_args(DeviceName), "ssh:"]
+    return list(get_args(DeviceName))
 
 
 DeviceOption = Annotated[
