@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tvnsearch.devices.device import Device, fingerprint_digest
 from tvnsearch.devices.measurement import LayerProfile, Measurement, Timing
-from tvnsearch.devices.remote.connection import ConnectionLostError, RemoteWorker
+from tvnsearch.devices.remote.connection import BoardWorker, ConnectionLostError
 from tvnsearch.devices.timing import Plan
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -150,7 +150,7 @@ class Meter:
 
     def _start(self) -> AskedProcess:
         given = (TASK, self.device.threads, self._pin_allocator)
-        return RemoteWorker(self.device.place, *given) if self.device.place else Worker(*given)
+        return BoardWorker(self.device.place, *given) if self.device.place else Worker(*given)
 
     def _layers(self, method: str, genome: Genome, max_seconds: float) -> LayerProfile:
         params = {"genome": msgspec.to_builtins(genome), "classes": self.classes, "max_seconds": max_seconds}

@@ -47,7 +47,7 @@ class ConnectionLostError(EnvironmentFailedError):
     """The other machine could not be reached, or not any more; what was asked for may be asked for again."""
 
 
-class RemoteWorker(AskedProcess):
+class BoardWorker(AskedProcess):
     """A worker that runs MODULE at ``place``, as :class:`tvnsearch.workers.Worker` does here.
 
     Connected to at once; its greeting is waited for at the first request.
@@ -165,7 +165,7 @@ def ask(place: str, question: str, params: Mapping[str, Any]) -> Any:
         UserError: it says no, cannot be reached, or lacks what it takes to answer.
     """
     try:
-        with RemoteWorker(place, "", 1) as board:
+        with BoardWorker(place, "", 1) as board:
             return board.ask(question, params)
     except (WorkerFailedError, WorkerDiedError) as error:
         raise UserError(str(error)) from None
