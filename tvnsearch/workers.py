@@ -149,8 +149,9 @@ class AskedProcess:
         """End the process, also one that stands still; work in progress is dropped."""
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._printed_reader.join()
-        for stream in (self._process.stdin, self._said, self._answers):
+        self._printed_reader.join(timeout=5)  # a process that it left behind may go on to print
+        said = None if self._printed_reader.is_alive() else self._said
+        for stream in (self._process.stdin, said, self._answers):
             if stream is not None:
                 try:
                     stream.close()
