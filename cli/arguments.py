@@ -9,7 +9,7 @@ import re
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -44,9 +44,26 @@ def zoo_names() -> list[str]:
     return list(zoo())
 
 
-DeviceOption = Annotated[
+ProcessorOption = Annotated[
     DeviceName,
     typer.Option("--device", help="The processor on which networks run.", rich_help_panel=DEVICE),
+]
+
+
+def _device_names() -> list[str]:
+    return list(get_args(DeviceName))
+
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda|ssh:HOST|cmd:COMMAND",
+        help="The processor on which networks run: this machine's, that of a HOST as ssh takes it "
+        "(cuda@ssh:HOST for its GPU), or one that Python is started beside by a COMMAND of yours.",
+        autocompletion=_device_names,
+        rich_help_panel=DEVICE,
+    ),
 ]
 ThreadsOption = Annotated[
     int,

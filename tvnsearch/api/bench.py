@@ -15,6 +15,7 @@ from tvnsearch.devices.device import Device, open_device
 from tvnsearch.devices.measurement import Measurement
 from tvnsearch.devices.meter import Meter
 from tvnsearch.devices.processes import HALF_WIDTH_PERCENT, PROCESSES, combined
+from tvnsearch.devices.remote.place import whereabouts
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.trace import trace
@@ -97,11 +98,12 @@ def _devices(
 ) -> tuple[list[Device], dict[str, str]]:
     """The runtimes asked for that can be opened, and why others cannot."""
     known = known_backends()
+    processor = whereabouts(device).processor
     names = list(known) if ALL in backends else list(backends)
     opened: list[Device] = []
     left_out: dict[str, str] = {}
     for name in names:
-        precisions = known[name].precisions.get(device, ()) if name in known else ("float32",)
+        precisions = known[name].precisions.get(processor, ()) if name in known else ("float32",)
         for precision in precisions:
             try:
                 opened.append(open_device(device, threads, name, precision, batch))

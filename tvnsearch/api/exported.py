@@ -34,8 +34,8 @@ def time_exported(
 ) -> ExportedLatency | None:
     """Time the file at ``path`` with the threads and the batch of ``device``; None where it cannot be run.
 
-    Only on a CPU: where networks were measured on another device their budget of ``max_ms`` says nothing.
-    ``watch`` is told that it is timed, and why that failed.
+    Only on this machine's CPU: where networks were measured on another device, or elsewhere, their budget of
+    ``max_ms`` says nothing. ``watch`` is told that it is timed, and why that failed.
     """
     watch.say(f"timing {path.name} in ONNX Runtime, in three processes")
     threads = min(device.threads, len(usable_cores()))

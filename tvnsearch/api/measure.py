@@ -101,7 +101,7 @@ def _measured(
             watch.progress("measure", (before + share * together) / len(genomes), "")
 
         group = [genomes[place] for place in places]
-        found = measure_in_processes(device, group, count, max_seconds, show)
+        found = measure_in_processes(device, group, count, max_seconds, show, say=watch.say)
         measured |= zip(places, found, strict=True)
     return measured
 
@@ -111,7 +111,7 @@ def _stamped(
 ) -> Mapping[int, StampedLayers]:
     stamped: dict[int, StampedLayers] = {}
     for count, places in grouped_by_classes(classes):
-        with Meter(device, count) as meter:
+        with Meter(device, count, say=watch.say) as meter:
             for place in places:
                 genome = genomes[place]
                 stamped[place] = _named(genome, count, meter.time_layers(genome, max_seconds))

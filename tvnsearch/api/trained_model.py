@@ -57,7 +57,7 @@ def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
 
 def precision_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:
     """The precision in which a network runs on the processor: what it was measured in there."""
-    return device.precision if device.name == "cpu" else "float32"
+    return device.precision if device.processor == "cpu" else "float32"
 
 
 def load_model(path: str | Path) -> TrainedModel:

@@ -11,6 +11,8 @@ import msgspec
 
 from tvnsearch.cores import usable_cores
 from tvnsearch.devices.backends import known_backends, require_packages
+from tvnsearch.devices.remote.connection import ask
+from tvnsearch.devices.remote.place import Whereabouts, whereabouts
 from tvnsearch.errors import UserError
 
 DEVICE_NAMES = ("cpu", "cuda")
@@ -22,7 +24,8 @@ class Device(msgspec.Struct, frozen=True):
     """A processor and the way a network is run on it; :func:`open_device` makes one that exists here.
 
     ``precision`` is that of weights and features, ``batch`` the clips of one pass: latencies are of whole
-    passes.
+    passes. Where it is somewhere else, ``place`` says how it is reached (``ssh:pi``): whatever way that is,
+    the same board is the same device, so this is no part of its fingerprint.
     """
 
     name: str
@@ -30,6 +33,12 @@ class Device(msgspec.Struct, frozen=True):
     backend: str = "eager"
     precision: Precision = "float32"
     batch: int = 1
+    place: str = ""
+
+    @property
+    def words(self) -> str:
+        """The processor and its place, as a user names them."""
+        return Whereabouts(self.name, self.place).words
 
 
 def open_device(
@@ -37,11 +46,28 @@ def open_device(
 ) -> Device:
     """The device that the user named, and the way networks shall run on it.
 
+    One that is somewhere else (``ssh:HOST``, ``cuda@ssh:HOST``, ``cmd:COMMAND``) is asked.
+
     Raises:
-        UserError: there is no such device, backend or precision here, or it has fewer cores than ``threads``.
+        UserError: there is no such device, backend or precision here, or it has fewer cores than ``threads``;
+            or where it is said to be it cannot be reached.
     """
+    processor, place = whereabouts(name)
+    if place:
+        there = {
+            "name": processor,
+            "threads": threads,
+            "backend": backend,
+            "precision": precision,
+            "batch": batch,
+        }
+        ask(place, "open_device", there)
+        return msgspec.convert(there | {"place": place}, Device)
     if name not in DEVICE_NAMES:
-        raise UserError(f"expected the device to be cpu or cuda, but {name!r} came; say --device cpu")
+        raise UserError(
+            f"expected the device to be cpu or cuda, or ssh:HOST for one elsewhere, but {name!r} came; "
+            "say --device cpu"
+        )
     if name == "cuda" and name not in devices_here():
         raise UserError(
             "expected a GPU for the device cuda, but torch sees none here; "

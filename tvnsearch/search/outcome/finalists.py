@@ -11,7 +11,13 @@ from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
 from tvnsearch.search.exchange import Exchange
-from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
+from tvnsearch.search.executors import (
+    OF_ENVIRONMENT,
+    ClusterLostError,
+    Executor,
+    RemoteWorker,
+    undisturbed,
+)
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
@@ -164,7 +170,7 @@ class _Finals:
     def _measure(self, individuals: list[Individual]) -> None:
         if not individuals:
             return
-        with self._executor.standing_still():
+        with undisturbed(self._executor, self._plan.device.is_here):
             measured = measure_for_promise(
                 individuals, self._plan.budget.max_ms, self._latency, self._drop_unmeasured
             )
