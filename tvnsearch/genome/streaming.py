@@ -119,8 +119,7 @@ class StreamPlan(Struct, frozen=True):
 
     def steps_of_clip(self, step_frames: int) -> int:
         """How many steps from the first frame of a clip until its logits are known."""
-        last = self.head.into
-        return -(-(outputs(self.clip_frames, last.stride) + last.delay) * last.stride // step_frames)
+        return outputs(self.clip_frames + self.delay_frames, step_frames)
 
     def macs_of_step(self, step_frames: int) -> int:
         """Multiply-adds of a step, counted as those of a clip are."""
@@ -235,9 +234,11 @@ def time_window(call: LayerCall) -> TimeWindow | None:
     """The window of a call over time; None where it sees each frame by itself, or means of all."""
     if call.type == "temporal_shift":
         return TimeWindow(taps=3, stride=1, before=1)
+    if call.type == "frame_packing":
+        return TimeWindow(call.kernel_frames, call.stride_frames, before=0)
     if call.type in OVER_TIME:
         taps, stride = call.kernel, call.stride
-    elif call.type in OVER_BOTH or call.type == "frame_packing":
+    elif call.type in OVER_BOTH:
         taps, stride = call.kernel_frames, call.stride_frames
     else:
         return None

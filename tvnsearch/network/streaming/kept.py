@@ -66,7 +66,7 @@ def last_clip(frames: Tensor, real: Tensor, clip_frames: int) -> tuple[Tensor, T
     new = len(frames) - clip_frames + 1
     if new == 1:
         return frames, real
-    last = (real[-new:] * torch.arange(new, dtype=real.dtype)).amax().long()
+    last = (real[-new:] * torch.arange(new, dtype=real.dtype)).amax(dim=0).long()
     clip = last + torch.arange(clip_frames)
     return frames.index_select(0, clip), real.index_select(0, clip)
 

@@ -29,6 +29,7 @@ class StreamingNetwork(nn.Module):
         super().__init__()
         folded = deployed(network).to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.step_frames, self.history = step_frames, plan.history
+        self.frame_shape = network.trace.in_shape[1:]
         self.repeats = nn.ModuleList(
             _StreamedChain(nodes, chain, step_frames)
             for nodes, chain in zip(plan.repeats, folded.repeats, strict=True)
