@@ -53,7 +53,7 @@ def _run(path: Path, frames: Any, real_frames: int) -> Any:
     return np.stack(logits)
 
 
-@pytest.mark.parametrize(("case", "times"), zip(GENOMES, (1, 2, 1, 2, 1), strict=True))
+@pytest.mark.parametrize(("case", "times"), [*zip(GENOMES, (1, 2, 1, 2, 1), strict=True)])
 def test_onnx_runtime_gives_the_logits_of_clips_and_of_endless_streams(
     case: str, times: int, tmp_path: Path
 ) -> None:

@@ -165,7 +165,7 @@ def test_a_head_that_weighs_frames_weighs_those_of_the_last_clip(frames: int) ->
     check(Genome(square_input(7, frames), (Block(layers),), head="per_frame"), 2)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), times=st.integers(1, 3), head=st.sampled_from(["mean", "per_frame"]))
 def test_random_networks_give_the_logits_of_their_clips(seed: int, times: int, head: str) -> None:
     check(replace(sample_genome(SMALL, random.Random(seed)), head=head), times)
