@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.evaluate import evaluate
     from tvnsearch.api.evolve import evolve, resume
     from tvnsearch.api.export_model import export_model
+    from tvnsearch.api.export_streaming import export_streaming
     from tvnsearch.api.finalists import finalists
     from tvnsearch.api.fit import fit
     from tvnsearch.api.measure import measure
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "evolve",
     "export_model",
+    "export_streaming",
     "export_table",
     "finalists",
     "fit",
@@ -98,6 +100,7 @@ _HOMES = {
     "evaluate": "tvnsearch.api.evaluate",
     "evolve": "tvnsearch.api.evolve",
     "export_model": "tvnsearch.api.export_model",
+    "export_streaming": "tvnsearch.api.export_streaming",
     "export_table": "tvnsearch.api.tables",
     "finalists": "tvnsearch.api.finalists",
     "fit": "tvnsearch.api.fit",

@@ -101,12 +101,16 @@ def export_winner(model: TrainedModel, path: Path) -> float:
     """
     from tvnsearch.export.onnx import export_onnx
 
-    metadata = {
+    return export_onnx(load_network(model), path, metadata_of(model))
+
+
+def metadata_of(model: TrainedModel) -> dict[str, str]:
+    """What an exported file tells of the model."""
+    return {
         "classes": msgspec.json.encode(model.card.classes).decode(),
         "genome": msgspec.json.encode(model.genome).decode(),
         "normalisation": f"(pixel / 255 - {model.card.pixel_mean}) / {model.card.pixel_std}, RGB",
     }
-    return export_onnx(load_network(model), path, metadata)
 
 
 def load_deployed(model: TrainedModel) -> TinyVideoNetwork:

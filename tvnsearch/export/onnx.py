@@ -39,7 +39,7 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
         from tvnsearch.export.graph import onnx_model
     except Exception as error:
         raise UserError(
-            f"expected the ONNX packages for an export, but importing them failed ({_in_one_line(error)}); "
+            f"expected the ONNX packages for an export, but importing them failed ({in_one_line(error)}); "
             "install them with `pip install 'tvnsearch[onnx]'`"
         ) from error
     shape = network.trace.in_shape
@@ -54,7 +54,7 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
             relative_error = float(np.abs(computed - expected).max() / np.abs(expected).max())
     except Exception as error:
         raise UserError(
-            f"expected to export a network for ONNX Runtime, but that failed ({_in_one_line(error)}); "
+            f"expected to export a network for ONNX Runtime, but that failed ({in_one_line(error)}); "
             f"{OTHER_PACKAGES}"
         ) from error
     if not relative_error <= MOST_RELATIVE_ERROR:
@@ -62,17 +62,17 @@ def export_onnx(network: TinyVideoNetwork, path: Path, metadata: Mapping[str, st
             f"expected an exported network that agrees within {MOST_RELATIVE_ERROR:g} of the largest logit, "
             f"but it differs from torch by {relative_error:.2g}; nothing was written, {OTHER_PACKAGES}"
         )
-    _write(path, content)
+    write(path, content)
     return relative_error
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Put a file at ``path`` whole, or leave what is there."""
     with writing(path):
         write_whole(path, content)
 
 
-def _in_one_line(error: BaseException) -> str:
+def in_one_line(error: BaseException) -> str:
     """What an error began with, by its kind and first line."""
     while error.__cause__ is not None:
         error = error.__cause__
