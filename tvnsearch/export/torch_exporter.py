@@ -1,4 +1,4 @@
-"""Torch's own exporter, for modules that no writer of ours knows; quiet, and silent on where things come from."""
+"""Torch's own exporter, for modules that no writer of ours knows; it prints nothing and names no origins."""
 
 from __future__ import annotations
 
