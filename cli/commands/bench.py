@@ -44,7 +44,7 @@ def bench(
     The quickest comes first. What is not installed, or cannot run here, is told below.
     """
     from cli.output import out, print_json, print_table, watching
-    from tvnsearch.devices.measurement import written_interval
+    from tvnsearch.api.times import written_interval
 
     with watching() as watch:
         benched = tvnsearch.bench(

@@ -28,7 +28,7 @@ from tvnsearch.search.strategies import STRATEGIES
 from tvnsearch.training.recipe import PRESETS as RECIPES
 
 COMMANDS = {
-    "Device": ("doctor", "profile", "fit", "measure", "predict", "lut", "db"),
+    "Device": ("doctor", "profile", "fit", "measure", "bench", "predict", "lut", "db"),
     "Search": ("evolve", "resume", "status", "pick", "finalists"),
     "Networks": ("zoo", "show", "sample", "scale", "train", "eval", "classify", "export"),
     "Data": ("data",),
@@ -171,7 +171,7 @@ def completed(*words: str) -> list[str]:
         (("evolve", "--executor", "r"), ["ray"]),
         (("fit", "--device", ""), ["cpu", "cuda"]),
         (("fit", "--precision", "b"), ["bfloat16"]),
-        (("measure", "tvn-1", "--backend", "c"), ["cuda-graph"]),
+        (("measure", "tvn-1", "--backend", "cu"), ["cuda-graph"]),
         (("lut", "export", "--format", ""), ["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]),
         (("lut", "import", "table", "--format", "ti"), ["tinynas"]),
         (("export", "run", "--format", ""), ["onnx"]),

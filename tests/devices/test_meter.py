@@ -50,9 +50,11 @@ from tvnsearch.devices import Device
 from tvnsearch.devices.backends import load_backend
 from tvnsearch.genome.sampling import sample_genome
 from tvnsearch.genome.space import load_space
+from tvnsearch.network.synthetic import synthetic_network
 import random
 
-load_backend("eager")(sample_genome(load_space("paper"), random.Random(0)), 10, Device("cpu"))
+network = synthetic_network(sample_genome(load_space("paper"), random.Random(0)), 10)
+load_backend("eager").prepare(network, Device("cpu"))
 print("torch._dynamo" in sys.modules)
 """
 
