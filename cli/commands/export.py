@@ -3,19 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import tvnsearch
 from cli.arguments import JsonOption, ModelArgument
-from cli.choices import NetworkFormat
+from cli.choices import ClipLayout, NetworkFormat, ScoreKind
+from tvnsearch.errors import UserError
+
+if TYPE_CHECKING:
+    from tvnsearch.api.export_model import Batch
+
+GRAPH = "Input and output"
 
 
 def export(
     model: ModelArgument,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
-    file_format: Annotated[NetworkFormat, typer.Option("--format", help="The format of the file.")] = "onnx",
+    file_format: Annotated[
+        NetworkFormat, typer.Option("--format", help="The format of the file, and so its runtime.")
+    ] = "onnx",
+    layout: Annotated[
+        ClipLayout,
+        typer.Option(
+            "--layout",
+            help="The order of a clip's axes: channels last, as videos are decoded, or first.",
+            rich_help_panel=GRAPH,
+        ),
+    ] = "NTHWC",
+    batch: Annotated[
+        str,
+        typer.Option("--batch", metavar="N|any", help="Clips that a pass takes.", rich_help_panel=GRAPH),
+    ] = "1",
+    uint8: Annotated[
+        bool,
+        typer.Option(
+            "--uint8",
+            help="Take pixels as decoded, 0 to 255, and normalise them in the file.",
+            rich_help_panel=GRAPH,
+        ),
+    ] = False,
+    output: Annotated[
+        ScoreKind,
+        typer.Option(
+            "--output",
+            help="What it gives: logits, or probabilities of one label a clip (softmax) or of several "
+            "(sigmoid).",
+            rich_help_panel=GRAPH,
+        ),
+    ] = "logits",
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            "--opset", metavar="N", help="ONNX's operator set; 17 by default.", rich_help_panel=GRAPH
+        ),
+    ] = None,
+    ir_version: Annotated[
+        int | None,
+        typer.Option(
+            "--ir-version", metavar="N", help="ONNX's file version; 8 by default.", rich_help_panel=GRAPH
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export a trained network for a deployment runtime.
@@ -26,13 +75,32 @@ def export(
     from tvnsearch.api.exported import exported_line
 
     with watching() as watch:
-        exported = tvnsearch.export_model(model, out, file_format=file_format, watch=watch)
+        exported = tvnsearch.export_model(
+            model,
+            out,
+            file_format=file_format,
+            layout=layout,
+            batch=_batch(batch),
+            uint8=uint8,
+            output=output,
+            opset=opset,
+            ir_version=ir_version,
+            watch=watch,
+        )
     if as_json:
         print_json(exported)
         return
     say(
-        f"{exported.path} written; ONNX Runtime agrees with torch within {exported.max_relative_error:.1e} "
-        "of the largest logit"
+        f"{exported.path} written; {exported.runtime} agrees with torch within "
+        f"{exported.max_relative_error:.1e} of the largest score"
     )
     if exported.exported is not None:
         say(exported_line(out.name, exported.exported))
+
+
+def _batch(text: str) -> Batch:
+    if text == "any":
+        return "any"
+    if not text.isdecimal():
+        raise UserError(f"expected --batch to be a number of clips or any, got '{text}'")
+    return int(text)

@@ -22,7 +22,8 @@ from tvnsearch.genome.scaling import scaled
 from tvnsearch.genome.zoo import load_zoo
 
 EXTRAS = {
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
