@@ -65,6 +65,15 @@ def export(
             "--ir-version", metavar="N", help="ONNX's file version; 8 by default.", rich_help_panel=GRAPH
         ),
     ] = None,
+    verify_on: Annotated[
+        str | None,
+        typer.Option(
+            "--verify-on",
+            metavar="DATA",
+            help="Clips on which the file is compared with torch; by default the validation clips that a run "
+            "keeps.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Export a trained network for a deployment runtime.
@@ -73,6 +82,7 @@ def export(
     """
     from cli.output import print_json, say, watching
     from tvnsearch.api.exported import exported_line
+    from tvnsearch.api.verification import agreement_line
 
     with watching() as watch:
         exported = tvnsearch.export_model(
@@ -85,6 +95,7 @@ def export(
             output=output,
             opset=opset,
             ir_version=ir_version,
+            verify_on=verify_on,
             watch=watch,
         )
     if as_json:
@@ -94,6 +105,8 @@ def export(
         f"{exported.path} written; {exported.runtime} agrees with torch within "
         f"{exported.max_relative_error:.1e} of the largest score"
     )
+    if exported.on_clips is not None:
+        say(agreement_line(exported.on_clips))
     if exported.exported is not None:
         say(exported_line(out.name, exported.exported))
 

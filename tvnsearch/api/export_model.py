@@ -9,7 +9,8 @@ from typing import Literal, cast, get_args
 from msgspec import Struct
 
 from tvnsearch.api.exported import ExportedLatency, time_exported
-from tvnsearch.api.trained_model import ModelCard, export_winner, load_model
+from tvnsearch.api.trained_model import ModelCard, TrainedModel, export_winner, load_model
+from tvnsearch.api.verification import ClipAgreement, verify_on_clips
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.export.formats import FORMATS, Format
@@ -25,7 +26,8 @@ Batch = int | Literal["any"]
 class ExportedModel(Struct, frozen=True):
     """The file, and how far its outputs are from torch's at most, relative to the largest of them.
 
-    ``exported`` is what it takes in the format's runtime, None where that could not be timed.
+    ``exported`` is what it takes in the format's runtime, None where that could not be timed; ``on_clips``
+    how it compares with torch on real clips, None where none are known.
     """
 
     path: str
@@ -33,6 +35,7 @@ class ExportedModel(Struct, frozen=True):
     runtime: str
     max_relative_error: float
     exported: ExportedLatency | None
+    on_clips: ClipAgreement | None
 
 
 def export_model(
@@ -46,6 +49,7 @@ def export_model(
     output: Output = "logits",
     opset: int | None = None,
     ir_version: int | None = None,
+    verify_on: str | Path | None = None,
     watch: Watch = SILENT,
 ) -> ExportedModel:
     """Export the network trained in the folder ``model``, or a run's winner, checked in the format's runtime.
@@ -54,7 +58,9 @@ def export_model(
     ``output``. With ``uint8`` it takes pixels as decoded, 0 to 255, and normalises them by itself; without,
     float32 that is normalised already. ``opset`` and ``ir_version`` are those of ONNX.
 
-    It is timed there with the threads and the clips that the run measured with, a training's with one.
+    It is compared with torch on noise, and on real clips, 256 at most: those of the data set ``verify_on``,
+    or the validation clips that a run or a training keeps. It is timed there with the threads and the clips
+    that the run measured with, a training's with one.
 
     Raises:
         UserError: there is no such model, format or option, it cannot be exported, or ``out`` is no name for
@@ -73,9 +79,10 @@ def export_model(
     found = load_model(model)
     options = _options(known, found.card, layout, batch, uint8, output, opset, ir_version)
     relative_error = export_winner(found, path, known, options)
+    on_clips = _on_clips(found, Path(model), path, known, options, verify_on, watch)
     device, max_ms = _searched_for(Path(model))
     timed = time_exported(path, device, max_ms, watch, options.batch)
-    return ExportedModel(str(out), known.name, known.runtime, relative_error, timed)
+    return ExportedModel(str(out), known.name, known.runtime, relative_error, timed, on_clips)
 
 
 def _format(name: str) -> Format:
@@ -118,6 +125,26 @@ def _options(
     )
     options.require_known()
     return options
+
+
+def _on_clips(
+    model: TrainedModel,
+    folder: Path,
+    path: Path,
+    file_format: Format,
+    options: GraphOptions,
+    verify_on: str | Path | None,
+    watch: Watch,
+) -> ClipAgreement | None:
+    """Clips that were asked for are needed; those that a run keeps may be gone."""
+    data = None if verify_on is None else str(verify_on)
+    try:
+        return verify_on_clips(model, folder, path, file_format, options, data, watch)
+    except UserError as error:
+        if data is not None:
+            raise
+        watch.say(f"{path.name} is not verified on the clips of {folder}: {error}")
+        return None
 
 
 def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:

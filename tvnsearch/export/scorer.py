@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Generator, Tensor, nn, randint, randn, tensor, uint8
 
-from tvnsearch.export.options import GraphOptions
+from tvnsearch.export.options import GraphOptions, Output
 from tvnsearch.network.build import TinyVideoNetwork
 
 BYTE = 255
@@ -31,13 +31,7 @@ class Scorer(nn.Module):
             clips = clips.permute(0, 2, 3, 4, 1)
         if self.options.normalisation is not None:
             clips = (clips.float() / BYTE - self.mean) / self.deviation
-        logits: Tensor = self.network(clips.contiguous())
-        match self.options.output:
-            case "softmax":
-                return logits.softmax(1)
-            case "sigmoid":
-                return logits.sigmoid()
-        return logits
+        return activated(self.network(clips.contiguous()), self.options.output)
 
     def random_clips(self, count: int, generator: Generator) -> Tensor:
         """So many clips of noise."""
@@ -48,3 +42,13 @@ class Scorer(nn.Module):
         if self.options.normalisation is not None:
             return randint(0, BYTE + 1, sizes, generator=generator, dtype=uint8)
         return randn(sizes, generator=generator)
+
+
+def activated(logits: Tensor, output: Output) -> Tensor:
+    """Logits as they are, or the probabilities of their softmax or sigmoid."""
+    match output:
+        case "softmax":
+            return logits.softmax(1)
+        case "sigmoid":
+            return logits.sigmoid()
+    return logits

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 
 from tvnsearch.errors import UserError, in_one_line
 from tvnsearch.export.formats import FORMATS, Format, Opened, loaded
-from tvnsearch.export.formats.records import Array
+from tvnsearch.export.formats.records import Array, Runtime
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.export.scorer import Scorer
 from tvnsearch.files import write_whole, writing
@@ -51,7 +52,11 @@ def export_network(
         with torch.inference_mode(False), torch.no_grad():
             folded = deployed(network).to("cpu")
             files = runtime.written(folded, options, metadata)
-            relative_error = _relative_error(runtime.opened(files, torch.get_num_threads()), folded, options)
+            relative_error = _relative_error(runtime, files, folded, options)
+            if options.output != "logits":  # probabilities near 0 and 1 hide what their logits tell
+                bare = replace(options, output="logits")
+                of_logits = _relative_error(runtime, runtime.written(folded, bare, {}), folded, bare)
+                relative_error = max(relative_error, of_logits)
     except Exception as error:
         raise UserError(
             f"expected to export a network for {file_format.runtime}, but that failed "
@@ -79,7 +84,10 @@ def scores_of(opened: Opened, clips: Array) -> Array:
     return scores
 
 
-def _relative_error(opened: Opened, folded: TinyVideoNetwork, options: GraphOptions) -> float:
+def _relative_error(
+    runtime: Runtime, files: Mapping[str, bytes], folded: TinyVideoNetwork, options: GraphOptions
+) -> float:
+    opened = runtime.opened(files, torch.get_num_threads())
     scorer = Scorer(folded, options)
     clips = scorer.random_clips(CHECK_CLIPS, torch.Generator().manual_seed(0))
     expected = scorer(clips).numpy()
