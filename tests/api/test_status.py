@@ -50,4 +50,5 @@ def test_a_winner_that_was_handed_over_has_scores_on_unseen_clips(
     assert (report.winner.exported.latency_ms, report.winner.exported.keeps_budget) == (1.5, True)
     assert report.winner.drawing
     names = {Path(path).name for path in report.winner.files}
-    assert names == {"genome.json", "model.json", "scores.json", "weights.safetensors"}
+    files = {"genome.json", "model.json", "scores.json", "weights.safetensors"}
+    assert names == files | {"README.md", "config.json", "video_preprocessor_config.json"}
