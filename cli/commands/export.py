@@ -20,7 +20,7 @@ GRAPH = "Input and output"
 
 def export(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE|FOLDER", help="Where to write it.")],
     file_format: Annotated[
         NetworkFormat, typer.Option("--format", help="The format of the file, and so its runtime.")
     ] = "onnx",

@@ -179,7 +179,7 @@ def completed(*words: str) -> list[str]:
         (("measure", "tvn-1", "--backend", "c"), ["cuda-graph"]),
         (("lut", "export", "--format", ""), ["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]),
         (("lut", "import", "table", "--format", "ti"), ["tinynas"]),
-        (("export", "run", "--format", ""), ["onnx", "openvino", "torch-export"]),
+        (("export", "run", "--format", ""), ["onnx", "openvino", "torch-export", "standalone"]),
         (("eval", "net", "--split", "t"), ["test", "train"]),
         (("train", "tvn-1", "--head", ""), ["mean", "per_frame"]),
         (("train", "tvn-1", "--recipe", ""), ["paper", "quick"]),

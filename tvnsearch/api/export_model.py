@@ -71,7 +71,7 @@ def export_model(
     with writing(path):
         check_place(path)
     suffix = known.suffixes[0]
-    if path.suffix.lower() != suffix:
+    if not known.folder and path.suffix.lower() != suffix:
         raise UserError(
             f"expected a file name that ends in {suffix}, as --format {known.name} writes such a file, but "
             f"got {path}; say --out {path.with_suffix(suffix)}"
@@ -115,6 +115,13 @@ def _options(
                 f"expected --{option} with --format onnx alone, whose revision it is, but the format is "
                 f"{file_format.name}; leave it out"
             )
+    if file_format.folder and (layout, batch, uint8, output) != ("NTHWC", 1, False, "logits"):
+        raise UserError(
+            f"expected no --layout, --batch, --uint8 or --output with --format {file_format.name}, whose "
+            "source is there to be changed: it takes pixels as decoded and gives logits; leave them out"
+        )
+    if file_format.folder:
+        uint8, batch = True, "any"
     options = GraphOptions(
         layout=cast(Layout, layout),
         batch=None if batch == "any" else batch,

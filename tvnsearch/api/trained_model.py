@@ -121,6 +121,7 @@ def export_metadata(genome: Genome, card: ModelCard, options: GraphOptions) -> d
         "input": f"RGB, {options.layout}, " + ("uint8, 0 to 255" if by_file else f"float32, {normalised}"),
         "normalisation": f"{normalised}, RGB" + (", done by this file" if by_file else ""),
         "output": options.output,
+        "labels": "several" if card.multi_label else "one",
         "frames": f"{genome.input.frames}, {genome.input.frame_stride}/30 s apart",
     }
 

@@ -43,7 +43,7 @@ def export_network(
     options = options or GraphOptions()
     options.require_known()
     with suppress(OSError):  # writing tells what is wrong with such a path
-        if path.is_dir():
+        if path.is_dir() and not file_format.folder:
             raise UserError(f"expected a file to write, but {path} is a folder; add the name of a file")
     runtime = loaded(file_format)
     requirement = f"'{file_format.requirement}'"

@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Format(Struct, frozen=True):
-    """A format of files.
+    """A format of files, or of a ``folder`` with files of these names.
 
     ``runtime`` is what runs it, as people call it; ``suffixes`` are those of its files, the first that of
     the file which a user names; ``module`` writes and opens it; its packages come with ``extra``, an extra of
@@ -32,9 +32,12 @@ class Format(Struct, frozen=True):
     suffixes: tuple[str, ...]
     module: str
     extra: str | None = None
+    folder: bool = False
 
     def places(self, path: Path) -> dict[str, Path]:
-        """Where its files lie, by suffix, if ``path`` is the one that a user names."""
+        """Where its files lie, by suffix or name, if ``path`` is what a user names."""
+        if self.folder:
+            return {name: path / name for name in self.suffixes}
         return {suffix: path.with_suffix(suffix) for suffix in self.suffixes}
 
     @property
@@ -49,6 +52,13 @@ FORMATS = {
         Format("onnx", "ONNX Runtime", (".onnx",), "tvnsearch.export.formats.onnx", "onnx"),
         Format("openvino", "OpenVINO", (".xml", ".bin"), "tvnsearch.export.formats.openvino", "openvino"),
         Format("torch-export", "torch.export", (".pt2",), "tvnsearch.export.formats.torch_export"),
+        Format(
+            "standalone",
+            "plain torch",
+            ("model.py", "weights.safetensors", "labels.json", "demo.py"),
+            "tvnsearch.export.formats.standalone",
+            folder=True,
+        ),
     )
 }
 
@@ -82,6 +92,8 @@ def format_of(path: Path) -> Format:
         UserError: it is none.
     """
     for each in FORMATS.values():
+        if each.folder and path.is_dir():
+            return each
         if path.suffix.lower() == each.suffixes[0]:
             return each
     known = ", ".join(f"{each.suffixes[0]} ({each.name})" for each in FORMATS.values())
