@@ -17,8 +17,8 @@ from tvnsearch.search.progress.status import NetworkSummary, RunSummary
 
 BUDGET = ["max_ms", "others_max_ms", "max_params", "max_gflops", "max_mb"]
 HANDED_OVER = [
-    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "drawing",
-    "files",
+    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "on_clips",
+    "drawing", "files",
 ]  # fmt: skip
 
 

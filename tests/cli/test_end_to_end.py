@@ -158,6 +158,8 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
     assert winner["chance"] == 1 / 8
     assert 0 <= winner["top1"] <= winner["top5"] <= 1
     assert winner["max_relative_error"] < 1e-3
+    assert winner["on_clips"]["clips"] > 0
+    assert winner["on_clips"]["top1_agreement"] == 1
     file = winner["exported"]
     if file["ci_low_ms"] is not None:
         assert 0 < file["ci_low_ms"] <= file["latency_ms"] <= file["ci_high_ms"]

@@ -9,8 +9,8 @@ from typing import Literal, cast, get_args
 from msgspec import Struct
 
 from tvnsearch.api.exported import ExportedLatency, time_exported
-from tvnsearch.api.trained_model import ModelCard, TrainedModel, export_winner, load_model
-from tvnsearch.api.verification import ClipAgreement, verify_on_clips
+from tvnsearch.api.trained_model import ModelCard, export_winner, load_model
+from tvnsearch.api.verification import ClipAgreement, verified
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.export.formats import FORMATS, Format
@@ -79,7 +79,8 @@ def export_model(
     found = load_model(model)
     options = _options(known, found.card, layout, batch, uint8, output, opset, ir_version)
     relative_error = export_winner(found, path, known, options)
-    on_clips = _on_clips(found, Path(model), path, known, options, verify_on, watch)
+    data = None if verify_on is None else str(verify_on)
+    on_clips = verified(found, Path(model), path, known, options, data, watch)
     device, max_ms = _searched_for(Path(model))
     timed = time_exported(path, device, max_ms, watch, options.batch)
     return ExportedModel(str(out), known.name, known.runtime, relative_error, timed, on_clips)
@@ -132,26 +133,6 @@ def _options(
     )
     options.require_known()
     return options
-
-
-def _on_clips(
-    model: TrainedModel,
-    folder: Path,
-    path: Path,
-    file_format: Format,
-    options: GraphOptions,
-    verify_on: str | Path | None,
-    watch: Watch,
-) -> ClipAgreement | None:
-    """Clips that were asked for are needed; those that a run keeps may be gone."""
-    data = None if verify_on is None else str(verify_on)
-    try:
-        return verify_on_clips(model, folder, path, file_format, options, data, watch)
-    except UserError as error:
-        if data is not None:
-            raise
-        watch.say(f"{path.name} is not verified on the clips of {folder}: {error}")
-        return None
 
 
 def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:

@@ -14,8 +14,11 @@ from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, precision_of, write_model
+from tvnsearch.api.verification import verified
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError, in_one_line
+from tvnsearch.export.formats import FORMATS
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.files import copy_whole, write_whole, writing
 from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.journal.writer import Journal
@@ -206,7 +209,10 @@ def _export_again(run: Path, scores: FinalScores, watch: Watch) -> None:
         if scores.max_relative_error is None:
             watch.say("exporting the winner to ONNX, and comparing that with torch")
             relative_error = export_winner(load_model(run), _onnx(run))
-            scores = msgspec.structs.replace(scores, max_relative_error=relative_error)
+            on_clips = verified(
+                load_model(run), winner_folder(run), _onnx(run), FORMATS["onnx"], GraphOptions(), None, watch
+            )
+            scores = msgspec.structs.replace(scores, max_relative_error=relative_error, on_clips=on_clips)
             _write_scores(run, scores)
         _time_export(run, scores, watch)
     except (UserError, OSError) as error:

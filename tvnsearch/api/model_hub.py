@@ -216,6 +216,12 @@ def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: Sea
         lines.append(
             f"- `model.onnx` agrees with torch within {scores.max_relative_error:.1e} of the largest logit."
         )
+    if scores.on_clips is not None:
+        lines.append(
+            f"- On {scores.on_clips.clips} validation clips it names the same class as torch in "
+            f"{scores.on_clips.top1_agreement:.1%}, within {scores.on_clips.max_relative_error:.1e} of the "
+            "largest logit."
+        )
     return lines or ["Not measured."]
 
 

@@ -41,6 +41,29 @@ class ClipAgreement(Struct, frozen=True):
     max_relative_error: float
 
 
+def verified(
+    model: TrainedModel,
+    folder: Path,
+    exported: Path,
+    file_format: Format,
+    options: GraphOptions,
+    data: str | None,
+    watch: Watch,
+) -> ClipAgreement | None:
+    """As :func:`verify_on_clips`; but the clips that a run keeps may be gone, which ``watch`` is told.
+
+    Raises:
+        UserError: ``data`` has no such clips.
+    """
+    try:
+        return verify_on_clips(model, folder, exported, file_format, options, data, watch)
+    except UserError as error:
+        if data is not None:
+            raise
+        watch.say(f"{exported.name} is not compared on the clips of {folder}: {error}")
+        return None
+
+
 def verify_on_clips(
     model: TrainedModel,
     folder: Path,
