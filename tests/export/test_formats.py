@@ -98,6 +98,16 @@ def test_openvino_keeps_the_names_of_layer_calls_and_what_the_outputs_mean(
     assert model.get_rt_info(["model_info", "classes"]).astype(str) == '["a","b"]'
 
 
+def test_torch_gives_what_the_outputs_mean_from_the_file_itself(
+    network: TinyVideoNetwork, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.pt2"
+    export_network(network, path, {"classes": '["a","ü"]'}, FORMATS["torch-export"])
+    told = {"classes": ""}
+    torch.export.load(path, extra_files=told)
+    assert told == {"classes": '["a","ü"]'}
+
+
 def _contents(path: Path) -> bytes:
     if path.suffix != ".pt2":
         return path.read_bytes()
