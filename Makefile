@@ -33,7 +33,7 @@ slow: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "== install into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[onnx,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[onnx,openvino,dev]'
 	@touch $@
 
 clean:

@@ -124,7 +124,7 @@ def test_an_export_that_fails_leaves_the_scores_and_is_tried_again(
     """Without training or scoring once more."""
     said: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(torch.onnx, "export", fails)
+        patch.setattr("tvnsearch.export.formats.onnx.onnx_model", fails)
         handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner, said.append)
     assert exported(tmp_path) is None
     assert "the winner is not exported" in said[-1] and "AssertionError: no legs)" in said[-1]
@@ -136,7 +136,7 @@ def test_an_export_that_fails_leaves_the_scores_and_is_tried_again(
     assert error is not None and error < 1e-3
     assert onnx.is_file()
     with monkeypatch.context() as patch:
-        patch.setattr(torch.onnx, "export", fails)
+        patch.setattr("tvnsearch.export.formats.onnx.onnx_model", fails)
         handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
     assert exported(tmp_path) == error
 
@@ -145,16 +145,21 @@ def test_who_is_interrupted_in_the_export_has_the_scores_and_gets_the_file_later
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch.onnx, "export", is_interrupted)
+        patch.setattr("tvnsearch.export.formats.onnx.onnx_model", is_interrupted)
         handed_over(tmp_path, {"train": TORCH_ERROR}, patch, export_winner)
     assert exported(tmp_path) is None
     handed_over(tmp_path, {"train": TORCH_ERROR, "evaluate": TORCH_ERROR}, monkeypatch, export_winner)
     assert exported(tmp_path) is not None
     assert {path.name for path in winner_folder(tmp_path).iterdir()} == {
+        "README.md",
+        "config.json",
         "genome.json",
+        "layers_ms.json",
         "model.json",
         "model.onnx",
+        "model.onnx.node_data.json",
         "scores.json",
+        "video_preprocessor_config.json",
         "weights.safetensors",
     }
 

@@ -18,8 +18,8 @@ from tvnsearch.search.progress.status import NetworkSummary, RunSummary
 
 BUDGET = ["max_ms", "others_max_ms", "max_params", "max_gflops", "max_mb"]
 HANDED_OVER = [
-    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "drawing",
-    "files",
+    "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "on_clips",
+    "drawing", "files",
 ]  # fmt: skip
 
 
@@ -61,4 +61,5 @@ def test_a_winner_that_was_handed_over_has_scores_on_unseen_clips(
     assert (report.winner.exported.latency_ms, report.winner.exported.keeps_budget) == (1.5, True)
     assert report.winner.drawing
     names = {Path(path).name for path in report.winner.files}
-    assert names == {"genome.json", "model.json", "scores.json", "weights.safetensors"}
+    files = {"genome.json", "model.json", "scores.json", "weights.safetensors"}
+    assert names == files | {"README.md", "config.json", "video_preprocessor_config.json"}

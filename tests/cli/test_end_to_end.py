@@ -158,6 +158,8 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
     assert winner["chance"] == 1 / 8
     assert 0 <= winner["top1"] <= winner["top5"] <= 1
     assert winner["max_relative_error"] < 1e-3
+    assert winner["on_clips"]["clips"] > 0
+    assert winner["on_clips"]["top1_agreement"] == 1
     file = winner["exported"]
     if file["ci_low_ms"] is not None:
         assert 0 < file["ci_low_ms"] <= file["latency_ms"] <= file["ci_high_ms"]
@@ -168,7 +170,8 @@ def test_the_winner_keeps_its_budget_and_is_handed_over(world: World, found: Any
         far_below = file["ci_high_ms"] is not None and file["ci_high_ms"] <= 20
         assert file["keeps_budget"] == (True if far_below else None)
     names = {Path(path).name for path in winner["files"]}
-    assert names == {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"}
+    assert {"genome.json", "model.json", "model.onnx", "scores.json", "weights.safetensors"} < names
+    assert {"README.md", "config.json", "video_preprocessor_config.json", "layers_ms.json"} < names
 
 
 def test_a_dry_run_says_the_plan_and_begins_nothing(world: World, found: Any) -> None:

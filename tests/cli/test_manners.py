@@ -20,6 +20,8 @@ from tvnsearch.api.evaluate import SPLITS
 from tvnsearch.api.loggers import LoggerName
 from tvnsearch.devices.backends import BACKENDS
 from tvnsearch.devices.device import DEVICE_NAMES, PRECISIONS
+from tvnsearch.export.formats import FORMATS as NETWORK_FORMATS
+from tvnsearch.export.options import Layout, Output
 from tvnsearch.genome.genome import Head
 from tvnsearch.genome.space import PRESETS as SPACES
 from tvnsearch.genome.trace import MOMENTS_IN_TIME_CLASSES
@@ -143,6 +145,9 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
         (get_args(choices.StrategyName), STRATEGIES),
         (get_args(choices.ExecutorName), EXECUTORS),
         (get_args(choices.TableFormat), FORMATS),
+        (get_args(choices.NetworkFormat), NETWORK_FORMATS),
+        (get_args(choices.ClipLayout), get_args(Layout)),
+        (get_args(choices.ScoreKind), get_args(Output)),
         (get_args(choices.HeadName), get_args(Head)),
         (get_args(choices.Split), SPLITS),
         (get_args(choices.LogName), get_args(LoggerName)),
@@ -174,7 +179,7 @@ def completed(*words: str) -> list[str]:
         (("measure", "tvn-1", "--backend", "cu"), ["cuda-graph"]),
         (("lut", "export", "--format", ""), ["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]),
         (("lut", "import", "table", "--format", "ti"), ["tinynas"]),
-        (("export", "run", "--format", ""), ["onnx"]),
+        (("export", "run", "--format", ""), ["onnx", "openvino", "torch-export", "standalone"]),
         (("eval", "net", "--split", "t"), ["test", "train"]),
         (("train", "tvn-1", "--head", ""), ["mean", "per_frame"]),
         (("train", "tvn-1", "--recipe", ""), ["paper", "quick"]),

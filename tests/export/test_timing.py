@@ -19,8 +19,8 @@ from tvnsearch.devices.measurement import Measurement, Timing
 from tvnsearch.devices.timing import Plan
 from tvnsearch.errors import UserError
 from tvnsearch.export import task, timing
-from tvnsearch.export.onnx import export_onnx
 from tvnsearch.export.timing import time_export
+from tvnsearch.export.write import export_network
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv
 from tvnsearch.network import build_network
@@ -31,7 +31,7 @@ from tvnsearch.workers import WorkerDiedError
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
     genome = Genome(square_input(8, 2), (Block((SpatialConv(4, 3),)),))
-    export_onnx(build_network(genome, 3).eval(), path, {})
+    export_network(build_network(genome, 3).eval(), path, {})
     return path
 
 
@@ -84,7 +84,7 @@ def test_a_pass_is_as_many_clips_as_the_device_takes_together_on_its_threads(
             return super().run(names, fed)
 
     monkeypatch.setattr(task, "NetworkTimer", OnePass)
-    monkeypatch.setattr(task.onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     device = msgspec.to_builtins(Device("cpu", threads=2, batch=3))
     task.measure_task(str(exported), device, msgspec.to_builtins(Plan(1.0)), lambda message: None)
     assert (threads, shapes) == ([2], [(1, 2, 8, 8, 3)] * 3)

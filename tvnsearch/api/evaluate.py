@@ -89,8 +89,8 @@ def evaluate(
     for path, model in [(path, load_model(path)) for path in folders]:
         address = str(data or model.card.data)
         seed = model.card.split_seed if split_seed is None else split_seed
-        kept = None if data or split_seed is not None else _kept(Path(path))
-        cache = _clips(model, address, kept, split, seed)
+        kept = None if data or split_seed is not None else kept_of(Path(path))
+        cache = clips_to_score(model, address, kept, split, seed)
         scored = _report(model, cache, split, views, device, threads or training_threads(), watch)
         reports.append(ModelReport(str(path), address, scored))
     if confusion is not None:
@@ -99,14 +99,16 @@ def evaluate(
     return Evaluation(reports, mean_scores([each.report.scores for each in reports]))
 
 
-def _kept(model: Path) -> Manifest | None:
+def kept_of(model: Path) -> Manifest | None:
     """The clips that a training, or a run, keeps in its folder: what it was trained on is no test."""
     folder = model.resolve()
     is_winner = folder == winner_folder(folder.parent)
     return kept_clips(folder.parent if is_winner else folder)
 
 
-def _clips(model: TrainedModel, address: str, kept: Manifest | None, split: Scored, seed: int) -> ClipCache:
+def clips_to_score(
+    model: TrainedModel, address: str, kept: Manifest | None, split: Scored, seed: int
+) -> ClipCache:
     """The clips to score, in the split that they are asked for, all of them in ``test``.
 
     Those that are ``kept`` are in the splits of the training.

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tvnsearch.api.export_model import SUFFIX
-from tvnsearch.api.trained_model import load_model, load_network, metadata_of
+from tvnsearch.api.trained_model import TrainedModel, export_metadata, load_model, load_network
 from tvnsearch.errors import UserError
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.files import check_place, writing
 from tvnsearch.genome.streaming import StreamPlan, plan_stream
 from tvnsearch.genome.trace import trace
 
+SUFFIX = ".onnx"
 FRAMES_A_SECOND = 30
 """What a genome's frame stride counts in."""
 
@@ -44,6 +45,12 @@ class ExportedStream(Struct, frozen=True):
         return self.delay_frames * self.frame_interval_s
 
 
+def _metadata(model: TrainedModel) -> dict[str, str]:
+    """As of a clip's file, but for its input, which is none of clips."""
+    told = export_metadata(model.genome, model.card, GraphOptions())
+    return {key: value for key, value in told.items() if key != "input"}
+
+
 def export_streaming(model: str | Path, out: str | Path, *, step_frames: int | None = None) -> ExportedStream:
     """Export the network trained in the folder ``model``, or a run's winner, for a stream of frames, as ONNX.
 
@@ -70,7 +77,7 @@ def export_streaming(model: str | Path, out: str | Path, *, step_frames: int | N
     from tvnsearch.export import streaming
 
     card, errors = streaming.export_streaming(
-        load_network(trained), plan, step_frames, path, metadata_of(trained)
+        load_network(trained), plan, step_frames, path, _metadata(trained)
     )
     return ExportedStream(
         path=str(out),

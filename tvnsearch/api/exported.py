@@ -11,35 +11,42 @@ from tvnsearch.cores import usable_cores
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement, written_interval
 from tvnsearch.errors import UserError
+from tvnsearch.export.formats import format_of
 from tvnsearch.export.timing import time_export
 from tvnsearch.search.settings import DeviceSettings
 
 
 class ExportedLatency(Measurement, frozen=True, kw_only=True):
-    """An ONNX file's latency in ONNX Runtime on the CPU, in float32, with ``threads``.
+    """An exported file's latency in its ``runtime`` on the CPU, in float32, with ``threads``.
 
-    It is that of ``clips`` one after the other, as many as the search measured together. The budget is
-    ``max_ms``, and the file keeps it if its whole interval does; both are None where there is no budget, or
-    that of another device.
+    It is that of ``clips``, as many as the search measured together or a whole pass of the file, of which
+    ``together`` go through in one pass. The budget is ``max_ms``, and the file keeps it if its whole interval
+    does; both are None where there is no budget, or that of another device or of fewer clips.
     """
 
     threads: int
     clips: int
     max_ms: float | None
     keeps_budget: bool | None
+    runtime: str = "ONNX Runtime"
+    together: int = 1
 
 
 def time_exported(
-    path: Path, device: DeviceSettings, max_ms: float | None, watch: Watch
+    path: Path, device: DeviceSettings, max_ms: float | None, watch: Watch, batch: int | None = 1
 ) -> ExportedLatency | None:
     """Time the file at ``path`` with the threads and the batch of ``device``; None where it cannot be run.
 
     Only on this machine's CPU: where networks were measured on another device, or elsewhere, their budget of
-    ``max_ms`` says nothing. ``watch`` is told that it is timed, and why that failed.
+    ``max_ms`` says nothing. The file takes ``batch`` clips in a pass, None any number. ``watch`` is told that
+    it is timed, and why that failed.
     """
-    watch.say(f"timing {path.name} in ONNX Runtime, in three processes")
+    runtime = format_of(path).runtime
+    watch.say(f"timing {path.name} in {runtime}, in three processes")
+    together = device.batch if batch is None else batch
+    clips = -(-device.batch // together) * together
     threads = min(device.threads, len(usable_cores()))
-    budget_ms = max_ms if device.name == "cpu" else None
+    budget_ms = max_ms if device.name == "cpu" and clips == device.batch else None
     try:
         measured = time_export(path, Device("cpu", threads=threads, batch=device.batch), budget_ms)
     except UserError as error:
@@ -48,20 +55,22 @@ def time_exported(
     return ExportedLatency(
         **asdict(measured),
         threads=threads,
-        clips=device.batch,
+        clips=clips,
         max_ms=budget_ms,
         keeps_budget=None if budget_ms is None else measured.decides(budget_ms),
+        runtime=runtime,
+        together=together,
     )
 
 
 def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
-    clips = f", {exported.clips} clips one after the other" if exported.clips > 1 else ""
+    clips = f", {exported.clips} clips {_in_passes(exported)}" if exported.clips > 1 else ""
     interval = written_interval(exported.ci_low_ms, exported.ci_high_ms)
     line = (
         f"{name} takes {exported.latency_ms:.2f} ms "
-        f"({interval if exported.ci_high_ms is None else f'95 % interval {interval} ms'}) in ONNX Runtime on "
-        f"the CPU, in float32 with {exported.threads} thread(s){clips}"
+        f"({interval if exported.ci_high_ms is None else f'95 % interval {interval} ms'}) in "
+        f"{exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"
@@ -73,3 +82,9 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
     elif exported.max_ms is not None:
         line += f", and whether it keeps the budget of {exported.max_ms:g} ms is not known"
     return line if exported.trusted else f"{line}; not trusted: {exported.reason}"
+
+
+def _in_passes(exported: ExportedLatency) -> str:
+    if exported.together == 1:
+        return "one after the other"
+    return "together" if exported.together == exported.clips else f"in passes of {exported.together}"

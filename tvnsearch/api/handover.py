@@ -8,16 +8,21 @@ from pathlib import Path
 import msgspec
 
 from tvnsearch.api.exported import ExportedLatency, exported_line, time_exported
+from tvnsearch.api.model_hub import DESCRIBING, README, model_card, write_configs, write_layer_times
 from tvnsearch.api.open_run import OpenRun
 from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, precision_of, write_model
+from tvnsearch.api.verification import verified
 from tvnsearch.api.watching import Watch
-from tvnsearch.errors import UserError
+from tvnsearch.errors import UserError, in_one_line
+from tvnsearch.export.formats import FORMATS
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.files import copy_whole, write_whole, writing
 from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.progress.status import summarise
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.records import Finalist, Individual, Winner
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_weights_path, weights_path, winner_folder
@@ -147,7 +152,7 @@ def _write_files(
     """Score the weights in the winner's folder on unseen clips, and write all else but the export."""
     run, genome, equipment = opened.folder, individual.genome, opened.equipment
     folder, dataset = winner_folder(run), equipment.dataset
-    for of_other_weights in (folder / "scores.json", _onnx(run)):
+    for of_other_weights in (folder / "scores.json", _onnx(run), *(folder / name for name in DESCRIBING)):
         of_other_weights.unlink(missing_ok=True)
     watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
@@ -192,17 +197,44 @@ def _write_scores(run: Path, scores: FinalScores) -> None:
 def _export(run: Path, watch: Watch) -> None:
     """Export and time the winner unless that is done; what fails is said, and the scores stay."""
     scores = final_scores(run)
-    if scores is None or (scores.exported is not None and _is_settled(scores.exported)):
+    if scores is None:
         return
+    if scores.exported is None or not _is_settled(scores.exported):
+        _export_again(run, scores, watch)
+    elif (winner_folder(run) / README).is_file():
+        return
+    _describe(run, watch)
+
+
+def _export_again(run: Path, scores: FinalScores, watch: Watch) -> None:
     try:
         if scores.max_relative_error is None:
             watch.say("exporting the winner to ONNX, and comparing that with torch")
             relative_error = export_winner(load_model(run), _onnx(run))
-            scores = msgspec.structs.replace(scores, max_relative_error=relative_error)
+            on_clips = verified(
+                load_model(run), winner_folder(run), _onnx(run), FORMATS["onnx"], GraphOptions(), None, watch
+            )
+            scores = msgspec.structs.replace(scores, max_relative_error=relative_error, on_clips=on_clips)
             _write_scores(run, scores)
         _time_export(run, scores, watch)
     except (UserError, OSError) as error:
         watch.say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
+
+
+def _describe(run: Path, watch: Watch) -> None:
+    """Write what model hubs and viewers read beside the winner's files; what fails is said."""
+    folder, scores, model = winner_folder(run), final_scores(run), load_model(run)
+    assert scores is not None
+    with Journal.read(run) as journal:
+        plan = journal.plan
+    try:
+        if scores.exported is not None and _onnx(run).is_file():
+            write_layer_times(folder, _onnx(run), scores.exported)
+        write_configs(folder, model)
+        text = model_card(model, scores, plan, summarise(run).winner)
+        write_whole(folder / README, text.encode())
+    except Exception as error:
+        watch.say(f"the winner is not described: {in_one_line(error)}; `tvnsearch resume {run}` tries again")
 
 
 def _is_settled(exported: ExportedLatency) -> bool:

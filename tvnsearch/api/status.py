@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from tvnsearch.api.exported import ExportedLatency
+from tvnsearch.api.verification import ClipAgreement
 from tvnsearch.drawing import block_lines
 from tvnsearch.errors import UserError
 from tvnsearch.search.journal.writer import Journal
@@ -20,7 +21,8 @@ class FinalScores(Struct, frozen=True):
     """The winner on the clips that neither the search nor any training saw.
 
     ``at_full_length`` says that it is handed over as a finalist, with the weights of its whole training.
-    ``exported`` is what its file takes in ONNX Runtime, None where that could not be timed.
+    ``exported`` is what its file takes in ONNX Runtime, None where that could not be timed; ``on_clips`` how
+    that compares with torch on the run's validation clips, None where that could not be found out.
     """
 
     number: int
@@ -33,6 +35,7 @@ class FinalScores(Struct, frozen=True):
     max_relative_error: float | None
     at_full_length: bool = False
     exported: ExportedLatency | None = None
+    on_clips: ClipAgreement | None = None
 
 
 class HandedOver(NetworkSummary, frozen=True):
@@ -44,6 +47,7 @@ class HandedOver(NetworkSummary, frozen=True):
     max_relative_error: float | None
     at_full_length: bool
     exported: ExportedLatency | None
+    on_clips: ClipAgreement | None
     drawing: list[str]
     files: list[str]
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
 from tvnsearch.errors import UserError
+from tvnsearch.export.formats import FORMATS, Format
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.files import write_whole
 from tvnsearch.genome.genome import Genome, genome_to_json, load_genome
 from tvnsearch.search.run_folder import winner_folder
@@ -93,23 +95,37 @@ def load_card(path: Path) -> ModelCard:
         ) from None
 
 
-def export_winner(model: TrainedModel, path: Path) -> float:
-    """Write the model as ONNX; returns its largest relative error against torch.
+def export_winner(
+    model: TrainedModel,
+    path: Path,
+    file_format: Format = FORMATS["onnx"],
+    options: GraphOptions | None = None,
+) -> float:
+    """Write the model in a format; returns its largest relative error against torch.
 
     Raises:
-        UserError: its weights are not there or not its own, or :func:`export_onnx` fails.
+        UserError: its weights are not there or not its own, or :func:`export_network` fails.
     """
-    from tvnsearch.export.onnx import export_onnx
+    from tvnsearch.export.write import export_network
 
-    return export_onnx(load_network(model), path, metadata_of(model))
+    options = options or GraphOptions()
+    return export_network(
+        load_network(model), path, export_metadata(model.genome, model.card, options), file_format, options
+    )
 
 
-def metadata_of(model: TrainedModel) -> dict[str, str]:
-    """What an exported file tells of the model."""
+def export_metadata(genome: Genome, card: ModelCard, options: GraphOptions) -> dict[str, str]:
+    """What an exported file tells of itself."""
+    normalised = f"(pixel / 255 - {card.pixel_mean}) / {card.pixel_std}"
+    by_file = options.normalisation is not None
     return {
-        "classes": msgspec.json.encode(model.card.classes).decode(),
-        "genome": msgspec.json.encode(model.genome).decode(),
-        "normalisation": f"(pixel / 255 - {model.card.pixel_mean}) / {model.card.pixel_std}, RGB",
+        "classes": msgspec.json.encode(card.classes).decode(),
+        "genome": msgspec.json.encode(genome).decode(),
+        "input": f"RGB, {options.layout}, " + ("uint8, 0 to 255" if by_file else f"float32, {normalised}"),
+        "normalisation": f"{normalised}, RGB" + (", done by this file" if by_file else ""),
+        "output": options.output,
+        "labels": "several" if card.multi_label else "one",
+        "frames": f"{genome.input.frames}, {genome.input.frame_stride}/30 s apart",
     }
 
 

@@ -15,6 +15,7 @@ from tvnsearch.devices.device import Device, devices_here
 from tvnsearch.devices.remote.connection import ask
 
 EXTRAS = {
+    "openvino": ("onnx", "onnxruntime", "openvino"),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),

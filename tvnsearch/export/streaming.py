@@ -12,12 +12,15 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from tvnsearch.errors import UserError
-from tvnsearch.export.onnx import MOST_RELATIVE_ERROR, OTHER_PACKAGES, in_one_line, write
+from tvnsearch.errors import UserError, in_one_line
 from tvnsearch.export.torch_exporter import translated
+from tvnsearch.export.write import MOST_RELATIVE_ERROR
+from tvnsearch.files import write_whole, writing
 from tvnsearch.genome.streaming import StreamPlan
 from tvnsearch.network.build import TinyVideoNetwork
 from tvnsearch.network.streaming import StreamingNetwork
+
+OTHER_PACKAGES = "try other versions of the packages, `pip install --upgrade 'tvnsearch[onnx]'`"
 
 USAGE = (
     "Feed step_frames frames a run, float32 and normalised as on clips, with real = 1 for each, and every "
@@ -103,7 +106,8 @@ def export_streaming(
             f"expected an exported network that agrees within {MOST_RELATIVE_ERROR:g} of the largest logit, "
             f"but it differs from torch by {wrong:.2g}; nothing was written, {OTHER_PACKAGES}"
         )
-    write(path, content)
+    with writing(path):
+        write_whole(path, content)
     return card, errors
 
 

@@ -7,34 +7,30 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime
 
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Timing
 from tvnsearch.devices.network_timer import NetworkTimer
 from tvnsearch.devices.timing import Plan
+from tvnsearch.export.formats import format_of, loaded
 from tvnsearch.workers import Progress, serve
 
 
 def measure_task(path: str, device: dict[str, Any], plan: dict[str, Any], progress: Progress) -> Timing:
-    """Time the ONNX file at ``path`` on a CPU, ``device``; ``plan`` is a ``timing.Plan``.
-
-    Threads that wait for their next pass sleep: else they would keep the yardstick from its cores.
-    """
+    """Time the file at ``path`` in its runtime on a CPU, ``device``; ``plan`` is a ``timing.Plan``."""
     processor = msgspec.convert(device, Device)
-    timer = NetworkTimer(processor)  # first: the session's threads are started on the cores of this process
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = processor.threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    content = Path(path).read_bytes()  # ONNX Runtime opens no file whose name is no UTF-8
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    [clips] = session.get_inputs()
-    fed = {clips.name: np.full(clips.shape, 0.5, np.float32)}
+    timer = NetworkTimer(processor)  # first: the runtime's threads are started on the cores of this process
+    file_format = format_of(Path(path))
+    files = {suffix: place.read_bytes() for suffix, place in file_format.places(Path(path)).items()}
+    opened = loaded(file_format).opened(files, processor.threads)
+    taken, *sizes = opened.shape
+    together = taken if taken > 0 else processor.batch
+    clips = np.full((together, *sizes), 0.5 if opened.dtype == np.float32 else 128, opened.dtype)
+    passes = -(-processor.batch // together)
 
     def run() -> None:
-        for _ in range(processor.batch):
-            session.run(None, fed)
+        for _ in range(passes):
+            opened.run(clips)
 
     return timer.measure_run(run, msgspec.convert(plan, Plan))
 

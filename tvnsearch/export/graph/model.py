@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 
 from tvnsearch.export.graph.features import Features, over_either
 from tvnsearch.export.graph.layers import write_head, write_layer
-from tvnsearch.export.graph.options import GraphOptions
 from tvnsearch.export.graph.writer import GraphWriter
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.genome.calls import Shape
 from tvnsearch.network.build import Chain, Fork, TinyVideoNetwork
 

@@ -13,6 +13,12 @@ OPSETS = range(14, 24)
 
 IR_VERSIONS = range(8, 13)
 
+OPSET, IR_VERSION = 17, 8
+"""What every runtime of the last years reads."""
+
+Layout = Literal["NTHWC", "NCTHW"]
+Output = Literal["logits", "softmax", "sigmoid"]
+
 
 class GraphOptions(Struct, frozen=True):
     """How a graph takes clips and gives scores.
@@ -24,12 +30,12 @@ class GraphOptions(Struct, frozen=True):
     a clip) or sigmoid (several).
     """
 
-    layout: Literal["NTHWC", "NCTHW"] = "NTHWC"
+    layout: Layout = "NTHWC"
     batch: int | None = 1
     normalisation: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
-    output: Literal["logits", "softmax", "sigmoid"] = "logits"
-    opset: int = 17
-    ir_version: int = 8
+    output: Output = "logits"
+    opset: int = OPSET
+    ir_version: int = IR_VERSION
 
     def require_known(self) -> None:
         """Refuse what no graph can be written with.

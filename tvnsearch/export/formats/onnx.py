@@ -1,0 +1,44 @@
+"""ONNX, run in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from tvnsearch.export.formats.records import Array, Opened
+from tvnsearch.export.graph import onnx_model
+from tvnsearch.export.options import GraphOptions
+from tvnsearch.network.build import TinyVideoNetwork
+
+SUFFIX = ".onnx"
+TYPES: dict[str, np.dtype[Any]] = {"tensor(float)": np.dtype(np.float32), "tensor(uint8)": np.dtype(np.uint8)}
+
+
+def written(
+    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+) -> dict[str, bytes]:
+    """One file, which holds all."""
+    return {SUFFIX: onnx_model(network, options, metadata).SerializeToString()}
+
+
+def opened(files: Mapping[str, bytes], threads: int) -> Opened:
+    """From its content, as ONNX Runtime opens no file whose name is no UTF-8.
+
+    Threads that wait for their next pass sleep: else they would keep a timing's yardstick from its cores.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(files[SUFFIX], options, providers=["CPUExecutionProvider"])
+    [clips] = session.get_inputs()
+    shape = tuple(size if isinstance(size, int) else -1 for size in clips.shape)
+
+    def run(values: Array) -> Array:
+        scores: Array = session.run(None, {clips.name: values})[0]
+        return scores
+
+    return Opened(shape, TYPES[clips.type], run)

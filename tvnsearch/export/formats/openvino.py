@@ -1,0 +1,53 @@
+"""OpenVINO's intermediate representation, made from the ONNX graph: its nodes keep their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import openvino
+from openvino import Tensor
+
+from tvnsearch.export.formats.records import Array, Opened
+from tvnsearch.export.graph import onnx_model
+from tvnsearch.export.options import GraphOptions
+from tvnsearch.network.build import TinyVideoNetwork
+
+GRAPH, WEIGHTS = ".xml", ".bin"
+
+
+def written(
+    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Graph and weights, in float32; what the metadata tell is under ``model_info``."""
+    model = openvino.Core().read_model(onnx_model(network, options).SerializeToString())
+    for key, value in metadata.items():
+        model.set_rt_info(value, ["model_info", key])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{GRAPH}"
+        openvino.save_model(model, path, compress_to_fp16=False)
+        return {suffix: path.with_suffix(suffix).read_bytes() for suffix in (WEIGHTS, GRAPH)}
+
+
+def opened(files: Mapping[str, bytes], threads: int) -> Opened:
+    """In float32, which is pinned: by itself OpenVINO computes in bfloat16 where the processor can."""
+    core = openvino.Core()
+    model = core.read_model(files[GRAPH], Tensor(np.frombuffer(files[WEIGHTS], np.uint8)))
+    properties = {
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    request = core.compile_model(model, "CPU", properties).create_infer_request()
+    [clips] = model.inputs
+    shape = tuple(-1 if size.is_dynamic else size.get_length() for size in clips.partial_shape)
+
+    def run(values: Array) -> Array:
+        request.infer([values])
+        scores: Array = request.get_output_tensor().data.copy()
+        return scores
+
+    return Opened(shape, np.dtype(clips.element_type.to_dtype()), run)
