@@ -50,11 +50,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--networks", nargs="*", default=RELEASED)
+    parser.add_argument("--spaces", nargs="*", default=list(RANKED_MS))
     arguments = parser.parse_args()
     figures: dict[str, float] = {}
     if "networks" in arguments.parts:
-        figures |= _networks(arguments.seconds, arguments.seed)
-    for space in RANKED_MS if {"ranks", "predictors"} & set(arguments.parts) else ():
+        figures |= _networks(arguments.networks, arguments.seconds, arguments.seed)
+    for space in arguments.spaces if {"ranks", "predictors"} & set(arguments.parts) else ():
         genomes = _drawn(space, arguments.count, arguments.seed + 100)
         rounds = [_measured(genomes) for _ in range(2)]
         if "ranks" in arguments.parts:
@@ -64,11 +66,11 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def _networks(seconds: float, seed: int) -> dict[str, float]:
+def _networks(names: Sequence[str], seconds: float, seed: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     small = _small_networks(seed)
     ratios: dict[str, list[float]] = {}
-    for name, genome in {**{name: load_zoo(name) for name in RELEASED}, **small}.items():
+    for name, genome in {**{name: load_zoo(name) for name in names}, **small}.items():
         peak = _peak_gflops_a_second()
         benched = tvnsearch.bench(genome, ["eager", "onnxruntime", "openvino"], max_seconds=seconds)
         floor_ms = 1e3 * benched.gflops / peak

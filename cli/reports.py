@@ -87,7 +87,7 @@ def _exported_lines(summary: RunReport) -> list[str]:
     if exported is None:
         return []
     elsewhere = "" if exported.max_ms is not None else "; the budget is for another device"
-    return [f"export  {exported_line('model.onnx', exported)}{elsewhere}"]
+    return [f"export  {exported_line(exported.file, exported)}{elsewhere}"]
 
 
 def predicted_line(device: str, estimate: dict[str, float]) -> str:

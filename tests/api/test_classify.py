@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -22,8 +23,12 @@ from tests.api.conftest import CLASSES
 from tests.data.videos import picture, write_picture, write_video
 from tvnsearch.api import classify as module
 from tvnsearch.api.classify import Moment, is_stream
-from tvnsearch.api.trained_model import load_deployed, load_model, load_network, write_model
+from tvnsearch.api.trained_model import TrainedModel, load_model, load_network, logits_of, write_model
+from tvnsearch.devices import backends
+from tvnsearch.devices.backends import load_backend
 from tvnsearch.errors import UserError
+from tvnsearch.genome import trace
+from tvnsearch.search.settings import DeviceSettings
 
 SECONDS, RATE = 6, 12
 
@@ -131,7 +136,18 @@ def test_labels_are_those_of_the_network_as_it_was_trained(
 ) -> None:
     """The folded and packed one, which is measured, runs."""
     [seen] = tvnsearch.classify(net, [video])
-    monkeypatch.setattr(module, "load_deployed", load_network)
+
+    def plain_logits(model: TrainedModel) -> Callable[[np.ndarray], np.ndarray]:
+        network = load_network(model)
+
+        def logits(clips: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                found: np.ndarray = network(torch.from_numpy(clips)).numpy()
+            return found
+
+        return logits
+
+    monkeypatch.setattr(module, "logits_of", plain_logits)
     [expected] = tvnsearch.classify(net, [video])
     assert len(seen.windows) == len(expected.windows) > 1
     for found, plain in zip(seen.windows, expected.windows, strict=True):
@@ -143,9 +159,33 @@ def test_a_network_that_was_measured_in_bfloat16_runs_in_it(net: Path, video: Pa
     shutil.copytree(net, tmp_path / "net")
     model = load_model(net)
     write_model(tmp_path / "net", model.genome, replace(model.card, precision="bfloat16"))
-    assert next(load_deployed(load_model(tmp_path / "net")).parameters()).dtype == torch.bfloat16
+    clip = np.random.default_rng(0).random((1, *trace(model.genome).in_shape), np.float32)
+    rounded, exact = logits_of(load_model(tmp_path / "net"))(clip), logits_of(model)(clip)
+    assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
     [rough], [fine] = tvnsearch.classify(tmp_path / "net", [video]), tvnsearch.classify(net, [video])
     told = {label.label: label.probability for label in rough.labels}
     expected = {label.label: label.probability for label in fine.labels}
     assert told == pytest.approx(expected, abs=0.02)
     assert told != pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_network_that_was_searched_in_a_runtime_is_run_in_it(
+    net: Path, video: Path, tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(backend)
+    shutil.copytree(net, tmp_path / "net")
+    model = load_model(net)
+    searched = DeviceSettings(name="cpu", backend=backend)
+    write_model(tmp_path / "net", model.genome, replace(model.card, device=searched))
+    loaded: list[str] = []
+
+    def noted(name: str) -> Any:
+        loaded.append(name)
+        return load_backend(name)
+
+    monkeypatch.setattr(backends, "load_backend", noted)
+    [found], [expected] = tvnsearch.classify(tmp_path / "net", [video]), tvnsearch.classify(net, [video])
+    assert loaded == [backend, "eager"]
+    told = {label.label: label.probability for label in found.labels}
+    assert told == pytest.approx({label.label: label.probability for label in expected.labels}, abs=1e-4)

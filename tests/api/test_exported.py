@@ -51,6 +51,13 @@ def test_the_file_keeps_the_budget_with_its_whole_interval(monkeypatch: pytest.M
     assert "holds for torch, which `tvnsearch classify` runs, and not for this file" in line
 
 
+def test_a_search_in_the_same_runtime_promised_nothing_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, _ = timed(monkeypatch, DeviceSettings(backend="onnxruntime"), 2.02)
+    line = exported_line("model.onnx", over)
+    assert "was promised was measured in ONNX Runtime too" in line
+    assert "torch" not in line
+
+
 def test_a_file_runs_as_the_search_measured_as_far_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = DeviceSettings(threads=10_000, precision="bfloat16", batch=4)
     found, ran_on = timed(monkeypatch, settings, 2.05)

@@ -22,6 +22,7 @@ from tvnsearch.genome.trace import trace
 
 ALL = "all"
 REFERENCE = "eager"
+IN_TORCH = ("eager", "compile")
 
 
 class BenchedRuntime(Measurement, frozen=True, kw_only=True):
@@ -105,6 +106,16 @@ def _devices(
     for name in names:
         precisions = known[name].precisions.get(processor, ()) if name in known else ("float32",)
         for precision in precisions:
+            if (
+                precision == "bfloat16"
+                and name in IN_TORCH
+                and device == "cpu"
+                and not _multiplies_bfloat16()
+            ):
+                left_out[f"{name} {precision}"] = (
+                    "this processor does not multiply bfloat16: torch emulates it"
+                )
+                continue
             try:
                 opened.append(open_device(device, threads, name, precision, batch))
             except UserError as error:
@@ -114,6 +125,12 @@ def _devices(
         if not precisions and ALL not in backends:
             open_device(device, threads, name)  # says where it runs
     return opened, left_out
+
+
+def _multiplies_bfloat16() -> bool:
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _measured(device: Device, genome: Genome, classes: int, max_seconds: float) -> Measurement:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tvnsearch.api.genomes import listed
-from tvnsearch.api.trained_model import TrainedModel, load_deployed, load_model
+from tvnsearch.api.trained_model import TrainedModel, load_model, logits_of
 from tvnsearch.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tvnsearch.data.streaming import Window
-    from tvnsearch.network.build import TinyVideoNetwork
 
 MOST_LABELS = 5
 
@@ -120,7 +119,7 @@ class _Classifier:
 
     def __init__(self, model: TrainedModel, every_s: float) -> None:
         self._model, self._every_s = model, every_s
-        self._network: TinyVideoNetwork = load_deployed(model)
+        self._logits = logits_of(model)
 
     def classify(self, source: str, on_moment: Callable[[Moment], None]) -> Classification:
         """Label a whole video, reporting each window as it comes."""
@@ -163,9 +162,7 @@ class _Classifier:
         rows, columns = window.pixels.shape[1:3]
         top, left, height, width = middle_crop(rows, columns, spec)
         pixels = resize(window.pixels[:, top : top + height, left : left + width], spec)
-        clips = torch.from_numpy(normalise(pixels))[None].to(getattr(torch, self._model.card.precision))
-        with torch.inference_mode():
-            logits = self._network(clips)[0].float()
+        logits = torch.from_numpy(self._logits(normalise(pixels)[None]))[0]
         shares = logits.sigmoid() if self._model.card.multi_label else logits.softmax(0)
         probabilities: npt.NDArray[np.float32] = shares.numpy()
         return probabilities

@@ -14,14 +14,15 @@ from tvnsearch.api.recipes import planned_recipe
 from tvnsearch.api.status import FinalScores, final_scores
 from tvnsearch.api.times import recipe_of_seconds
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model, precision_of, write_model
-from tvnsearch.api.verification import verified
+from tvnsearch.api.verification import ClipAgreement, verified
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError, in_one_line
-from tvnsearch.export.formats import FORMATS
+from tvnsearch.export.formats import FORMATS, Format, format_of_backend
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.files import copy_whole, write_whole, writing
 from tvnsearch.search.executors import OF_ENVIRONMENT
 from tvnsearch.search.journal.writer import Journal
+from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.progress.status import summarise
 from tvnsearch.search.protocols import TrainingFailed
 from tvnsearch.search.records import Finalist, Individual, Winner
@@ -152,7 +153,10 @@ def _write_files(
     """Score the weights in the winner's folder on unseen clips, and write all else but the export."""
     run, genome, equipment = opened.folder, individual.genome, opened.equipment
     folder, dataset = winner_folder(run), equipment.dataset
-    for of_other_weights in (folder / "scores.json", _onnx(run), *(folder / name for name in DESCRIBING)):
+    exports = (
+        place for each in FORMATS.values() if not each.folder for place in each.places(_onnx(run)).values()
+    )
+    for of_other_weights in (folder / "scores.json", *exports, *(folder / name for name in DESCRIBING)):
         of_other_weights.unlink(missing_ok=True)
     watch.say(f"scoring the winner on {len(dataset.test)} clips that the search never saw")
     evaluate = equipment.fitness(Recipe()).evaluate
@@ -208,17 +212,39 @@ def _export(run: Path, watch: Watch) -> None:
 
 def _export_again(run: Path, scores: FinalScores, watch: Watch) -> None:
     try:
+        with Journal.read(run) as journal:
+            plan = journal.plan
         if scores.max_relative_error is None:
             watch.say("exporting the winner to ONNX, and comparing that with torch")
-            relative_error = export_winner(load_model(run), _onnx(run))
-            on_clips = verified(
-                load_model(run), winner_folder(run), _onnx(run), FORMATS["onnx"], GraphOptions(), None, watch
-            )
+            relative_error, on_clips = _export_to(run, FORMATS["onnx"], GraphOptions(), watch)
+            searched = _searched_format(plan)
+            if searched is not None:
+                watch.say(f"exporting the winner to {searched.runtime}, in which it was searched")
+                options = GraphOptions(batch=plan.device.batch)
+                relative_error, on_clips = _export_to(run, searched, options, watch)
             scores = msgspec.structs.replace(scores, max_relative_error=relative_error, on_clips=on_clips)
             _write_scores(run, scores)
-        _time_export(run, scores, watch)
+        _time_export(run, scores, plan, watch)
     except (UserError, OSError) as error:
         watch.say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
+
+
+def _export_to(
+    run: Path, file_format: Format, options: GraphOptions, watch: Watch
+) -> tuple[float, ClipAgreement | None]:
+    """Write the winner in a format; its relative error on noise, and how it agrees on real clips."""
+    path, model = _file(run, file_format), load_model(run)
+    relative_error = export_winner(model, path, file_format, options)
+    return relative_error, verified(model, winner_folder(run), path, file_format, options, None, watch)
+
+
+def _searched_format(plan: SearchPlan) -> Format | None:
+    """The format of files that the runtime of the search runs; None where it searched in torch."""
+    return format_of_backend(plan.device.backend)
+
+
+def _file(run: Path, file_format: Format) -> Path:
+    return winner_folder(run) / f"model{file_format.suffixes[0]}"
 
 
 def _describe(run: Path, watch: Watch) -> None:
@@ -242,11 +268,12 @@ def _is_settled(exported: ExportedLatency) -> bool:
     return exported.trusted or exported.keeps_budget is not None
 
 
-def _time_export(run: Path, scores: FinalScores, watch: Watch) -> None:
+def _time_export(run: Path, scores: FinalScores, plan: SearchPlan, watch: Watch) -> None:
     """The file is what is deployed, so its own latency is told beside the promised one."""
-    with Journal.read(run) as journal:
-        plan = journal.plan
-    exported = time_exported(_onnx(run), plan.device, plan.budget.max_ms, watch)
+    searched = _searched_format(plan)
+    path = _file(run, searched or FORMATS["onnx"])
+    batch = 1 if searched is None else plan.device.batch
+    exported = time_exported(path, plan.device, plan.budget.max_ms, watch, batch)
     if exported is not None:
-        watch.say(exported_line(_onnx(run).name, exported))
+        watch.say(exported_line(exported.file, exported))
         _write_scores(run, msgspec.structs.replace(scores, exported=exported))

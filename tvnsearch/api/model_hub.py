@@ -211,7 +211,7 @@ def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: Sea
             f"the search; {promise}."
         )
     if scores.exported is not None:
-        lines.append(f"- {exported_line('`model.onnx`', scores.exported)}.")
+        lines.append(f"- {exported_line(f'`{scores.exported.file}`', scores.exported)}.")
     if scores.max_relative_error is not None:
         lines.append(
             f"- `model.onnx` agrees with torch within {scores.max_relative_error:.1e} of the largest logit."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
+from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
 from tvnsearch.export.formats import FORMATS, Format
 from tvnsearch.export.options import GraphOptions
@@ -18,7 +20,14 @@ from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.search.settings import DeviceSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tvnsearch.network.build import TinyVideoNetwork
+
+EAGER = "eager"
+QUICK_TO_PREPARE = ("onnxruntime", "openvino")
+"""Other runtimes compile for a minute before the first label."""
 
 CARD, WEIGHTS = "model.json", "weights.safetensors"
 
@@ -129,13 +138,25 @@ def export_metadata(genome: Genome, card: ModelCard, options: GraphOptions) -> d
     }
 
 
-def load_deployed(model: TrainedModel) -> TinyVideoNetwork:
-    """The model's network as it runs, and is timed, on the processor; its clips have the card's precision."""
-    import torch
+def logits_of(model: TrainedModel) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """What computes the logits of one clip as the model was measured: in the runtime of its search.
 
-    from tvnsearch.network.deploy import deployed_on_processor
+    Where that is not of this processor, or its packages are missing, in torch.
+    """
+    from tvnsearch.devices.backends import load_backend
+    from tvnsearch.network.deploy import deployed
 
-    return deployed_on_processor(load_network(model), getattr(torch, model.card.precision))
+    device = Device("cpu", backend=_backend_of(model.card), precision=model.card.precision)
+    return load_backend(device.backend).prepare(deployed(load_network(model)), device).logits
+
+
+def _backend_of(card: ModelCard) -> str:
+    from tvnsearch.devices.backends import backends_of, known_backends
+
+    backend = EAGER if card.device is None else card.device.backend
+    if backend not in backends_of(["cpu"]) or backend not in QUICK_TO_PREPARE:
+        return EAGER
+    return backend if card.precision in known_backends()[backend].precisions["cpu"] else EAGER
 
 
 def load_network(model: TrainedModel) -> TinyVideoNetwork:

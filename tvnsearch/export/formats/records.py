@@ -24,7 +24,7 @@ class Format(Struct, frozen=True):
 
     ``runtime`` is what runs it, as people call it; ``suffixes`` are those of its files, the first that of
     the file which a user names; ``module`` writes and opens it; its packages come with ``extra``, an extra of
-    this one, or None where torch alone is needed.
+    this one, or None where torch alone is needed; ``backend`` is that of devices which runs such files.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Format(Struct, frozen=True):
     module: str
     extra: str | None = None
     folder: bool = False
+    backend: str | None = None
 
     def places(self, path: Path) -> dict[str, Path]:
         """Where its files lie, by suffix or name, if ``path`` is what a user names."""
@@ -49,8 +50,17 @@ class Format(Struct, frozen=True):
 FORMATS = {
     each.name: each
     for each in (
-        Format("onnx", "ONNX Runtime", (".onnx",), "tvnsearch.export.formats.onnx", "onnx"),
-        Format("openvino", "OpenVINO", (".xml", ".bin"), "tvnsearch.export.formats.openvino", "openvino"),
+        Format(
+            "onnx", "ONNX Runtime", (".onnx",), "tvnsearch.export.formats.onnx", "onnx", backend="onnxruntime"
+        ),
+        Format(
+            "openvino",
+            "OpenVINO",
+            (".xml", ".bin"),
+            "tvnsearch.export.formats.openvino",
+            "openvino",
+            backend="openvino",
+        ),
         Format("torch-export", "torch.export", (".pt2",), "tvnsearch.export.formats.torch_export"),
         Format(
             "standalone",
@@ -83,6 +93,11 @@ class Runtime(Protocol):
     def opened(self, files: Mapping[str, bytes], threads: int) -> Opened:
         """The files in their runtime, on the CPU with so many threads, in float32."""
         ...
+
+
+def format_of_backend(name: str) -> Format | None:
+    """The format of files that a backend of devices runs; None where it runs torch."""
+    return next((each for each in FORMATS.values() if each.backend == name), None)
 
 
 def format_of(path: Path) -> Format:
