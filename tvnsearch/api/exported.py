@@ -67,9 +67,8 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
     clips = f", {exported.clips} clips {_in_passes(exported)}" if exported.clips > 1 else ""
     line = (
-        f"{name} takes {exported.latency_ms:.2f} ms (95 % interval "
-        f"{written_interval(exported.ci_low_ms, exported.ci_high_ms)} ms) in {exported.runtime} on the CPU, "
-        f"in float32 with {exported.threads} thread(s){clips}"
+        f"{name} takes {exported.latency_ms:.2f} ms ({interval_told(exported.ci_low_ms, exported.ci_high_ms)}) "
+        f"in {exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"
@@ -79,6 +78,12 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
             "which `tvnsearch classify` runs, and not for this file"
         )
     return line if exported.trusted else f"{line}; not trusted: {exported.reason}"
+
+
+def interval_told(low_ms: float | None, high_ms: float | None) -> str:
+    """A confidence interval in brackets, for people."""
+    told = written_interval(low_ms, high_ms)
+    return told if low_ms is None or high_ms is None else f"95 % interval {told} ms"
 
 
 def _in_passes(exported: ExportedLatency) -> str:
