@@ -66,8 +66,9 @@ def time_exported(
 def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
     clips = f", {exported.clips} clips {_in_passes(exported)}" if exported.clips > 1 else ""
+    interval = interval_told(exported.ci_low_ms, exported.ci_high_ms)
     line = (
-        f"{name} takes {exported.latency_ms:.2f} ms ({interval_told(exported.ci_low_ms, exported.ci_high_ms)}) "
+        f"{name} takes {exported.latency_ms:.2f} ms ({interval}) "
         f"in {exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:

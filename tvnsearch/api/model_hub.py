@@ -226,12 +226,13 @@ def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: Sea
 
 
 def _device(plan: SearchPlan) -> str:
-    device = plan.device
-    batch = f", {device.batch} clips a pass" if device.batch > 1 else ""
-    threads = f", {device.threads} thread(s)" if device.name == "cpu" else ""
-    return (
-        f"`{device.name}` ({device.backend}, {device.precision}{threads}{batch}; device {plan.device_digest})"
-    )
+    device, digest = plan.device, f"device {plan.device_digest}"
+    told = [device.backend, device.precision]
+    if device.name == "cpu":
+        told = [*filter(None, [processor_model()]), *told, f"{device.threads} thread(s)"]
+    if device.batch > 1:
+        told.append(f"{device.batch} clips a pass")
+    return f"`{device.name}` ({', '.join(told)}; {digest})"
 
 
 def _versions() -> str:
