@@ -41,7 +41,7 @@ class World:
                 "--max-ms",
                 4,
                 "--minutes",
-                0.7,
+                1.5,  # ten networks at least, also on a busy machine
                 "--db",
                 "l.sqlite",
             )

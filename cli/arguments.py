@@ -9,11 +9,11 @@ import re
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from cli.choices import RECIPES, SPACES, Backend, DeviceName, ExecutorName, Precision
+from cli.choices import BACKENDS, RECIPES, SPACES, DeviceName, ExecutorName, Precision
 from tvnsearch.errors import UserError
 from tvnsearch.seeds import LARGEST_SEED
 
@@ -33,6 +33,10 @@ def _space_names() -> list[str]:
     return list(SPACES)
 
 
+def _backend_names() -> list[str]:
+    return list(BACKENDS)
+
+
 def zoo_names() -> list[str]:
     """The networks that a shell completes where a genome is wanted."""
     from tvnsearch.genome.zoo import zoo
@@ -40,9 +44,26 @@ def zoo_names() -> list[str]:
     return list(zoo())
 
 
-DeviceOption = Annotated[
+ProcessorOption = Annotated[
     DeviceName,
     typer.Option("--device", help="The processor on which networks run.", rich_help_panel=DEVICE),
+]
+
+
+def _device_names() -> list[str]:
+    return list(get_args(DeviceName))
+
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda|ssh:HOST|cmd:COMMAND",
+        help="The processor on which networks run: this machine's, that of a HOST as ssh takes it "
+        "(cuda@ssh:HOST for its GPU), or one that Python is started beside by a COMMAND of yours.",
+        autocompletion=_device_names,
+        rich_help_panel=DEVICE,
+    ),
 ]
 ThreadsOption = Annotated[
     int,
@@ -51,9 +72,13 @@ ThreadsOption = Annotated[
     ),
 ]
 BackendOption = Annotated[
-    Backend,
+    str,
     typer.Option(
-        "--backend", help="The runtime that executes networks; cuda-graph needs cuda.", rich_help_panel=DEVICE
+        "--backend",
+        metavar="NAME",
+        help=f"The runtime that executes networks: {', '.join(BACKENDS)}.",
+        autocompletion=_backend_names,
+        rich_help_panel=DEVICE,
     ),
 ]
 PrecisionOption = Annotated[

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 DeviceName = Literal["cpu", "cuda"]
-Precision = Literal["float32", "bfloat16"]
-Backend = Literal["eager", "cuda-graph"]
+Precision = Literal["float32", "bfloat16", "int8"]
 StrategyName = Literal["tournament", "ageing", "random", "pareto"]
 ExecutorName = Literal["local", "ray"]
 TableFormat = Literal["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]
@@ -19,6 +18,9 @@ ScoreKind = Literal["logits", "softmax", "sigmoid"]
 Split = Literal["test", "validation", "train", "all"]
 HeadName = Literal["mean", "per_frame"]
 LogName = Literal["tensorboard", "wandb"]
+
+BACKENDS = ("eager", "cuda-graph", "compile", "onnxruntime", "openvino")
+"""The runtimes that come with the package; others join by an entry point."""
 
 SPACES = ("paper", "mobile", "released", "digits")
 """The search spaces that have a name; a file of one's own is no less welcome."""

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.commands import (
+    bench,
     classify,
     data,
     db,
@@ -88,6 +89,7 @@ app.command(rich_help_panel=DEVICE)(doctor.doctor)
 app.command(rich_help_panel=DEVICE)(profile.profile)
 app.command(rich_help_panel=DEVICE)(fit.fit)
 app.command(rich_help_panel=DEVICE)(measure.measure)
+app.command(rich_help_panel=DEVICE)(bench.bench)
 app.command(rich_help_panel=DEVICE)(predict.predict)
 app.add_typer(lut.app, name="lut", rich_help_panel=DEVICE)
 app.add_typer(db.app, name="db", rich_help_panel=DEVICE)

@@ -28,18 +28,18 @@ def table_of(
 ) -> RenderableType:
     """A table as wide as ``room`` at most; after ``word_columns`` columns of words come numbers.
 
-    Where numbers would have to be cut it is a line a cell.
+    Where numbers would have to be cut it is a line a cell. A title stands above, however narrow the table is.
     """
     widths = fitting_widths(columns, rows, word_columns, room)
     if widths is None:
         return Group(*map(Text, (title, *_lines(columns, rows))))
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 0))
+    table = Table(box=SIMPLE, padding=(0, 0))
     for index, (column, width) in enumerate(zip(columns, widths, strict=True)):
         justify: JustifyMethod = "left" if index < word_columns else "right"
         table.add_column(column, justify=justify, width=width, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    return table
+    return Group(Text(title, style="bold"), table) if title else table
 
 
 def fitting_widths(

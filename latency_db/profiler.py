@@ -13,6 +13,7 @@ import msgspec
 from latency_db.aiming import MAX_SKIPPED, Drawn, Estimator, GenomeSource, Learn
 from latency_db.store import LatencyStore
 from tvnsearch.devices.meter import Meter
+from tvnsearch.devices.remote.connection import ConnectionLostError
 from tvnsearch.errors import UserError
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.genome.trace import trace
@@ -110,9 +111,9 @@ def profile(
                 run.repeat_oldest()
                 progress = run.progress()
                 on_progress(progress)
-        except (UserError, WorkerFailedError, WorkerDiedError):
+        except (UserError, WorkerFailedError, WorkerDiedError) as error:
             failures += 1
-            if failures == MAX_FAILURES:
+            if failures == MAX_FAILURES or isinstance(error, ConnectionLostError):
                 raise
     if progress.levelled_off:
         store.note_levelled_off(session)

@@ -41,13 +41,16 @@ class StoredDevice(msgspec.Struct, frozen=True):
 class StoredProfile(msgspec.Struct, frozen=True):
     """One profiled genome: ``latencies_ms`` in the order of ``trace(genome, classes).calls``.
 
-    ``network`` is the whole network measured in the same session; ``row`` names the genome in its store.
+    ``parts`` has for each call the place of the first call that is executed as one with it, at which the
+    latency of all stands; the others have 0. ``network`` is the whole network measured in the same session;
+    ``row`` names the genome in its store.
     """
 
     row: int
     genome: Genome
     classes: int
     latencies_ms: tuple[float, ...]
+    parts: tuple[int, ...]
     network: Measurement
 
 
@@ -149,19 +152,22 @@ class LatencyReader:
                 (digest,),
             )
             rows = self._select(
-                f"SELECT genomes.id, latency_ms FROM layer_calls JOIN genomes "
+                f"SELECT genomes.id, latency_ms, part FROM layer_calls JOIN genomes "
                 f"ON layer_calls.genome = genomes.id {OF_DEVICE} ORDER BY genomes.id, position",
                 (digest,),
             )
         latencies_ms: dict[int, list[float]] = {}
-        for row, latency_ms in rows:
+        parts: dict[int, list[int]] = {}
+        for row, latency_ms, part in rows:
             latencies_ms.setdefault(row, []).append(latency_ms)
+            parts.setdefault(row, []).append(part)
         return [
             StoredProfile(
                 row,
                 genome_from_json(text, str(self.path)),
                 classes,
                 tuple(latencies_ms[row]),
+                tuple(parts[row]),
                 _measurement(columns),
             )
             for row, text, classes, *columns in genomes

@@ -30,7 +30,7 @@ CALL_COLUMNS = (
 )
 """What a layer call is: the columns that :func:`call_columns` fills."""
 
-LAYER_CALL_PLACES = ", ".join("?" * (len(("genome", "position", "name", *CALL_COLUMNS)) + 3))
+LAYER_CALL_PLACES = ", ".join("?" * (len(("genome", "position", "name", *CALL_COLUMNS)) + 4))
 """Placeholders of a layer row: genome, position, name, the call, latency_ms, spread_ms, passes."""
 
 MEASUREMENT_FIELDS = Measurement.__struct_fields__

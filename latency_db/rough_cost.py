@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from tvnsearch.genome.calls import LayerCall
 from tvnsearch.genome.trace import Trace
 
 ENOUGH_TO_LEARN = 8
@@ -37,11 +40,17 @@ class RoughCost:
 
 
 def _costs(network: Trace) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    dense_macs = windowed_values = 0
-    calls = network.calls
-    for call in calls:
-        if call.type in WINDOWED:
-            windowed_values += call.out_shape.values * call.kernel
-        else:
-            dense_macs += call.macs
-    return np.array([dense_macs, windowed_values, network.bytes_moved, len(calls)], dtype=np.float64)
+    return np.array([*call_costs(network.calls).sum(axis=0)[:2], network.bytes_moved, len(network.calls)])
+
+
+def call_costs(calls: Sequence[LayerCall]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """What each call costs in each unit of ``FIRST_GUESS_MS``, ``(calls, units)``."""
+    return np.array(
+        [
+            (0, call.out_shape.values * call.kernel, call.bytes_moved, 1)
+            if call.type in WINDOWED
+            else (call.macs, 0, call.bytes_moved, 1)
+            for call in calls
+        ],
+        dtype=np.float64,
+    )

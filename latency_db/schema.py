@@ -20,7 +20,7 @@ from tvnsearch.sqlite_files import (
 )
 
 APPLICATION_ID = 0x54564E4C  # "TVNL"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE devices (
@@ -75,6 +75,7 @@ CREATE TABLE layer_calls (
     latency_ms REAL NOT NULL,
     spread_ms REAL NOT NULL,
     passes INTEGER NOT NULL,
+    part INTEGER NOT NULL,
     PRIMARY KEY (genome, position)
 ) WITHOUT ROWID;
 CREATE TABLE network_measurements (
@@ -104,9 +105,10 @@ CREATE TABLE imported_tables (
 CREATE INDEX genomes_of_session ON genomes (session);
 CREATE INDEX measurements_of_genome ON network_measurements (genome);
 """
-"""Append-only, but for removal by a person. ``seconds`` is the profiling time since the measurement before,
-learning and failures in between included. A genome's first measurement comes with its layer calls; later ones
-tell the noise floor.
+"""Append-only, but for removal by a person. ``part`` is the position of the first call that the runtime
+executes as one with this call; the latency of all stands there, the others have 0. ``seconds`` is the
+profiling time since the measurement before, learning and failures in between included. A genome's first
+measurement comes with its layer calls; later ones tell the noise floor.
 
 A ``uid`` is random and goes along when a record is copied to another file: no file gets a record twice. The
 numbers of sessions and genomes are not given out again: a profiler may go on with one that was removed."""

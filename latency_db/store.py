@@ -101,12 +101,12 @@ class LatencyStore(LatencyReader):
             )
             row = row_id(cursor)
             named_calls = trace(genome, classes).named_calls()
-            times = zip(named_calls, profile.latencies_ms, profile.spreads_ms, strict=True)
+            times = zip(named_calls, profile.latencies_ms, profile.spreads_ms, profile.parts, strict=True)
             connection.executemany(
                 f"INSERT INTO layer_calls VALUES ({LAYER_CALL_PLACES})",
                 [
-                    (row, position, name, *call_columns(call), latency_ms, spread_ms, profile.passes)
-                    for position, ((name, call), latency_ms, spread_ms) in enumerate(times)
+                    (row, position, name, *call_columns(call), latency_ms, spread_ms, profile.passes, part)
+                    for position, ((name, call), latency_ms, spread_ms, part) in enumerate(times)
                 ],
             )
             insert_measurement(connection, row, profile.network, seconds)

@@ -19,6 +19,7 @@ from predictors.call_table import CallTable, FloatArray
 from predictors.evaluation import held_out_report
 from predictors.features import CATEGORICAL, MODEL_COLUMNS, CallInContext, in_context
 from predictors.kinds import KIND_NAMES, call_kinds
+from predictors.parts import divided, first_divided
 from predictors.phases import FEWEST_NETWORKS, slowdown
 from predictors.predictor import SHORTEST_MS, LatencyPredictor, model_columns
 from predictors.prior import RooflinePrior, fit_prior
@@ -30,6 +31,7 @@ from tvnsearch.genome.trace import trace
 
 MIN_NETWORKS = 10
 FOLDS = 5
+DIVISION_ROUNDS = 4
 PHASE_FOLDS = 2
 """Phases are common to many networks: models of half of them show them well enough."""
 
@@ -116,11 +118,15 @@ def fit_predictor(
 
 
 class TrainingRows(Struct, frozen=True):
-    """Measured layer calls, the network that each was part of (counted from 0), and how much it counts."""
+    """Measured layer calls, the network that each was part of (counted from 0), and how much it counts.
+
+    Calls of one of the ``parts`` were executed as one: only the sum of their latencies was measured.
+    """
 
     calls: list[CallInContext]
     latencies_ms: FloatArray
     networks: NDArray[np.intp]
+    parts: NDArray[np.intp]
     weights: FloatArray
 
     @staticmethod
@@ -131,17 +137,22 @@ class TrainingRows(Struct, frozen=True):
         """
         counts = np.array([len(profile.latencies_ms) for profile in profiles])
         networks = np.repeat(np.arange(len(profiles)), counts)
-        stamped_ms = np.array([latency_ms for profile in profiles for latency_ms in profile.latencies_ms])
-        latencies_ms = np.maximum(stamped_ms, SHORTEST_MS)
+        starts = np.cumsum(counts) - counts
+        parts = np.concatenate(
+            [start + np.array(profile.parts) for start, profile in zip(starts, profiles, strict=True)]
+        )
+        measured_ms = np.array([latency_ms for profile in profiles for latency_ms in profile.latencies_ms])
+        calls = [
+            context for profile in profiles for context in in_context(trace(profile.genome, profile.classes))
+        ]
+        divided_ms = first_divided([context.call for context in calls], measured_ms, parts)
+        latencies_ms = np.maximum(divided_ms, SHORTEST_MS)
         shares = latencies_ms / np.bincount(networks, latencies_ms)[networks]
         return TrainingRows(
-            calls=[
-                context
-                for profile in profiles
-                for context in in_context(trace(profile.genome, profile.classes))
-            ],
+            calls=calls,
             latencies_ms=latencies_ms,
             networks=networks,
+            parts=parts,
             weights=shares * counts[networks],
         )
 
@@ -162,17 +173,30 @@ class _HeldOut(Struct, frozen=True):
 def fit_rows(
     rows: TrainingRows, chosen: NDArray[np.intp], seed: int, origin: SourceDevice | None = None
 ) -> tuple[Prior, str]:
-    """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows."""
+    """The prior, and the LightGBM model of the log-ratio to it, fitted to the ``chosen`` rows.
+
+    Where calls were executed as one, the prior and the division of their time are fitted in turns.
+    """
     calls = [rows.calls[row] for row in chosen]
-    latencies_ms = rows.latencies_ms[chosen]
-    prior: Prior
-    if origin is None:
-        prior = fit_prior([context.call for context in calls], latencies_ms)
-    else:
-        prior = fit_transfer(origin, calls, latencies_ms)
+    latencies_ms, parts = rows.latencies_ms[chosen], rows.parts[chosen]
+    are_divided = len(np.unique(parts)) < len(parts)
+    prior = _fit_prior(calls, latencies_ms, origin)
+    for _ in range(DIVISION_ROUNDS if are_divided else 0):
+        latencies_ms = divided(latencies_ms, model_columns(prior, calls)[0], parts)
+        prior = _fit_prior(calls, latencies_ms, origin)
     prior_ms, columns = model_columns(prior, calls)
+    if are_divided:
+        latencies_ms = divided(latencies_ms, prior_ms, parts)
     log_ratios = np.log(latencies_ms / prior_ms)
     return prior, train_booster(columns, log_ratios, rows.weights[chosen], MODEL_COLUMNS, CATEGORICAL, seed)
+
+
+def _fit_prior(
+    calls: Sequence[CallInContext], latencies_ms: FloatArray, origin: SourceDevice | None
+) -> Prior:
+    if origin is None:
+        return fit_prior([context.call for context in calls], latencies_ms)
+    return fit_transfer(origin, calls, latencies_ms)
 
 
 def _without_phases(

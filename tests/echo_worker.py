@@ -70,6 +70,14 @@ def lose(*, progress):
     return os.getpid()
 
 
+def fall(*, number, progress):
+    """Is killed where the machine does that, for lack of memory say: to any request, or to some numbers."""
+    if os.environ.get("ENDS_WORKERS") == "any" or str(number) in os.environ.get("ENDS_WORKERS", ""):
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.2)
+    return os.getpid()
+
+
 def start_python(*, code, progress):
     """The exit code of another Python process."""
     return subprocess.run([sys.executable, "-c", code], check=False).returncode
@@ -101,5 +109,6 @@ if __name__ == "__main__":
             "start_python": start_python,
             "tick": tick,
             "lose": lose,
+            "fall": fall,
         }
     )

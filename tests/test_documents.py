@@ -58,7 +58,7 @@ def _user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             session = store.start_session(meter.fingerprint, "{}", 0, 50.0)
             for index, made_up in enumerate(profiles(30, seed=1)):
                 still = (0.0,) * len(made_up.latencies_ms)
-                stamped = LayerProfile(made_up.latencies_ms, still, 9, 0, made_up.network)
+                stamped = LayerProfile(made_up.latencies_ms, still, 9, 0, made_up.network, made_up.parts)
                 store.add_profile(session, index, made_up.genome, made_up.classes, stamped, SECONDS_A_NETWORK)
         yield
 

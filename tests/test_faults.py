@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 
 from tvnsearch.faults import is_of_environment
 
@@ -37,13 +38,32 @@ def test_a_full_disk_is_nobodys_fault(full_disk: Path) -> None:
     assert is_of_environment(written.value), repr(written.value)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_machine_without_a_gpu_is_nobodys_fault() -> None:
+    with pytest.raises(Exception) as moved:
+        torch.zeros(1, device="cuda")
+    assert is_of_environment(moved.value), repr(moved.value)
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (FileNotFoundError(2, "No such file or directory"), True),
         (OSError(116, "Stale file handle"), True),
+        (ModuleNotFoundError("No module named 'av'"), True),
+        (ImportError("libavcodec.so.61: cannot open shared object file: No such file or directory"), True),
         (ConnectionResetError(104, "Connection reset by peer"), True),
-        (RuntimeError("No CUDA GPUs are available: no CUDA-capable device is detected"), True),
+        (RuntimeError("No CUDA GPUs are available"), True),
+        (RuntimeError("CUDA error: no CUDA-capable device is detected"), True),
+        (
+            RuntimeError("Found no NVIDIA driver on your system. Please check"),
+            True,
+        ),
+        (RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."), True),
+        (RuntimeError("CUDA error: no kernel image is available for execution on the device"), True),
+        (RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment"), True),
+        (AssertionError("Torch not compiled with CUDA enabled"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
         (RuntimeError("CUDA error: unspecified launch failure"), True),
         (OSError(12, "Cannot allocate memory"), False),
         (MemoryError(), False),

@@ -17,6 +17,7 @@ from tvnsearch.file_systems import is_shared, lacks_locks
         ("cifs", True),
         ("lustre", True),
         ("fuse.sshfs", True),
+        ("fuse", True),
         ("ext4", False),
         ("fuseblk", False),
         ("overlay", False),

@@ -123,7 +123,12 @@ def test_a_dying_worker_is_noticed() -> None:
 SPOILT = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\nprint('not JSON')\n"
 
 
-def test_modules_of_the_working_directory_do_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("before", ["", os.pathsep])
+def test_modules_of_the_working_directory_do_not_run(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as `export PYTHONPATH=$PYTHONPATH:/folder` leaves it where it was not set
+    monkeypatch.setenv("PYTHONPATH", before + os.environ["PYTHONPATH"])
     for name in ("statistics", "random", "queue", "struct", "msgspec", "sitecustomize"):
         (tmp_path / f"{name}.py").write_text(SPOILT)
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tvnsearch.api.bench import bench
     from tvnsearch.api.classify import classify, classify_stream
     from tvnsearch.api.clip_cleaning import clean_clips
     from tvnsearch.api.databases import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.evaluate import evaluate
     from tvnsearch.api.evolve import evolve, resume
     from tvnsearch.api.export_model import export_model
+    from tvnsearch.api.export_streaming import export_streaming
     from tvnsearch.api.finalists import finalists
     from tvnsearch.api.fit import fit
     from tvnsearch.api.measure import measure
@@ -46,6 +48,7 @@ __all__ = [
     "SearchProgress",
     "UserError",
     "Watch",
+    "bench",
     "classify",
     "classify_stream",
     "clean_clips",
@@ -55,6 +58,7 @@ __all__ = [
     "evaluate",
     "evolve",
     "export_model",
+    "export_streaming",
     "export_table",
     "finalists",
     "fit",
@@ -82,6 +86,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "bench": "tvnsearch.api.bench",
     "HandedOver": "tvnsearch.api.status",
     "SearchProgress": "tvnsearch.search.progress.figures",
     "UserError": "tvnsearch.errors",
@@ -95,6 +100,7 @@ _HOMES = {
     "evaluate": "tvnsearch.api.evaluate",
     "evolve": "tvnsearch.api.evolve",
     "export_model": "tvnsearch.api.export_model",
+    "export_streaming": "tvnsearch.api.export_streaming",
     "export_table": "tvnsearch.api.tables",
     "finalists": "tvnsearch.api.finalists",
     "fit": "tvnsearch.api.fit",

@@ -16,17 +16,26 @@ _OF_DRIVERS = (
     "uncorrectable ECC",
     "cudaErrorInitializationError",
     "GPU is lost",
+    "No CUDA GPUs are available",
+    "NVIDIA driver",
+    "CUDA unknown error",
+    "cudaGetDeviceCount",
+    "invalid device ordinal",
+    "no kernel image is available",
+    "not compiled with CUDA",
 )
-"""What torch writes when a GPU or its driver is gone."""
+"""What torch writes when a GPU or its driver is gone, or when it was built for none, or for others."""
 
 
 def is_of_environment(error: BaseException) -> bool:
-    """Whether an error says nothing about the work: a full disk, a vanished share, no such file, a lost GPU.
+    """Whether an error says nothing about the work: a full disk, a vanished share, a lost GPU, no module.
 
     Memory that does not suffice is the work's own matter, also where the system says so.
     """
     if isinstance(error, OSError):
         return error.errno != errno.ENOMEM
+    if isinstance(error, ImportError):
+        return True
     text = str(error)
     if "(os error 12)" in text or "out of memory" in text.lower():
         return False

@@ -17,7 +17,7 @@ SHARED_KINDS = frozenset(
         *("vboxsf", "virtiofs", "wekafs"),
     ]
 )
-"""File systems that several machines may have mounted, by their names in Linux; so may any ``fuse.`` one."""
+"""File systems that several machines may have mounted, by their names in Linux; so may any of FUSE."""
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What locking a file fails with where the file system, or its server, has no locks."""
@@ -26,7 +26,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 def is_shared(path: Path) -> bool:
     """Whether other machines may have the file system of ``path`` mounted too; False where none is known."""
     kind = _kind(path.resolve())
-    return kind in SHARED_KINDS or kind.startswith("fuse.")
+    return kind in SHARED_KINDS or kind == "fuse" or kind.startswith("fuse.")
 
 
 def lacks_locks(folder: Path) -> bool:

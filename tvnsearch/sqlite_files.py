@@ -36,11 +36,16 @@ WAL_HEADER = slice(18, 20)
 
 @contextmanager
 def naming_errors(
-    what: str, path: Path, or_else: str, damaged: type[UserError] = UserError
+    what: str,
+    path: Path,
+    or_else: str,
+    damaged: type[UserError] = UserError,
+    instead: str | None = None,
 ) -> Iterator[None]:
     """Say what SQLite runs into with ``what`` at ``path``: locked, read-only, full, damaged.
 
-    ``or_else`` is what can be done about any of these. What is a mistake of the program is raised as it is.
+    ``or_else`` is what can be done about any of these, or ``instead`` where the file is of no use any more.
+    What is a mistake of the program is raised as it is.
 
     Raises:
         UserError: something of that kind; ``damaged`` where the file is.
@@ -51,7 +56,10 @@ def naming_errors(
         raise
     except sqlite3.Error as error:
         reason, advice = _named(error, path)
-        is_damaged = _code(error) == sqlite3.SQLITE_CORRUPT
+        code = _code(error)
+        is_damaged = code == sqlite3.SQLITE_CORRUPT
+        if instead is not None and code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            or_else = instead
         raise (damaged if is_damaged else UserError)(
             f"expected {what} {path}, but {reason}; {advice}, or {or_else}"
         ) from None

@@ -118,6 +118,7 @@ def prepare(
                 "usable": prepared.usable,
                 "broken": len(done.broken),
                 "broken_files": {str(failure.path): failure.reason for failure in done.broken},
+                "copies": {str(copy): str(original) for copy, original in done.copies.items()},
                 "decoded": done.decoded,
                 "found": done.found,
                 "forms": done.forms,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import tvnsearch
-from cli.arguments import SPLIT_SEED_HELP, DeviceOption, JsonOption, TrainThreadsOption
+from cli.arguments import SPLIT_SEED_HELP, JsonOption, ProcessorOption, TrainThreadsOption
 from cli.choices import Split
 from tvnsearch.seeds import LARGEST_SEED
 
@@ -63,7 +63,7 @@ def evaluate(
         Path | None,
         typer.Option("--confusion", metavar="FILE", help="Draw the confusion matrix into this SVG file."),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: ProcessorOption = "cpu",
     threads: TrainThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -24,6 +24,18 @@ def export(
     file_format: Annotated[
         NetworkFormat, typer.Option("--format", help="The format of the file, and so its runtime.")
     ] = "onnx",
+    streaming: Annotated[
+        bool,
+        typer.Option("--streaming", help="A network that takes a few frames and its state instead of clips."),
+    ] = False,
+    step_frames: Annotated[
+        int | None,
+        typer.Option(
+            "--step-frames",
+            metavar="N",
+            help="Frames that a streaming network takes a run; by default fewest.",
+        ),
+    ] = None,
     layout: Annotated[
         ClipLayout,
         typer.Option(
@@ -79,11 +91,23 @@ def export(
     """Export a trained network for a deployment runtime.
 
     Also a run's winner. What is written is checked against torch in the runtime that it is for, and timed.
+    With --streaming it is a network for cameras: see docs/streaming.md.
     """
     from cli.output import print_json, say, watching
+    from tvnsearch.api.export_streaming import streamed_lines
     from tvnsearch.api.exported import exported_line
     from tvnsearch.api.verification import agreement_line
 
+    if streaming:
+        streamed = tvnsearch.export_streaming(model, out, step_frames=step_frames)
+        if as_json:
+            print_json(streamed)
+        else:
+            for line in streamed_lines(streamed):
+                say(line)
+        return
+    if step_frames is not None:
+        raise UserError(f"expected --streaming with --step-frames {step_frames}; add it, or leave both out")
     with watching() as watch:
         exported = tvnsearch.export_model(
             model,

@@ -86,7 +86,7 @@ def _print_layers(name: str, stamped: StampedLayers) -> None:
         ["layer call", "latency ms", "spread ms", "share %"],
         [
             [
-                call.name,
+                call.name if call.with_call is None else f"{call.name} (in {call.with_call})",
                 f"{call.latency_ms:.3f}",
                 f"{call.spread_ms:.3f}",
                 f"{100 * call.latency_ms / stamped.sum_ms:.1f}",

@@ -80,9 +80,10 @@ def pick(
             ]
         ],
     )
-    if not picked.trusted:
+    if not answer.promised:
         console.print(
-            f"its latency is not to be trusted: {picked.reason}",
+            f"that it keeps {here_max_ms:g} ms is no promise: {picked.reason}; "
+            + ("measure it again" if out else "--out measures it once more"),
             highlight=False,
             markup=False,
             soft_wrap=True,

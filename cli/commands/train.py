@@ -10,9 +10,9 @@ import typer
 import tvnsearch
 from cli.arguments import (
     RECIPE_HELP,
-    DeviceOption,
     GenomeArgument,
     JsonOption,
+    ProcessorOption,
     SplitSeedOption,
     TrainThreadsOption,
     recipe_names,
@@ -104,7 +104,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training in the folder GENOME, as it began.")
     ] = False,
-    device: DeviceOption = "cpu",
+    device: ProcessorOption = "cpu",
     threads: TrainThreadsOption = None,
     seed: Annotated[
         int | None,

@@ -20,8 +20,7 @@ cores=$((SLURM_CPUS_PER_TASK - 2)) # two of each node are left alone: on the fir
 srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     ray symmetric-run --address "$head:6379" --min-nodes "$SLURM_JOB_NUM_NODES" --num-cpus="$cores" -- \
     bash -ec '
-        test -f latency.sqlite ||
-            tvnsearch profile --device cpu --threads 2 --minutes 10 --max-ms 50 --db latency.sqlite
+        tvnsearch profile --device cpu --threads 2 --minutes 10 --max-ms 50 --db latency.sqlite
         tvnsearch evolve --device cpu --threads 2 --max-ms 50 --data clips --minutes 600 --db latency.sqlite \
             --run runs/mine --workers 12 --executor ray --address auto
     '

@@ -125,14 +125,17 @@ class LookupTable(msgspec.Struct, frozen=True):
 
 
 def lookup_table(store: LatencyStore, digest: str) -> LookupTable:
-    """The table of a device in ``store``: a row for each distinct layer call that was stamped undisturbed.
+    """The table of a device in ``store``: a row for each distinct layer call that was timed undisturbed.
+
+    What a runtime executed as one with other calls has no latency of its own, and no row.
 
     Raises:
         UserError: the store holds nothing of that device, or nothing undisturbed.
     """
     device = store.device(digest)
     stamped = store.rows(digest)
-    undisturbed = stamped[stamped["passes"] > 0]
+    calls_of_part = stamped.groupby(["genome", "part"])["position"].transform("size")
+    undisturbed = stamped[(stamped["passes"] > 0) & (calls_of_part == 1)]
     if undisturbed.empty:
         raise UserError(
             f"expected undisturbed latencies of the device {digest} in {store.path}, but other work "
@@ -160,10 +163,18 @@ def block_rows(profiles: Iterable[StoredProfile]) -> tuple[LutRow, ...]:
         if not profile.network.samples:
             continue
         for block, positions in inverted_residuals(trace(profile.genome, profile.classes)):
+            if not _is_whole(profile.parts, positions):
+                continue
             block_ms = sum(profile.latencies_ms[position] for position in positions)
             latencies_ms.setdefault(block, []).append(block_ms)
     rows = [row_of(block, **_figures(known)) for block, known in latencies_ms.items()]
     return tuple(sorted(rows, key=lambda row: call_columns(row.call)))
+
+
+def _is_whole(parts: Sequence[int], positions: Sequence[int]) -> bool:
+    """Whether none of the calls at ``positions`` is executed as one with another call."""
+    own = {parts[position] for position in positions}
+    return not any(part in own for place, part in enumerate(parts) if place not in set(positions))
 
 
 def _figures(latencies_ms: Sequence[float]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from latency_db import LatencyStore
 from tests.predictors.synthetic_device import profiles, store_profiles
 from tvnsearch.api import diagnose as module
 from tvnsearch.control_groups import Container
-from tvnsearch.devices import Device, Meter, open_device
+from tvnsearch.devices import Device, Meter, open_device, surroundings
 from tvnsearch.devices.core_lock import LockState, held, lock_names
 from tvnsearch.devices.diagnosis import Noise
 from tvnsearch.genome import Genome
@@ -56,7 +56,7 @@ def test_a_small_container_is_told_and_who_times_on_the_core(
     said: list[tuple[str, float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = Container(0.4, 7, 4_000_000_000, 1_000_000_000)
-    monkeypatch.setattr(module, "read_container", lambda: small)
+    monkeypatch.setattr(surroundings, "read_container", lambda: small)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     names = lock_names(Device("cpu"))
     with held(names):
@@ -80,4 +80,4 @@ def test_a_device_that_was_profiled_lacks_nothing(said: list[tuple[str, float]],
 
 def test_every_extra_of_the_installation_is_looked_for() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert module.EXTRAS.keys() == project["optional-dependencies"].keys() - {"dev"}
+    assert surroundings.EXTRAS.keys() == project["optional-dependencies"].keys() - {"dev"}

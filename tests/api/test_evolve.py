@@ -172,6 +172,20 @@ def test_time_that_went_into_failing_measurements_is_no_want_of_time(
         gone_on_with(tmp_path / "run", FakeLatency(), FakeFitness(), monkeypatch)
 
 
+def test_where_no_measurement_could_be_trusted_a_looser_budget_is_no_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genome = sample_genome(load_space("digits"), random.Random(0))
+    verdict = Verdict("undecided", 1, 1, None, measurement(3.0), "only 3 of 470 samples were undisturbed")
+    with Journal.create(tmp_path / "run", plan_of_twenty(minutes=1.0)) as journal:
+        judged = Judged(measured=Candidate(0, None, genome, genome_id(genome), verdict))
+        journal.append(judged, elapsed_seconds=60.0)
+    with pytest.raises(UserError, match=r"1 of the 1 measurements .* only 3 of 470 samples") as refused:
+        gone_on_with(tmp_path / "run", FakeLatency(), FakeFitness(), monkeypatch)
+    assert "raise --max-ms" not in str(refused.value)
+    assert "--minutes +60` when the machine does nothing else" in str(refused.value)
+
+
 def test_python_searches_as_the_command_line_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Opened(tmp_path, monkeypatch)
     steps: list[SearchProgress] = []

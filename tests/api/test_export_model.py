@@ -15,6 +15,7 @@ from msgspec.structs import replace
 import tvnsearch
 from tests.api.conftest import CLASSES
 from tests.search.fakes import make_plan, measurement
+from tvnsearch.api import export_model as module
 from tvnsearch.api import exported as timed
 from tvnsearch.api.trained_model import ModelCard, load_model, load_network, write_model
 from tvnsearch.devices.device import Device
@@ -58,7 +59,13 @@ def test_the_exported_network_is_timed_as_a_run_measured(
     exported = tvnsearch.export_model(tmp_path / "run", tmp_path / "net.onnx").exported
     assert exported is not None
     assert (exported.clips, exported.max_ms, exported.keeps_budget) == (2, plan.budget.max_ms, False)
-    assert ran_on == [Device("cpu"), Device("cpu", batch=2)]
+    card = ModelCard(CLASSES, multi_label=False, device=DeviceSettings(batch=4), max_ms=3.0)
+    write_model(tmp_path, load_zoo("tvn-m-2"), card)
+    monkeypatch.setattr(module, "export_winner", lambda *asked: 0.0)
+    exported = tvnsearch.export_model(tmp_path, tmp_path / "net.onnx").exported
+    assert exported is not None
+    assert (exported.clips, exported.max_ms, exported.keeps_budget) == (4, 3.0, True)
+    assert ran_on == [Device("cpu"), Device("cpu", batch=2), Device("cpu", batch=4)]
 
 
 def test_another_format_is_a_sentence(net: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.api.watches import Heard
 from tests.search.fakes import measurement
@@ -85,6 +86,17 @@ def test_what_cannot_be_trusted_is_said_with_its_reason() -> None:
         keeps_budget=True,
     )
     assert exported_line("model.onnx", found).endswith("; not trusted: too noisy")
+
+
+def test_without_an_interval_nothing_is_known_of_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = replace(measurement(1.0), ci_low_ms=None, ci_high_ms=None, trusted=False, reason="too noisy")
+    monkeypatch.setattr(module, "time_export", lambda *_: noisy)
+    found = time_exported(FILE, DeviceSettings(), 2.0, Heard().watch)
+    assert found is not None
+    assert exported_line("model.onnx", found) == (
+        "model.onnx takes 1.00 ms (no interval) in ONNX Runtime on the CPU, in float32 with 1 thread(s), and "
+        "whether it keeps the budget of 2 ms is not known; not trusted: too noisy"
+    )
 
 
 def test_a_file_that_cannot_be_run_is_said_and_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ GENOMES = [load_zoo("tvn-1"), load_zoo("tvn-m-2")]
 
 
 class StampingMeter:
-    def __init__(self, device, classes):
+    def __init__(self, device, classes, say):
         assert (device, classes) == (Device("cpu", batch=2), 10)
 
     def time_layers(self, genome, max_seconds):
@@ -32,7 +32,7 @@ class StampingMeter:
 
 @pytest.fixture(autouse=True)
 def _made_up(monkeypatch):
-    def measured(device, genomes, classes, max_seconds, on_progress):
+    def measured(device, genomes, classes, max_seconds, on_progress, say):
         assert (device, genomes, classes, max_seconds) == (Device("cpu", batch=2), GENOMES, 10, 3.0)
         on_progress(1.0)
         return [measurement(20.0), measurement(5.0, trusted=False)]
@@ -73,14 +73,14 @@ def test_each_network_is_measured_with_the_classes_that_it_was_trained_for(net, 
     """Those with as many run in turns; what comes back is in the order that was asked for."""
     together, stamping = [], []
 
-    def measured(device, genomes, classes, max_seconds, on_progress):
+    def measured(device, genomes, classes, max_seconds, on_progress, say):
         together.append((classes, [genome_id(genome) for genome in genomes]))
         on_progress(0.5)
         on_progress(1.0)
         return [measurement(trace(genome, classes).params) for genome in genomes]
 
     class OtherMeter(StampingMeter):
-        def __init__(self, device, classes):
+        def __init__(self, device, classes, say):
             stamping.append(classes)
 
         def time_layers(self, genome, max_seconds):

@@ -35,7 +35,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
             session = store.start_session(fingerprint, "digits", seed=1, max_ms=50.0)
             for index, made_up in enumerate(profiles(count, seed=1)):
                 still = (0.0,) * len(made_up.latencies_ms)
-                stamped = LayerProfile(made_up.latencies_ms, still, 9, 0, made_up.network)
+                stamped = LayerProfile(made_up.latencies_ms, still, 9, 0, made_up.network, made_up.parts)
                 store.add_profile(session, index, made_up.genome, made_up.classes, stamped, seconds=1.0)
     return path
 

@@ -70,6 +70,7 @@ def test_what_is_picked_is_written_as_a_trained_network_with_its_own_weights(
     assert answer.weights == str(model.weights)
     assert model.weights.read_bytes() == b"weights of " + answer.picked.genome_id.encode()
     assert answer.picked.trusted
+    assert (model.card.device, model.card.max_ms) == (make_plan().device, 1.5)
     with pytest.raises(UserError, match=r"expected a folder without a network, but .*picked has one"):
         pick(run, max_ms=1.5, out=tmp_path / "picked")
 

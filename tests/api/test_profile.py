@@ -22,7 +22,7 @@ DIGEST = fingerprint_digest(FINGERPRINT)
 
 
 class InstantMeter(FakeMeter):
-    def __init__(self, device):
+    def __init__(self, device, say=None):
         super().__init__()
         self.device = device
 

@@ -12,6 +12,7 @@ from tests.api.equipment import Opened
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.api.evolve import evolve
 from tvnsearch.api.status import HandedOver, measured_device, status
+from tvnsearch.errors import UserError
 from tvnsearch.search import Journal, run_search, summarise
 from tvnsearch.search.progress.status import NetworkSummary, RunSummary
 
@@ -36,6 +37,16 @@ def test_a_winner_that_is_not_handed_over_has_its_scores_of_the_search(tmp_path:
     assert list(told) == [*RunSummary.__struct_fields__, *BUDGET]
     assert list(told["winner"]) == list(NetworkSummary.__struct_fields__)
     assert status(tmp_path).winner == summarise(tmp_path).winner
+
+
+@pytest.mark.parametrize("content", [b'{"number": 3', b"[]", b"\xff"])
+def test_scores_that_cannot_be_read_are_a_sentence(content: bytes, tmp_path: Path) -> None:
+    with Journal.create(tmp_path, make_plan(trainings=5)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+    (tmp_path / "winner").mkdir()
+    (tmp_path / "winner" / "scores.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"scores of a winner in .*scores\.json, .*delete that file, and"):
+        status(tmp_path)
 
 
 def test_a_winner_that_was_handed_over_has_scores_on_unseen_clips(

@@ -55,7 +55,7 @@ def test_inspect_tells_what_is_left_out_and_what_should_be_known(tmp_path: Path)
 
 def test_a_spoiled_list_is_one_line_with_file_and_line(root: Path) -> None:
     listed = root / "Charades_v1_test.csv"
-    listed.write_text(listed.read_text().replace("c002", "c999"))
+    listed.write_text(listed.read_text().replace("c002 0.00", "c002 soon"))
     line = refused("data", "inspect", root)
     assert "Charades_v1_test.csv" in line
     assert "line 5" in line

@@ -9,6 +9,7 @@ import torch
 from tests.cli.running import run
 from tvnsearch.api import diagnose as module
 from tvnsearch.control_groups import Container
+from tvnsearch.devices import surroundings
 from tvnsearch.devices.core_lock import LockState
 from tvnsearch.devices.diagnosis import Noise
 
@@ -41,8 +42,10 @@ def test_doctor_tells_a_program_what_this_machine_is(tmp_path):
 
 def test_doctor_tells_people_what_is_shared_with_others(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "measure_noise", lambda *given: Noise(20.0, 0.5, 1.0, 0, 5, 24.0))
-    monkeypatch.setattr(module, "read_container", lambda: Container(0.4, 7, 4_000_000_000, 1_500_000_000))
-    monkeypatch.setattr(module, "lock_state", lambda name: LockState(name, True, 4321))
+    monkeypatch.setattr(
+        surroundings, "read_container", lambda: Container(0.4, 7, 4_000_000_000, 1_500_000_000)
+    )
+    monkeypatch.setattr(surroundings, "lock_state", lambda name: LockState(name, True, 4321))
     told = run("doctor", "--db", tmp_path / "none.sqlite").stdout
     rows = {line.split("  ")[0].strip(): line.split("  ")[-1].strip() for line in told.splitlines()}
     assert rows["CPU quota of this container"] == "0.4 cores"

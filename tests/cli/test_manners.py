@@ -30,7 +30,7 @@ from tvnsearch.search.strategies import STRATEGIES
 from tvnsearch.training.recipe import PRESETS as RECIPES
 
 COMMANDS = {
-    "Device": ("doctor", "profile", "fit", "measure", "predict", "lut", "db"),
+    "Device": ("doctor", "profile", "fit", "measure", "bench", "predict", "lut", "db"),
     "Search": ("evolve", "resume", "status", "pick", "finalists"),
     "Networks": ("zoo", "show", "sample", "scale", "train", "eval", "classify", "export"),
     "Data": ("data",),
@@ -141,7 +141,7 @@ def test_a_letter_is_short_for_one_option_and_an_everyday_option_has_its_letter(
     [
         (get_args(choices.DeviceName), DEVICE_NAMES),
         (get_args(choices.Precision), PRECISIONS),
-        (get_args(choices.Backend), BACKENDS),
+        (choices.BACKENDS, BACKENDS),
         (get_args(choices.StrategyName), STRATEGIES),
         (get_args(choices.ExecutorName), EXECUTORS),
         (get_args(choices.TableFormat), FORMATS),
@@ -176,7 +176,7 @@ def completed(*words: str) -> list[str]:
         (("evolve", "--executor", "r"), ["ray"]),
         (("fit", "--device", ""), ["cpu", "cuda"]),
         (("fit", "--precision", "b"), ["bfloat16"]),
-        (("measure", "tvn-1", "--backend", "c"), ["cuda-graph"]),
+        (("measure", "tvn-1", "--backend", "cu"), ["cuda-graph"]),
         (("lut", "export", "--format", ""), ["csv", "json", "parquet", "once-for-all", "nni", "tinynas"]),
         (("lut", "import", "table", "--format", "ti"), ["tinynas"]),
         (("export", "run", "--format", ""), ["onnx", "openvino", "torch-export", "standalone"]),

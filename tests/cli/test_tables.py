@@ -55,3 +55,11 @@ def test_what_is_too_narrow_for_a_table_has_a_line_a_cell() -> None:
     assert "95 % interval  8.0912 to 8.1201" in lines
     assert "network        tvn-1" in lines
     assert lines[0] == "Latencies"
+
+
+def test_a_title_is_as_wide_as_the_terminal_and_not_as_its_table() -> None:
+    title = "clips/of/a/camera/take0.mp4 (3340 ms for decoding and network)"
+    console = Console(file=StringIO(), width=80)
+    console.print(table_of(title, ["label", "probability"], [["wave", "0.473"]], 1, console.width))
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines()[0].rstrip() == title

@@ -273,7 +273,6 @@ LAYOUTS = (
         4,
         CHARADES_LABELS,
         (
-            ("Charades_v1_train.csv", "c002 0.00", "c999 0.00", "line 5 .*'c999'"),
             ("Charades_v1_train.csv", "c002 0.00", "c002", "line 5 has 'c002 2.00'"),
             ("Charades_v1_test.csv", "c002 0.00", "c002 zero", "line 5 has the times 'zero 2.00'"),
             ("Charades_v1_test.csv", "actions,length", "length", "line 1 lacks actions"),

@@ -213,8 +213,8 @@ def broken_without_frames(path):
     [
         (lambda path: None, "no such file"),
         (broken_empty, "empty"),
-        (broken_text, "Invalid data"),
-        (broken_head, "Invalid data"),
+        (broken_text, "it is cut off, damaged, or no video"),
+        (broken_head, "it is cut off, damaged, or no video"),
         (broken_sound_only, "no video stream"),
         (broken_folder, "no such file"),
         (broken_pipe, "no such file"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from tests.data import layouts
 from tests.data.videos import write_live_webm, write_picture, write_sound, write_video
+from tvnsearch.cores import usable_threads
+from tvnsearch.data import inspection
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.catalog import open_dataset
 from tvnsearch.data.decode import decode_clip
@@ -103,3 +106,36 @@ def test_no_frame_that_decodes_is_broken(tmp_path):
     for reader in (look_at, partial(decode_clip, resolution=16)):
         with pytest.raises(BrokenClip, match="no frame of it can be decoded"):
             reader(path)
+
+
+def test_it_takes_no_more_threads_than_the_process_has_cores(root, monkeypatch):
+    """Those of its container and its affinity, not of the machine."""
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    looking, most = set(), 0
+
+    def noted(path):
+        nonlocal most
+        looking.add(path)
+        most = max(most, len(looking))
+        time.sleep(0.01)
+        try:
+            return look(path)
+        finally:
+            looking.discard(path)
+
+    look = inspection._look
+    monkeypatch.setattr(inspection, "_look", noted)
+    for cores in (1, 3):
+        monkeypatch.setattr("tvnsearch.cores.usable_cores", lambda cores=cores: list(range(cores)))
+        most = 0
+        inspect_dataset(open_dataset(root))
+        assert most == min(cores, usable_threads())
+
+
+@pytest.mark.parametrize(("suffix", "share"), [(".mp4", 0.3), (".mp4", 0.9), (".webm", 0.02), (".mkv", 0.02)])
+def test_what_is_left_of_a_file_is_called_cut_off(tmp_path, suffix, share):
+    path = write_video(tmp_path / f"a{suffix}", frames=24)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(BrokenClip, match="it is cut off"):
+        look_at(path)

@@ -130,3 +130,32 @@ def test_json_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path, encoding, wo
     path.write_text(path.read_text().replace("a cup", "Gefäß"), encoding=encoding)
     with pytest.raises(UserError, match=f"{words}.*save it as UTF-8"):
         open_dataset(tmp_path)
+
+
+def shown(dataset):
+    """What each clip shows by name, by split, file and time."""
+    return {
+        (split, clip.path.stem, clip.start_s): {dataset.classes[label] for label in clip.labels}
+        for split, clips in dataset.splits.items()
+        for clip in clips
+    }
+
+
+def test_a_part_of_the_classes_of_charades(tmp_path):
+    """Smiling is taken out: every fourth video shows that alone, and every fourth shows nothing."""
+    layouts.charades(tmp_path, NO_VIDEOS)
+    whole = shown(open_dataset(tmp_path))
+    file = tmp_path / "Charades_v1_classes.txt"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
+    part = open_dataset(tmp_path)
+    smiling = {key: labels for key, labels in whole.items() if "Smiling / laughing" in labels}
+    assert {split for split, *_ in smiling} == {"train", "validation", "test"}
+    assert all(len(labels) == 1 for labels in smiling.values())
+    assert len(part.classes) == 2
+    assert shown(part).keys() == whole.keys() - smiling.keys()
+    assert {key: whole[key] for key in shown(part)} == shown(part)
+    assert part.left_out == {
+        "actions of classes that Charades_v1_classes.txt does not have": 4,
+        "videos of such actions alone in Charades_v1_train.csv": 3,
+        "videos of such actions alone in Charades_v1_test.csv": 1,
+    }

@@ -186,6 +186,25 @@ def test_a_list_of_paths_frames_and_labels(tmp_path, ending, row):
     assert {clip.path.parent for clip in dataset.clips} == {tmp_path / "clips"}
 
 
+@pytest.mark.parametrize(("separator", "ending"), [(";", "csv"), ("\t", "csv"), ("\t", "tsv")])
+@pytest.mark.parametrize("header", [True, False])
+def test_semicolons_and_tabs_of_spreadsheets_separate_cells(tmp_path, separator, ending, header):
+    rows = [("path", "label")] * header + SIX
+    text = "".join(f"{separator.join(row)}\r\n" for row in rows)
+    dataset = listed(tmp_path / f"list.{ending}", text)
+    assert not dataset.multi_label
+    assert labels(dataset) == {(path, 0.0): {label} for path, label in SIX}
+
+
+def test_a_comma_is_no_separator_where_semicolons_are(tmp_path):
+    """As a spreadsheet writes it where 12.5 is 12,5: it quotes what holds a semicolon itself."""
+    rows = [f'a,{number}.mp4;"on;off";12,5;15' for number in range(6)]
+    dataset = listed(tmp_path / "list.csv", "\n".join(["path;label;start;end", *rows]))
+    assert dataset.multi_label
+    assert labels(dataset) == {(f"a,{number}.mp4", 12.5): {"on", "off"} for number in range(6)}
+    assert {clip.end_s for clip in dataset.clips} == {15.0}
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
 def test_a_list_in_another_encoding_is_to_be_saved_as_utf_8(tmp_path, encoding):
     rows = "\n".join([*(",".join(clip) for clip in SIX), "grün.mp4,on"])

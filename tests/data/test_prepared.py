@@ -64,6 +64,26 @@ def test_the_list_says_what_is_stored_of_each_file(clips_dir, tmp_path):
     assert dict(read_manifest(again.manifest_path).records()) == records
 
 
+def test_copies_in_another_split_are_told_of(clips_dir, tmp_path):
+    """Whatever they are called, and whether they were decoded before or not."""
+    for split, numbers in (("train", "012"), ("val", "3"), ("test", "4")):
+        for name in "ab":
+            for number in numbers:
+                path = tmp_path / "split" / split / name / f"{number}.mp4"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(clips_dir / name / f"{number}.mp4", path)
+    root = tmp_path / "split"
+    assert prepared(root, tmp_path)[1].copies == {}
+    copies = {
+        root / "val" / "a" / "again.mp4": root / "train" / "a" / "1.mp4",
+        root / "test" / "b" / "once more.mp4": root / "val" / "b" / "3.mp4",
+    }
+    for copy, original in copies.items():
+        shutil.copy(original, copy)
+    shutil.copy(root / "train" / "a" / "1.mp4", root / "train" / "a" / "twice.mp4")
+    assert prepared(root, tmp_path)[1].copies == prepared(root, tmp_path)[1].copies == copies
+
+
 def test_another_process_reads_the_clips_without_their_files(clips_dir, tmp_path):
     broken = clips_dir / "a" / "broken.mp4"
     broken.write_bytes(b"")

@@ -228,16 +228,21 @@ def test_an_address_where_nobody_listens_is_refused(scheme):
         list(arrivals(closed, 16, 1.0))
 
 
+UNSENT = 1000
+"""Bytes that a server announces of what is below `/cut`, and does not send."""
+
+
 class _Answers(BaseHTTPRequestHandler):
-    """Sends what its server has for a path, or sends the client elsewhere."""
+    """Sends what its server has for a path, or sends the client elsewhere; how long `/live` is it keeps."""
 
     def do_GET(self):
         content = self.server.content[self.path]
         self.send_response(302 if isinstance(content, str) else 200)
         if isinstance(content, str):
             self.send_header("Location", content)
-        else:
-            self.send_header("Content-Length", str(len(content)))
+        elif not self.path.startswith("/live"):
+            more = UNSENT if self.path.startswith("/cut") else 0
+            self.send_header("Content-Length", str(len(content) + more))
         self.end_headers()
         if isinstance(content, bytes):
             self.wfile.write(content)
@@ -266,6 +271,17 @@ def test_a_web_server_sends_a_file_as_a_pipe_does(web, tmp_path):
         content["/clip"] = path.read_bytes()
         seen = [arrival.frame.pixels for arrival in arrivals(f"{address}/clip", 16, 1.0)]
         assert np.array_equal(np.stack(seen), decode_clip(path, 16))
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mp4"])
+def test_a_web_server_that_says_no_length_ends_where_it_closes(web, tmp_path, suffix):
+    content, address = web
+    path = write_video(tmp_path / f"clip{suffix}", frames=30)
+    content["/live"] = content["/cut"] = path.read_bytes()
+    seen = [arrival.frame.pixels for arrival in arrivals(f"{address}/live", 16, 5.0)]
+    assert np.array_equal(np.stack(seen), decode_clip(path, 16))
+    with pytest.raises(UserError, match="it is cut off, or cannot be read"):
+        list(arrivals(f"{address}/cut", 16, 5.0))
 
 
 def test_a_web_server_leads_to_no_file_and_to_no_other_list(web, tmp_path):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -40,6 +42,27 @@ def test_networks_are_measured_in_their_order(meter):
 
 def test_nothing_to_measure_is_nothing_measured(meter):
     assert meter.measure([]) == []
+
+
+PREPARED = """
+import sys
+from tvnsearch.devices import Device
+from tvnsearch.devices.backends import load_backend
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
+from tvnsearch.network.synthetic import synthetic_network
+import random
+
+network = synthetic_network(sample_genome(load_space("paper"), random.Random(0)), 10)
+load_backend("eager").prepare(network, Device("cpu"))
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_a_process_that_measures_does_not_load_a_compiler_first():
+    """That takes longer than to measure: a promise starts up to six of them."""
+    told = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False"]
 
 
 def test_a_process_leaves_one_copy_however_often_it_measures():

@@ -20,7 +20,7 @@ def gpu_timer(tmp_path, monkeypatch):
     monkeypatch.setattr(network_timer.os, "sched_setaffinity", lambda process, cores: None)
     made = network_timer.NetworkTimer(Device("cpu"))
     made.device = Device("cuda")
-    monkeypatch.setattr(made, "_prepare", lambda genome, classes, device: SimpleNamespace(run=None))
+    monkeypatch.setattr(made, "_prepared", lambda genome, classes: SimpleNamespace(run=None))
     monkeypatch.setattr(made, "_warmed", lambda run: lambda: Interval(1_000_000, 0, 0))
     return made
 
@@ -35,7 +35,7 @@ def test_the_best_of_a_gpu_is_kept_for_later_processes(gpu_timer):
     reference.keep_best_ns(digest, best_ns // 2)  # a process that saw the GPU before it was throttled
     throttled = network_timer.NetworkTimer(Device("cpu"))
     throttled.device, throttled._warmed = gpu_timer.device, gpu_timer._warmed
-    throttled._prepare = gpu_timer._prepare
+    throttled._prepared = gpu_timer._prepared
     (measured,) = throttled.measure([None], 10, Plan(max_seconds=0.05)).measurements
     assert not measured.trusted
     assert "of its best speed" in measured.reason

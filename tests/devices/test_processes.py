@@ -68,7 +68,7 @@ def test_what_is_not_trusted_is_measured_again_later_and_only_that(monkeypatch):
         [measurement(3.2, trusted=False)],
     ]
 
-    def in_processes(device, genomes, classes, max_seconds, limit_ms):
+    def in_processes(device, genomes, classes, max_seconds, limit_ms, say):
         asked.append(list(genomes))
         return answers[len(asked) - 1]
 
@@ -89,7 +89,7 @@ class FakeMeters:
         self.slownesses = list(slownesses)
         self.started = 0
 
-    def __call__(self, device, classes):
+    def __call__(self, device, classes, say):
         self.started += 1
         return self
 

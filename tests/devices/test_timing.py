@@ -159,6 +159,17 @@ def test_samples_are_spread_over_the_time_asked_for():
     assert 2 <= machine.now_s < 2.2
 
 
+def test_thousands_of_samples_are_not_gone_through_after_each():
+    machine = Machine()
+    yardstick, gone_through = machine.yardstick(), []
+    is_off = yardstick.is_off
+    yardstick.is_off = lambda reading_ns: gone_through.append(reading_ns) or is_off(reading_ns)
+    run = machine.runner("a", 0.5, jitter=1.0)
+    (result,) = measure_in_rounds([run], yardstick, Plan(max_seconds=1, half_width_percent=0.01), machine.now)
+    assert result.samples + result.disturbed > 200
+    assert len(gone_through) < 25 * (result.samples + result.disturbed)
+
+
 def test_candidates_take_turns():
     machine = Machine()
     yardstick = machine.yardstick()
@@ -259,6 +270,14 @@ def test_a_slow_phase_does_not_end_a_measurement_that_is_far_below_the_limit():
     assert result.trusted
     assert machine.now_s > 1
     assert result.latency_ms == pytest.approx(2)
+
+
+def test_a_network_that_takes_long_on_a_quiet_machine_is_not_said_to_be_disturbed():
+    machine = Machine()
+    plan = Plan(max_seconds=1.5)
+    (result,) = measure_in_rounds([machine.runner("slow", 600)], machine.yardstick(), plan, machine.now)
+    assert (result.samples, result.disturbed, result.trusted) == (3, 0, False)
+    assert result.reason == "only 3 passes fitted into the time, 9 are needed; measure longer (--max-seconds)"
 
 
 def test_every_candidate_is_sampled_even_when_the_time_is_over():

@@ -32,7 +32,9 @@ def layer_profile(genome, classes, seed=0):
         (0.01 + call.macs / 1e8 + call.bytes_moved / 1e8) * rng.uniform(1, 1.02) for call in calls
     )
     spreads_ms = tuple(latency_ms * 0.02 for latency_ms in latencies_ms)
-    return LayerProfile(latencies_ms, spreads_ms, 12, 3, measurement(sum(latencies_ms)))
+    return LayerProfile(
+        latencies_ms, spreads_ms, 12, 3, measurement(sum(latencies_ms)), tuple(range(len(calls)))
+    )
 
 
 class FakeMeter:

@@ -5,6 +5,7 @@ from statistics import mean, median, pvariance, quantiles
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from latency_db import LatencyStore
 from latency_db.imported import imported_table, keep_table
@@ -48,6 +49,34 @@ def test_equal_calls_become_one_row(filled, digest):
         if row.count > 1:
             low_ms, _, high_ms = quantiles(latencies_ms, n=4, method="inclusive")
             assert (row.low_ms, row.high_ms) == (pytest.approx(low_ms), pytest.approx(high_ms))
+
+
+def test_what_was_executed_as_one_with_other_calls_has_no_row(tmp_path):
+    genome = Genome(square_input(16, 2), (Block((SpatialConv(8, 3), TemporalConv(8, 2), SpatialConv(4, 1))),))
+    calls = trace(genome, 5).calls
+    stamped = layer_profile(genome, 5)
+    fused = structs.replace(stamped, latencies_ms=(1.0, 0.0, *stamped.latencies_ms[2:]), parts=(0, 0, 2, 3))
+    with LatencyStore(tmp_path / "latency.sqlite") as store:
+        store.add_profile(store.start_session(FINGERPRINT, "{}", 0, 50.0), 0, genome, 5, fused, 1.0)
+        table = lookup_table(store, fingerprint_digest(FINGERPRINT))
+    assert {row.call for row in table.rows} == {calls[2], calls[3]}
+
+
+def test_a_block_that_was_executed_as_one_with_what_follows_has_no_row(tmp_path):
+    genome = Genome(square_input(16, 2), (Block((InvertedResidual(8, 2.0, 3), SpatialConv(8, 3))),))
+    stamped = layer_profile(genome, 5)
+    [(_, positions)] = inverted_residuals(trace(genome, 5))
+    last = positions[-1]
+    inside = tuple(positions[0] if place in positions else place for place in range(len(stamped.parts)))
+    beyond = tuple(last if place == last + 1 else place for place in range(len(stamped.parts)))
+    with LatencyStore(tmp_path / "latency.sqlite") as store:
+        session = store.start_session(FINGERPRINT, "{}", 0, 50.0)
+        for index, parts in enumerate((stamped.parts, inside, beyond)):
+            store.add_profile(session, index, genome, 5, structs.replace(stamped, parts=parts), 1.0)
+        whole, within, joined = store.profiles(fingerprint_digest(FINGERPRINT))
+    assert [row.count for row in block_rows([whole])] == [1]
+    assert [row.count for row in block_rows([whole, within])] == [2]
+    assert block_rows([joined]) == ()
 
 
 def test_rows_are_sorted_so_that_equal_tables_are_equal_files(filled, digest, tmp_path):

@@ -58,7 +58,7 @@ def store_profiles(store: LatencyStore, fingerprint: dict[str, str], known: Sequ
     session = store.start_session(fingerprint, "{}", 0, 50.0)
     for index, profile in enumerate(known):
         spreads_ms = (0.0,) * len(profile.latencies_ms)
-        layers = LayerProfile(profile.latencies_ms, spreads_ms, 9, 0, profile.network)
+        layers = LayerProfile(profile.latencies_ms, spreads_ms, 9, 0, profile.network, profile.parts)
         store.add_profile(session, index, profile.genome, CLASSES, layers, 1.0)
     return fingerprint_digest(fingerprint)
 
@@ -76,6 +76,7 @@ def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") 
             genome=genome,
             classes=CLASSES,
             latencies_ms=tuple(noisy(call_ms(call)) for call in trace(genome, CLASSES).calls),
+            parts=tuple(range(len(trace(genome, CLASSES).calls))),
             network=measured(noisy(network_ms(genome))),
         )
         for row, genome in enumerate(random_genomes(count, seed, space))

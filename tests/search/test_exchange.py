@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -226,6 +227,14 @@ def test_machines_that_lack_the_folder_of_the_search_train_in_the_shared_one(
         nodes.add_node(num_cpus=2, env_vars={"PYTHONPATH": f"{lacking}:{REPOSITORY}"}, **SMALL)
         monkeypatch.chdir(local)
         trained_by(Workforce(2, "ray", nodes.address, shared=str(shared)), Path("run"))
+
+
+def test_the_name_of_a_share_may_be_no_text(tmp_path: Path) -> None:
+    shared = tmp_path / os.fsdecode(b"caf\xe9")
+    shared.mkdir()
+    run, fitness = tmp_path / "run", SharingFitness(shared)
+    exchange = search(run, shared, fitness, make_plan(trainings=5))
+    assert search(run, shared, fitness, make_plan(trainings=5)) == exchange
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.search.fakes import FakeFitness, FakeLatency, NoProcess, all_trained, make_plan, pending
 from tests.search.simulated import SimulatedExecutor, SpreadFitness
@@ -121,6 +122,19 @@ def test_workers_stand_still_while_the_device_is_measured(tmp_path: Path) -> Non
     assert 1 <= len(workers) <= 3
     assert not seen
     assert not any(worker.paused for worker in workers)
+
+
+def test_workers_go_on_while_a_device_elsewhere_is_measured(tmp_path: Path) -> None:
+    class Unpaused(NoProcess):
+        def pause(self) -> None:
+            pytest.fail("it has no part in what is measured on another machine")
+
+    plan = make_plan(trainings=30)
+    plan = replace(plan, device=replace(plan.device, name="ssh:board"))
+    executor = ParallelExecutor(Unpaused, workers=3)
+    with Journal.create(tmp_path / "run", plan) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(seconds=0.01), executor, lambda event: None)
+    executor.shutdown()
 
 
 def test_an_individual_whose_worker_dies_is_trained_by_another(tmp_path: Path) -> None:

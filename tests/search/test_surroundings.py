@@ -19,6 +19,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.search import Fitness, Journal, SearchPlan, Winner, run_finalists, run_search
 from tvnsearch.search.events import Controlled, FinalTrained, Returned
 from tvnsearch.search.executors import Executor, ParallelExecutor, RemoteWorker
+from tvnsearch.search.outcome.finalists import OnFinalist
 from tvnsearch.search.protocols import TrainingProgress, TrainingRequest
 from tvnsearch.search.trainings import patience
 from tvnsearch.workers import EnvironmentFailedError
@@ -43,7 +44,8 @@ class Outage(FakeFitness):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES_SECONDS", (0.01, 0.01, 0.01))
+    # long enough for the next network to be judged meanwhile, also on a busy machine
+    monkeypatch.setattr(patience, "PAUSES_SECONDS", (0.3, 0.3, 0.3))
 
 
 def search(run: Path, fitness: Outage, plan: SearchPlan, executor: Executor | None = None) -> Winner | None:
@@ -167,23 +169,51 @@ def test_what_ends_so_in_the_middle_of_its_training_is_given_up_as_well(tmp_path
     assert len(history.individuals) == 29
 
 
+def finals(run: Path, fitness: Outage, said: list[str], show: OnFinalist = lambda *_: None) -> list[int]:
+    with Journal.open(run) as journal:
+        latency = FakeLatency(fails=False)
+        ranked = run_finalists(journal, latency, fitness, in_process(), 3, said.append, show)
+    return [finalist.individual.number for finalist in ranked]
+
+
 def test_finalists_are_tried_again(tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run, said = tmp_path / "run", list[str]()
     search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
-    said: list[str] = []
-
-    def finals(fitness: Outage) -> int:
-        with Journal.open(run) as journal:
-            return len(
-                run_finalists(
-                    journal, FakeLatency(fails=False), fitness, in_process(), 3, said.append, lambda *_: None
-                )
-            )
-
     with pytest.raises(UserError, match="none of the networks' fault"):
-        finals(Outage(lambda number, tries: True))
-    assert finals(Outage(lambda number, tries: tries == 2)) == 3
+        finals(run, Outage(lambda number, tries: True), said)
+    assert len(finals(run, Outage(lambda number, tries: tries == 2), said)) == 3
     assert any("waits to be trained again: OSError" in line for line in said)
     with Journal.read(run) as journal:
         trained = [event for event in journal.events() if isinstance(event, FinalTrained)]
     assert len(trained) == 3 and all(event.fitness is not None for event in trained)
+
+
+def test_the_last_finalist_is_given_up_if_another_network_can_be_trained(tmp_path: Path) -> None:
+    """Alone it never finds room: it is not what all the others, which are trained by now, wait for."""
+    run, said = tmp_path / "run", list[str]()
+    search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
+    fitness, shown = Outage(lambda number, tries: tries > 2 and number == fitness.begun[2]), set[int]()
+    ranked = finals(run, fitness, said, lambda number, share: shown.add(number))
+    bad = fitness.begun[2]
+    assert [line for line in said if f"individual {bad} cannot be trained, and is the last to be" in line]
+    assert len(ranked) == 2 and bad not in ranked
+    assert [line for line in said if f"individual {bad} drops out: it could not be trained (OSError" in line]
+    assert shown == set(ranked)
+    assert not list((run / "controls").iterdir())
+
+
+def test_no_finalist_is_given_up_if_nothing_can_be_trained(tmp_path: Path) -> None:
+    run, said = tmp_path / "run", list[str]()
+    search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
+    for tries_that_work in (2, 0, 0):
+        with pytest.raises(UserError, match=r"none of the networks' fault .*the same command goes on"):
+            finals(run, Outage(lambda number, tries, work=tries_that_work: tries > work), said)
+    assert len(finals(run, Outage(lambda number, tries: False), said)) == 3
+
+
+def test_finalists_whose_folder_cannot_be_made_are_not_to_blame(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    search(run, Outage(lambda number, tries: False), make_plan(trainings=20))
+    (run / "finalists").touch()
+    with pytest.raises(UserError, match=r"none of the networks' fault \(FileExistsError"):
+        finals(run, Outage(lambda number, tries: False), [])

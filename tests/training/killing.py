@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tvnsearch.training.trainer import TrainingProgress
+from tvnsearch.training.iterating import TrainingProgress
 
 
 class KilledError(Exception):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from tvnsearch.errors import UserError
 from tvnsearch.network.build import build_network
-from tvnsearch.training.fine_tuning import Taken, read_start, read_tensors, write_start
+from tvnsearch.training.fine_tuning import Taken, read_foreign, read_start, write_start
 from tvnsearch.training.weights import load_weights, save_weights
 
 HEAD = ("head.classifier.weight", "head.classifier.bias")
@@ -87,7 +89,7 @@ def test_weights_by_torch_save_are_read_however_they_are_wrapped(learnt, tmp_pat
         "distributed": {f"module.{name}": value for name, value in weights.items()},
     }[wrapped]
     torch.save(saved, tmp_path / "weights.pt")
-    found = read_tensors(tmp_path / "weights.pt")
+    found = read_foreign(tmp_path / "weights.pt")
     assert found.keys() == weights.keys()
     assert all(torch.equal(found[name], value) for name, value in weights.items())
 
@@ -102,7 +104,7 @@ class Malicious:
 def test_code_in_a_file_is_not_run(tmp_path):
     torch.save({"weights": Malicious()}, tmp_path / "weights.pt")
     with pytest.raises(UserError, match=r"expected weights in .*weights\.pt"):
-        read_tensors(tmp_path / "weights.pt")
+        read_foreign(tmp_path / "weights.pt")
     assert not Malicious.ran
 
 
@@ -120,6 +122,14 @@ def test_what_are_no_weights_is_said_in_one_line(genome, source, tmp_path):
             write_start(genome, 8, tmp_path / name, tmp_path / "start", same_classes=None, seed=0)
         assert "\n" not in str(error.value)
     assert not (tmp_path / "start").exists()
+
+
+def test_names_that_are_no_utf_8(genome, source, tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xe9.safetensors")
+    source.rename(odd)
+    start = tmp_path / os.fsdecode(b"\xe8.safetensors")
+    taken = write_start(genome, 8, odd, start, same_classes=True, seed=0)
+    assert taken == read_start(start) == Taken(1.0, ())
 
 
 def test_weights_of_another_network_are_refused(genome, tmp_path):

@@ -75,6 +75,12 @@ def prepare_clips(
     preparation = cache.prepare(show, splits=splits, on_plan=say_plan, reads=reads)
     if kept is not None:
         say_since(kept, preparation, watch)
+    if preparation.copies:
+        copy, original = next(iter(preparation.copies.items()))
+        watch.say(
+            f"{len(preparation.copies)} of the files to validate or test with are copies of files in another "
+            f"split ({copy} is {original}): a score may come of knowing them again; take them out"
+        )
     for broken in preparation.broken[:SHOWN_BROKEN]:
         watch.say(f"left out: {broken}")
     if len(preparation.broken) > SHOWN_BROKEN:

@@ -17,7 +17,7 @@ from tvnsearch.api.other_devices import predictor_of_other
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement
-from tvnsearch.devices.meter import Meter
+from tvnsearch.devices.meter import Meter, changed_names
 from tvnsearch.devices.processes import (
     MOST_PROCESSES,
     measure_in_one_process,
@@ -105,7 +105,7 @@ class DeviceLatency:
         Raises:
             UserError: there is no such predictor, or no such device.
         """
-        meter = Meter(device, classes)
+        meter = Meter(device, classes, say=watch.say)
         try:
             predictor = kept_or(
                 kept and own_path(kept), level, lambda: load_predictor(db, meter, level, watch=watch)
@@ -131,12 +131,7 @@ class DeviceLatency:
     @property
     def differences(self) -> list[str]:
         """What of the device its predictor was not fitted for, each as ``torch was 2.12 and is 2.13``."""
-        known, here = self._predictor.record.fingerprint, self._meter.fingerprint
-        return [
-            f"{name} was {known.get(name, 'unknown')} and is {here.get(name, 'unknown')}"
-            for name in sorted({*known, *here})
-            if known.get(name) != here.get(name)
-        ]
+        return changed_names(self._predictor.record.fingerprint, self._meter.fingerprint)
 
     def keep_predictors(self, folder: Path) -> None:
         """Write the predictors to ``folder``, as they were loaded; those that are there stay.

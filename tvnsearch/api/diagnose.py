@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,26 +9,16 @@ from msgspec import Struct
 from latency_db.store import LatencyStore
 from tvnsearch.api.latency_predictors import database_path, require_database
 from tvnsearch.api.watching import SILENT, Watch
-from tvnsearch.control_groups import Container, read_container
-from tvnsearch.devices.backends import backends_of
+from tvnsearch.control_groups import Container
 from tvnsearch.devices.container import why_doubtful
-from tvnsearch.devices.core_lock import LockState, lock_names, lock_state
-from tvnsearch.devices.device import Device, as_device, devices_here
+from tvnsearch.devices.core_lock import LockState
+from tvnsearch.devices.device import Device, as_device
 from tvnsearch.devices.diagnosis import Noise, advice, measure_noise
 from tvnsearch.devices.meter import Meter
+from tvnsearch.devices.surroundings import surroundings_of
 from tvnsearch.errors import UserError
 from tvnsearch.genome.scaling import scaled
 from tvnsearch.genome.zoo import load_zoo
-
-EXTRAS = {
-    "onnx": ("onnx", "onnxruntime"),
-    "openvino": ("onnx", "openvino"),
-    "parquet": ("pyarrow",),
-    "ray": ("ray",),
-    "tensorboard": ("tensorboard",),
-    "yaml": ("yaml",),
-}
-"""The modules of each extra of the installation."""
 
 TRIAL_NETWORK, TRIAL_RESOLUTION = "tvn-m-2", 0.5
 """About 20 ms on one core of a server: long enough for the clocks, short enough for many passes."""
@@ -64,13 +53,12 @@ def diagnose(
     """Look at ``device``, measure its noise for ``seconds``, and see whether ``db`` knows its latencies.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device, or it cannot be reached.
     """
     opened = as_device(device)
-    locks = [lock_state(name) for name in lock_names(opened)]
-    before = read_container()
+    before = surroundings_of(opened)
     noise = _noise(opened, seconds, watch)
-    container = read_container()
+    after = surroundings_of(opened)
     with Meter(opened) as meter:
         fingerprint, digest = meter.fingerprint, meter.digest
     return Diagnosis(
@@ -78,13 +66,13 @@ def diagnose(
         fingerprint=fingerprint,
         noise_floor_percent=noise.noise_floor_percent,
         noise=noise,
-        container=container,
-        locks=locks,
-        backends=backends_of(devices_here()),
-        extras={name: all(map(find_spec, modules)) for name, modules in EXTRAS.items()},
+        container=after.container,
+        locks=before.locks,
+        backends=after.backends,
+        extras=after.extras,
         advice=[
-            *advice(fingerprint, noise, why_doubtful(before, container, opened)),
-            *_missing_latencies(db, opened.name, digest),
+            *advice(fingerprint, noise, why_doubtful(before.container, after.container, opened)),
+            *_missing_latencies(db, opened.words, digest),
         ],
     )
 

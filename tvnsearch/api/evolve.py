@@ -172,6 +172,13 @@ def _why_no_winner(journal: Journal) -> str:
             f"{wanted} none of the {len(reasons)} that the run {run} has tried could be measured, the latest "
             f"because of: {reasons[-1]}; mend that (`tvnsearch doctor`), or search for another --backend"
         )
+    undecided = [one.verdict.reason for one in history.measured if one.verdict.kind == "undecided"]
+    if len(undecided) > len(history.measured) / 2:
+        return (
+            f"{wanted} {len(undecided)} of the {len(history.measured)} measurements of the run {run} decided "
+            f"nothing, the latest because of: {undecided[-1]}; go on by "
+            f"{how_to_go_on(run, options=' --minutes +60')} when the machine does nothing else"
+        )
     if Tally(journal.plan, history).is_out_of_time(journal.elapsed_seconds):
         return (
             f"{wanted} the run {run} found none in its time; give it more by "

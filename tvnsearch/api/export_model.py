@@ -60,7 +60,8 @@ def export_model(
 
     It is compared with torch on noise, and on real clips, 256 at most: those of the data set ``verify_on``,
     or the validation clips that a run or a training keeps. It is timed there with the threads and the clips
-    that the run measured with, a training's with one.
+    that its search measured with, also where it was picked from a run, and held to the budget that it was
+    handed over for; a training's with one, and to none.
 
     Raises:
         UserError: there is no such model, format or option, it cannot be exported, or ``out`` is no name for
@@ -81,7 +82,7 @@ def export_model(
     relative_error = export_winner(found, path, known, options)
     data = None if verify_on is None else str(verify_on)
     on_clips = verified(found, Path(model), path, known, options, data, watch)
-    device, max_ms = _searched_for(Path(model))
+    device, max_ms = _searched_for(Path(model), found.card)
     timed = time_exported(path, device, max_ms, watch, options.batch)
     return ExportedModel(str(out), known.name, known.runtime, relative_error, timed, on_clips)
 
@@ -135,9 +136,9 @@ def _options(
     return options
 
 
-def _searched_for(model: Path) -> tuple[DeviceSettings, float | None]:
-    """The device and the budget of a run; for any other model, one thread and none."""
+def _searched_for(model: Path, card: ModelCard) -> tuple[DeviceSettings, float | None]:
+    """The device and the budget of a run, or of what was picked from one; else one thread and none."""
     if journal_path(model).is_file():
         with suppress(UserError), Journal.read(model) as journal:
             return journal.plan.device, journal.plan.budget.max_ms
-    return DeviceSettings(), None
+    return card.device or DeviceSettings(), card.max_ms

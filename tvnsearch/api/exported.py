@@ -37,9 +37,9 @@ def time_exported(
 ) -> ExportedLatency | None:
     """Time the file at ``path`` with the threads and the batch of ``device``; None where it cannot be run.
 
-    Only on a CPU: where networks were measured on another device their budget of ``max_ms`` says nothing.
-    The file takes ``batch`` clips in a pass, None any number. ``watch`` is told that it is timed, and why
-    that failed.
+    Only on this machine's CPU: where networks were measured on another device, or elsewhere, their budget of
+    ``max_ms`` says nothing. The file takes ``batch`` clips in a pass, None any number. ``watch`` is told that
+    it is timed, and why that failed.
     """
     runtime = format_of(path).runtime
     watch.say(f"timing {path.name} in {runtime}, in three processes")
@@ -78,6 +78,8 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
             f", and does not keep the budget of {exported.max_ms:g} ms: what was promised holds for torch, "
             "which `tvnsearch classify` runs, and not for this file"
         )
+    elif exported.max_ms is not None:
+        line += f", and whether it keeps the budget of {exported.max_ms:g} ms is not known"
     return line if exported.trusted else f"{line}; not trusted: {exported.reason}"
 
 

@@ -46,7 +46,7 @@ def fit(
 
     require_seed(seed)
     opened, path = as_device(device), database_path(db)
-    require_database(path, opened.name)
+    require_database(path, opened.words)
     with LatencyStore(path) as store, Meter(opened) as meter:
         lent = open_origin(store, origin, meter.digest, watch=watch)
         predictor = fit_from_store(store, meter.digest, seed, lent)

@@ -27,9 +27,10 @@ from tvnsearch.workers import EnvironmentFailedError, Worker
 if TYPE_CHECKING:
     from tvnsearch.data.cache import ClipCache
     from tvnsearch.data.dataset import Dataset
+    from tvnsearch.training.iterating import TrainingProgress
     from tvnsearch.training.task import DataSource
     from tvnsearch.training.teacher import Teacher
-    from tvnsearch.training.trainer import TrainingProgress, TrainingResult
+    from tvnsearch.training.trainer import TrainingResult
 
 METRICS = "metrics.jsonl"
 
@@ -46,7 +47,8 @@ def train_alone(
         UserError: there are no clips, or it ended for what is none of the network's fault.
     """
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
-    from tvnsearch.training.trainer import TrainingProgress, TrainingResult
+    from tvnsearch.training.iterating import TrainingProgress
+    from tvnsearch.training.trainer import TrainingResult
 
     cache, source = _open_clips(order, folder)
     teacher = _teacher(order, cache.dataset)

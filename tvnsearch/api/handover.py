@@ -171,6 +171,8 @@ def _write_files(
         data=dataset.address,
         split_seed=opened.plan.training.split_seed,
         precision=precision,
+        device=msgspec.structs.replace(opened.plan.device, db=None),
+        max_ms=opened.plan.budget.max_ms,
     )
     write_model(folder, genome, card)
     scores = FinalScores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def load_predictor(
     Raises:
         UserError: this device was not profiled in ``db``, or too little, or another one was.
     """
-    require_database(db, meter.device.name)
+    require_database(db, meter.device.words)
     with LatencyStore(db) as store:
         return stored_predictor(store, meter.digest, watch.say, level)
 
@@ -65,7 +66,7 @@ def layer_latencies(
         UserError: there is no predictor of the device, or it never saw one of the types of calls.
     """
     try:
-        require_database(db, device.name)
+        require_database(db, device.words)
         with Meter(device) as meter:
             predictor = load_predictor(db, meter, watch=watch)
     except (OSError, WorkerDiedError, WorkerFailedError) as error:
@@ -89,5 +90,5 @@ def require_database(db: Path, device: str) -> None:
             return
     raise UserError(
         f"expected a latency database at {db}, but there is none; "
-        f"run `tvnsearch profile --device {device}` first, or correct --db"
+        f"run `tvnsearch profile --device {shlex.quote(device)}` first, or correct --db"
     )

@@ -43,7 +43,7 @@ def find_table(
     """
     predictor = None
     if isinstance(source, Device):
-        require_database(db, source.name)
+        require_database(db, source.words)
         with Meter(source) as meter:
             digest = meter.digest
             predictor = load_predictor(db, meter, watch=watch) if predicting else None

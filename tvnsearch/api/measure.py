@@ -25,11 +25,15 @@ from tvnsearch.genome.trace import trace
 
 
 class StampedCall(Struct, frozen=True):
-    """One layer call's latency, and the interquartile range of it over the passes."""
+    """One layer call's latency, and the interquartile range of it over the passes.
+
+    What the runtime executes as one ``with_call`` before it has no latency of its own: it is in that one's.
+    """
 
     name: str
     latency_ms: float
     spread_ms: float
+    with_call: str | None = None
 
 
 class StampedLayers(Struct, frozen=True):
@@ -97,7 +101,7 @@ def _measured(
             watch.progress("measure", (before + share * together) / len(genomes), "")
 
         group = [genomes[place] for place in places]
-        found = measure_in_processes(device, group, count, max_seconds, show)
+        found = measure_in_processes(device, group, count, max_seconds, show, say=watch.say)
         measured |= zip(places, found, strict=True)
     return measured
 
@@ -107,7 +111,7 @@ def _stamped(
 ) -> Mapping[int, StampedLayers]:
     stamped: dict[int, StampedLayers] = {}
     for count, places in grouped_by_classes(classes):
-        with Meter(device, count) as meter:
+        with Meter(device, count, say=watch.say) as meter:
             for place in places:
                 genome = genomes[place]
                 stamped[place] = _named(genome, count, meter.time_layers(genome, max_seconds))
@@ -123,9 +127,9 @@ def _named(genome: Genome, classes: int, profile: LayerProfile) -> StampedLayers
         network_ms=profile.network.latency_ms,
         sum_ms=sum(profile.latencies_ms),
         calls=[
-            StampedCall(name, latency_ms, spread_ms)
-            for name, latency_ms, spread_ms in zip(
-                names, profile.latencies_ms, profile.spreads_ms, strict=True
+            StampedCall(name, latency_ms, spread_ms, None if names[part] == name else names[part])
+            for name, latency_ms, spread_ms, part in zip(
+                names, profile.latencies_ms, profile.spreads_ms, profile.parts, strict=True
             )
         ],
     )

@@ -228,8 +228,10 @@ def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: Sea
 def _device(plan: SearchPlan) -> str:
     device, digest = plan.device, f"device {plan.device_digest}"
     told = [device.backend, device.precision]
-    if device.name == "cpu":
-        told = [*filter(None, [processor_model()]), *told, f"{device.threads} thread(s)"]
+    if device.name == "cpu":  # this machine's, not one that is somewhere else
+        told = [*filter(None, [processor_model()]), *told]
+    if device.processor == "cpu":
+        told.append(f"{device.threads} thread(s)")
     if device.batch > 1:
         told.append(f"{device.batch} clips a pass")
     return f"`{device.name}` ({', '.join(told)}; {digest})"

@@ -82,6 +82,8 @@ def _hand_over(run: Path, budget: Budget, out: Path, watch: Watch) -> Pick:
         data=plan.clips,
         split_seed=plan.training.split_seed,
         precision=precision_of(plan.device),
+        device=replace(plan.device, db=None),
+        max_ms=budget.max_ms,
     )
     with writing(out, "or give another --out"):
         write_model(out, best.individual.genome, card)

@@ -101,7 +101,7 @@ def draft_plan(settings: Settings) -> SearchPlan:
 
     from tvnsearch.api.latency_predictors import database_path, require_database
 
-    require_database(database_path(settings.device.db), device.name)
+    require_database(database_path(settings.device.db), device.words)
     if settings.training.data is not None:
         parse_address(settings.training.data)
     minutes = settings.search.minutes

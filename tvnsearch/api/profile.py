@@ -77,7 +77,7 @@ def profile(
     require_seed(seed)
     opened, search_space, path = as_device(device), load_space(str(space)), database_path(db)
     require_quota(opened)
-    with LatencyStore(path) as store, Meter(opened) as meter:
+    with LatencyStore(path) as store, Meter(opened, say=watch.say) as meter:
         digest = meter.digest
         lent = open_origin(store, origin, digest, watch=watch)
         watch.say(

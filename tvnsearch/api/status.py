@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from tvnsearch.api.exported import ExportedLatency
 from tvnsearch.api.verification import ClipAgreement
 from tvnsearch.drawing import block_lines
+from tvnsearch.errors import UserError
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.status import NetworkSummary, RunSummary, summarise
 from tvnsearch.search.run_folder import winner_folder
@@ -65,7 +66,7 @@ def status(run: str | Path) -> RunReport:
     """How a run stands, also while it runs: counts, the winner and its scores on unseen clips, its files.
 
     Raises:
-        UserError: there is no run in that folder.
+        UserError: there is no run in that folder, or its files cannot be read.
     """
     folder = Path(run)
     summary = asdict(summarise(folder))
@@ -84,9 +85,21 @@ def status(run: str | Path) -> RunReport:
 
 
 def final_scores(run: Path) -> FinalScores | None:
-    """The scores of the winner that was handed over, if one was."""
+    """The scores of the winner that was handed over, if one was.
+
+    Raises:
+        UserError: they cannot be read.
+    """
     path = winner_folder(run) / "scores.json"
-    return msgspec.json.decode(path.read_bytes(), type=FinalScores) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=FinalScores)
+    except (msgspec.DecodeError, OSError) as error:
+        raise UserError(
+            f"expected the scores of a winner in {path}, but they cannot be read ({error}); delete that "
+            f"file, and `tvnsearch resume {run}` scores it again"
+        ) from None
 
 
 def measured_device(run: Path) -> str:

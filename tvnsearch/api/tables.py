@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,6 +19,9 @@ from tvnsearch.api.lookup_tables import FoundTable, find_table
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device, as_device
 from tvnsearch.errors import UserError
+
+_NO_NAME = re.compile(r"[^\w.-]+")
+"""What the name of a file is better without, in the words for a device that is somewhere else."""
 
 
 class ExportedTable(Struct, frozen=True):
@@ -91,7 +95,7 @@ def export_table(
     source = as_device(device) if table is None else table
     found = find_table(database_path(db), source, chosen.whole_blocks, wanted is not None, watch=watch)
     exported = _completed(found, wanted, chosen.whole_blocks)
-    name = source.name if isinstance(source, Device) else source
+    name = _NO_NAME.sub("-", source.words) if isinstance(source, Device) else source
     path = Path(f"latency-{name}{chosen.suffix}" if out is None else out)
     report = write_table(exported, path, file_format, frames)
     return ExportedTable(

@@ -28,7 +28,8 @@ class ModelCard(Struct, frozen=True):
 
     `data` is the address of the clips that it was trained on, `split_seed` what decided which of them, where
     they came without a split; `precision` is that of weights and features where the network runs on the
-    processor: what a search measured there.
+    processor: what a search measured there. `device` and `max_ms` are what a search measured the network on,
+    and the budget that it was handed over for; None where no search did.
     """
 
     classes: tuple[str, ...]
@@ -38,6 +39,8 @@ class ModelCard(Struct, frozen=True):
     data: str = ""
     split_seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
+    device: DeviceSettings | None = None
+    max_ms: float | None = None
 
 
 class TrainedModel(Struct, frozen=True):
@@ -56,7 +59,7 @@ def write_model(folder: Path, genome: Genome, card: ModelCard) -> None:
 
 def precision_of(device: DeviceSettings) -> Literal["float32", "bfloat16"]:
     """The precision in which a network runs on the processor: what it was measured in there."""
-    return device.precision if device.name == "cpu" else "float32"
+    return device.precision if device.processor == "cpu" else "float32"
 
 
 def load_model(path: str | Path) -> TrainedModel:

@@ -23,6 +23,7 @@ from tvnsearch.data.cache_folder import (
     refer_to,
     remove_superseded,
 )
+from tvnsearch.data.copies import copies_across
 from tvnsearch.data.dataset import SPLITS, Clip, Dataset
 from tvnsearch.data.manifest import (
     ListedClips,
@@ -52,8 +53,9 @@ class Preparation(Struct, frozen=True):
     """What `ClipCache.prepare` came to.
 
     Videos decoded now and found decoded, broken clips with reasons, the bytes of all decoded videos of the
-    data set, and how many of them are stored in which form. Of a list of clips that is kept also which files
-    `went` since, and which have `changed`: what was stored of them before is used.
+    data set, and how many of them are stored in which form. `copies` gives each file whose content is that of
+    another one in another split, and that one. Of a list of clips that is kept also which files `went` since,
+    and which have `changed`: what was stored of them before is used.
     """
 
     decoded: int
@@ -61,6 +63,7 @@ class Preparation(Struct, frozen=True):
     broken: tuple[BrokenClip, ...]
     stored_bytes: int
     forms: dict[str, int]
+    copies: dict[Path, Path] = {}
     went: tuple[Path, ...] = ()
     changed: tuple[Path, ...] = ()
 
@@ -194,7 +197,7 @@ class ClipCache:
                     "replace them"
                 )
         self._write(stored, problems)
-        return _preparation(decoded, stored, problems)
+        return replace(_preparation(decoded, stored, problems), copies=copies_across(splits, stored))
 
     def _prepare_kept(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,13 @@ from statistics import median
 import numpy as np
 from msgspec import Struct
 
+from tvnsearch.cores import usable_threads
 from tvnsearch.data.dataset import Clip, Dataset
 from tvnsearch.data.decode import is_fast, seen_size
 from tvnsearch.data.timeline import Timeline, clip_of
 from tvnsearch.data.video import BrokenClip, open_video
+
+MOST_THREADS = 16
 
 RIGHT_RATE = 0.05
 """Share by which the frame rate that a file gives may differ from what its frames' times come to."""
@@ -96,7 +98,7 @@ def inspect_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | 
     seen: list[_Seen] = []
     broken: dict[str, str] = {}
     files = sorted(parts)
-    pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=min(MOST_THREADS, usable_threads()))
     try:
         for done, found in enumerate(pool.map(partial(_look_at_parts, parts), files), start=1):
             for each in found:

@@ -232,7 +232,7 @@ def _open(source: str) -> Iterator[Video]:
             yield video
         return
     with reading(path), answering(source), _opened_live(source) as container:
-        yield video_of(path, container)
+        yield video_of(path, container, of_no_length=is_http(source) and container.size < 0)
 
 
 def _opened_live(source: str) -> InputContainer:

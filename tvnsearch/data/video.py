@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -73,15 +74,23 @@ class Video:
     """An open video; made by `open_video`.
 
     Time counts from the first frame that is shown. What an edit list hides is not there: neither a frame nor
-    a part of the duration. `breaks_off`: the file's end says that there was more.
+    a part of the duration. `breaks_off`: the file's end says that there was more. `of_no_length`: it comes
+    from a server that does not say how long it is, and ends where that sends no more.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, breaks_off: bool = False) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        breaks_off: bool = False,
+        of_no_length: bool = False,
+    ) -> None:
         self.container = container
         self.stream = stream
         self.end_s = 0.0
         """Until when the last of the frames that were read so far is shown."""
         self._breaks_off = breaks_off
+        self._of_no_length = of_no_length
         self._format = container.format.name
         self._time_base = stream.time_base or Fraction(1)
         # FFmpeg leaves it to us to hide what comes before an edit list in a fragmented file.
@@ -221,12 +230,23 @@ class Video:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The packets of the pictures; of those of the sound it is noted until when they last."""
-        for packet in self.container.demux(self.stream, *self.container.streams.audio):
+        for packet in self._all_packets():
             if packet.stream.index == self.stream.index:
                 yield cast("Packet[VideoStream]", packet)
             elif packet.pts is not None:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self._sound_end_s = max(self._sound_end_s, end_s)
+
+    def _all_packets(self) -> Iterator[Packet[Any]]:
+        """Those of pictures and sound; the last are empty, for the decoders to give what they hold."""
+        try:
+            yield from self.container.demux(self.stream, *self.container.streams.audio)
+        except av.error.OSError as error:
+            if not (self._of_no_length and error.errno == errno.EIO):  # FFmpeg takes that end for a failure
+                raise
+            last = cast("Packet[VideoStream]", Packet())
+            last.stream = self.stream
+            yield last
 
     def _seconds(self, stamp: int) -> float:
         if self._first is None:
@@ -274,7 +294,19 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
-        raise BrokenClip(path, getattr(error, "strerror", None) or str(error) or "out of memory") from error
+        raise BrokenClip(path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, for people: of a file that was cut off FFmpeg says little."""
+    match error:
+        case av.error.InvalidDataError():
+            return "it is cut off, damaged, or no video"
+        case av.error.EOFError():
+            return "it is cut off"
+        case av.error.OSError(errno=errno.EIO):
+            return "it is cut off, or cannot be read"
+    return getattr(error, "strerror", None) or str(error) or "out of memory"
 
 
 def _open(path: Path) -> InputContainer:
@@ -295,7 +327,9 @@ def _open(path: Path) -> InputContainer:
         raise BrokenClip(path, "its content is no video, whatever its name says") from None
 
 
-def video_of(path: Path, container: InputContainer, breaks_off: bool = False) -> Video:
+def video_of(
+    path: Path, container: InputContainer, breaks_off: bool = False, of_no_length: bool = False
+) -> Video:
     """The video in an open container.
 
     Raises BrokenClip when there is none, or it cannot be decoded safely.
@@ -311,4 +345,4 @@ def video_of(path: Path, container: InputContainer, breaks_off: bool = False) ->
         raise BrokenClip(path, f"its frames are too large: {codec.width} x {codec.height} pixels")
     codec.thread_count = 1
     codec.options = {"max_pixels": str(MAX_PIXELS)}
-    return Video(container, stream, breaks_off)
+    return Video(container, stream, breaks_off, of_no_length)

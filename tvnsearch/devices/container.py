@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from tvnsearch.control_groups import PROCESS, Container, read_container
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement
+from tvnsearch.devices.remote.connection import ask
 from tvnsearch.errors import UserError
 
 
@@ -17,9 +19,15 @@ def require_quota(device: Device, process: Path = PROCESS) -> None:
     """Check that what is timed on ``device`` can run without being stopped for its quota.
 
     Raises:
-        UserError: the container may use less of the processor than the device has threads.
+        UserError: the container may use less of the processor than the device has threads, or it is on a
+            machine that cannot be reached.
     """
-    quota = _short_quota(read_container(process), device)
+    container = (
+        msgspec.convert(ask(device.place, "container", {}), Container)
+        if device.place
+        else read_container(process)
+    )
+    quota = _short_quota(container, device)
     if quota is not None:
         raise UserError(
             f"expected a container that may use {_in_words(device.threads)} or more, for latencies with "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from tvnsearch.devices.backends import load_backend
 from tvnsearch.devices.core_lock import timed_cores
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.processor import core_kind, processor_model
@@ -50,6 +51,7 @@ def fingerprint(device: Device) -> dict[str, str]:
         "allocator": _allocator(),
         "governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
     }
+    found |= load_backend(device.backend).versions()
     kind = core_kind(timed_cores(device)) if device.name == "cpu" else None
     if kind is not None:
         found["kind of core"] = kind

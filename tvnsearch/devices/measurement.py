@@ -78,8 +78,10 @@ class LayerProfile(Struct, frozen=True):
 
     ``latencies_ms`` and ``spreads_ms`` (the interquartile range over the passes) are in the order of
     ``trace(genome, classes).calls``; ``passes`` counts the undisturbed ones that they rest on, ``disturbed``
-    the others. ``network`` is the whole network, in a profile's own passes less the cost of the stamps, or in
-    others taken in turns with them.
+    the others. ``parts`` has for each call the place of the first call of its part, those that the runtime
+    executes as one; the latency of a part stands at its first call, its others have 0. ``network`` is the
+    whole network, in a profile's own passes less the cost of the stamps, or in others taken in turns with
+    them.
     """
 
     latencies_ms: tuple[float, ...]
@@ -87,3 +89,4 @@ class LayerProfile(Struct, frozen=True):
     passes: int
     disturbed: int
     network: Measurement
+    parts: tuple[int, ...]

@@ -61,11 +61,13 @@ def measure_in_processes(
     max_seconds: float = 10.0,
     on_progress: Callable[[float], None] = lambda share: None,
     limit_ms: float | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Measurement]:
     """Time networks in one fresh process after the other, one :class:`Measurement` for each, in their order.
 
     ``max_seconds`` bounds each network's time over all processes; ``on_progress`` is told the share of them
-    that is done. What lies far below ``limit_ms`` is not measured longer than that takes.
+    that is done. What lies far below ``limit_ms`` is not measured longer than that takes. ``say`` hears of a
+    connection that broke.
 
     Raises:
         UserError: a network does not fit in memory, or a worker died of one twice.
@@ -73,7 +75,7 @@ def measure_in_processes(
     timings: list[Timing] = []
     wanted = PROCESSES
     while wanted > 0 and len(timings) < MOST_PROCESSES:
-        with Meter(device, classes) as meter:
+        with Meter(device, classes, say=say) as meter:
             timings.append(meter.time(genomes, max_seconds / MOST_PROCESSES, HALF_WIDTH_PERCENT, limit_ms))
         wanted = PROCESSES - sum(slowness <= 1 + QUICK_PERCENT / 100 for slowness in _slownesses(timings))
         on_progress(len(timings) / min(len(timings) + wanted, MOST_PROCESSES))
@@ -94,12 +96,12 @@ def measure_until_trusted(
 ) -> list[Measurement]:
     """As :func:`measure_in_processes`, and later again what does not decide whether it keeps ``limit_ms``.
 
-    ``say`` gets a sentence before each of the waits.
+    ``say`` gets a sentence before each of the waits, and of a connection that broke.
 
     Raises:
         UserError: as there.
     """
-    measured = measure_in_processes(device, genomes, classes, max_seconds, limit_ms=limit_ms)
+    measured = measure_in_processes(device, genomes, classes, max_seconds, limit_ms=limit_ms, say=say)
     for _ in range(MOST_TIMES - 1):
         places = [
             place for place, measurement in enumerate(measured) if measurement.decides(limit_ms) is None
@@ -112,7 +114,7 @@ def measure_until_trusted(
         )
         wait(AGAIN_SECONDS)
         again = measure_in_processes(
-            device, [genomes[place] for place in places], classes, max_seconds, limit_ms=limit_ms
+            device, [genomes[place] for place in places], classes, max_seconds, limit_ms=limit_ms, say=say
         )
         for place, measurement in zip(places, again, strict=True):
             measured[place] = measurement

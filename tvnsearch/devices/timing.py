@@ -36,6 +36,12 @@ FAR_SAMPLES = 64
 FAR_HALF_WIDTH_PERCENT = 3.0
 """How well it must be known by then: it is compared with others' latencies, and predictions learn from it."""
 
+LOOK_EVERY = 16
+"""What is known is looked at again after a sixteenth more samples.
+
+After each, of thousands, that took as long as they did, and pushed the next network out of the cache.
+"""
+
 YARDSTICK_FIRST_READINGS = 20
 LUCKY_READINGS = 0.05
 """The share of readings that are quicker than what the machine can be held to."""
@@ -163,7 +169,7 @@ def measure_in_rounds(
     """
     start = now()
     samples: list[list[Sample]] = [[] for _ in candidates]
-    waiting = list(range(len(candidates)))
+    waiting, looks_at = list(range(len(candidates))), [0] * len(candidates)
     yardstick.forget()
     while waiting:
         for index in waiting:
@@ -175,7 +181,11 @@ def measure_in_rounds(
         elapsed_s = now() - start
         if elapsed_s >= plan.max_seconds:
             break
-        waiting = [index for index in waiting if not _is_enough(samples[index], elapsed_s, yardstick, plan)]
+        looked_at = [index for index in waiting if len(samples[index]) >= looks_at[index]]
+        for index in looked_at:
+            looks_at[index] = len(samples[index]) + max(1, len(samples[index]) // LOOK_EVERY)
+            if _is_enough(samples[index], elapsed_s, yardstick, plan):
+                waiting.remove(index)
     return [summarise(taken, yardstick, plan) for taken in samples]
 
 
@@ -209,7 +219,12 @@ def summarise(samples: Sequence[Sample], yardstick: Yardstick, plan: Plan) -> Me
     if plan.limit_ms is not None and FAR * high_ms <= plan.limit_ms:
         widest_percent = max(widest_percent, FAR_HALF_WIDTH_PERCENT)
     reason = ""
-    if len(kept_ms) < plan.min_samples:
+    if len(kept_ms) == len(samples) < plan.min_samples:
+        reason = (
+            f"only {len(samples)} passes fitted into the time, {plan.min_samples} are needed; measure longer "
+            "(--max-seconds)"
+        )
+    elif len(kept_ms) < plan.min_samples:
         reason = (
             f"only {len(kept_ms)} of {len(samples)} samples were undisturbed, {plan.min_samples} are needed"
         )

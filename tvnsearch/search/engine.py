@@ -25,7 +25,7 @@ from tvnsearch.search.events import (
     WinnerChosen,
 )
 from tvnsearch.search.exchange import Exchange
-from tvnsearch.search.executors import Executor
+from tvnsearch.search.executors import Executor, undisturbed
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.winner import Contest, withdraw_former
 from tvnsearch.search.progress.recorder import OnProgress, Recorder
@@ -148,7 +148,7 @@ class _Search:
             lambda number, measurement: recorder.record(FinalMeasured(number, measurement)),
         )
         while True:
-            with self._executor.standing_still():
+            with undisturbed(self._executor, self._plan.device.is_here):
                 winner = contest.winner_of(self._rivals())
             if winner is None or not winner.individual.fitness.stopped:
                 return winner

@@ -7,6 +7,7 @@ whole, before the journal says so.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -87,18 +88,18 @@ def open_exchange(run: Path, shared: str | None) -> Exchange:
 def _known(run: Path) -> Path:
     """Where the exchange was when the run was last written."""
     note = exchange_note(run)
-    return Path(note.read_text()) if note.is_file() else run
+    return Path(os.fsdecode(note.read_bytes())) if note.is_file() else run
 
 
 def _is_of(folder: Path, run: Path) -> bool:
     owner = folder / OWNER
-    return owner.is_file() and owner.read_text() == str(run.resolve())
+    return owner.is_file() and owner.read_bytes() == os.fsencode(run.resolve())
 
 
 def _made(shared: Path, run: Path) -> Path:
     folder = shared / f"{run.resolve().name}-{secrets.token_hex(4)}"
     with writing(shared, "or give another folder by --shared"):
-        write_whole(folder / OWNER, str(run.resolve()).encode())
+        write_whole(folder / OWNER, os.fsencode(run.resolve()))
         (folder / "weights").mkdir()
     return folder
 
@@ -111,7 +112,7 @@ def _move_unfinished(before: Path, now: Path, run: Path) -> None:
     if now == run:
         exchange_note(run).unlink()
     else:
-        write_whole(exchange_note(run), str(now).encode())
+        write_whole(exchange_note(run), os.fsencode(now))
     if before == run:
         for name in UNFINISHED:
             shutil.rmtree(before / name, ignore_errors=True)

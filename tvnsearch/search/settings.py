@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tvnsearch.devices.remote.place import whereabouts
 from tvnsearch.errors import UserError
 from tvnsearch.files import require_text
 from tvnsearch.search.budget import Budget
@@ -49,6 +50,7 @@ def require_positive(name: str, value: int) -> None:
 class DeviceSettings(Struct, frozen=True, kw_only=True):
     """Where the networks that are searched for will run, and what is known of their latencies there.
 
+    ``name`` is as a user names a device: its processor, or where it is (``ssh:pi``, ``cuda@ssh:jetson``).
     ``db`` is the latency database, by default this user's own. The bounds of predictions hold for a share of
     ``level`` of networks.
 
@@ -67,6 +69,16 @@ class DeviceSettings(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0.5 <= self.level <= 0.999:
             raise UserError(f"expected a level of 0.5 to 0.999, but got {self.level}; say --level 0.99")
+
+    @property
+    def processor(self) -> str:
+        """The kind of processor: ``cpu`` or ``cuda``."""
+        return whereabouts(self.name).processor
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a processor of this machine."""
+        return not whereabouts(self.name).place
 
 
 class SearchSettings(Struct, frozen=True, kw_only=True):
@@ -142,9 +154,10 @@ class Workforce(Struct, frozen=True):
     """How many networks train at once, and where: here (``local``) or on the Ray cluster at ``address``.
 
     They ``train_on`` a ``cpu``, on GPUs (``cuda``) or on one of this machine's (``cuda:1``); without that, on
-    what is searched for. Each then has its ``gpus_per_worker``, a share of one GPU or a whole one. Each has
-    ``train_threads``; without that number the cores are shared out evenly. They leave weights and checkpoints
-    in the run's folder, or in a folder of its own within ``shared``, which all machines see.
+    what is searched for where that is here, and else on a ``cpu``. Each then has its ``gpus_per_worker``, a
+    share of one GPU or a whole one. Each has ``train_threads``; without that number the cores are shared out
+    evenly. They leave weights and checkpoints in the run's folder, or in a folder of its own within
+    ``shared``, which all machines see.
 
     Raises:
         UserError: there is no such executor, no worker in it, or nothing of the kind to train on.
@@ -200,8 +213,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def train_on(self) -> str:
-        """What networks train on: what the user said, or the kind of the device that is searched for."""
-        return self.workforce.train_on or self.device.name
+        """What networks train on: what the user said, or what is searched for, or the processor beside it."""
+        return self.workforce.train_on or (self.device.name if self.device.is_here else "cpu")
 
 
 GROUPS: dict[str, Any] = {

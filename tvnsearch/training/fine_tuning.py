@@ -9,7 +9,7 @@ import msgspec
 import safetensors.torch
 import torch
 from msgspec import Struct
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from tvnsearch.errors import UserError
@@ -17,6 +17,7 @@ from tvnsearch.files import write_whole
 from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import TinyVideoNetwork, build_network
 from tvnsearch.training.randomness import forked_generators, seed_generators
+from tvnsearch.training.weights import read_metadata, read_tensors
 
 HEAD = "head."
 """What the names of the head's tensors begin with."""
@@ -45,7 +46,7 @@ def write_start(
     Raises UserError when `source` cannot be read, or nothing of it fits, and OSError when `path` cannot be
     written.
     """
-    found = read_tensors(source)
+    found = read_foreign(source)
     with forked_generators("cpu"):
         seed_generators("cpu", seed)
         network = build_network(genome, classes)
@@ -64,21 +65,19 @@ def write_start(
 def read_start(path: Path) -> Taken | None:
     """What `write_start` took for the weights at `path`; None where they are not there, or not whole."""
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        return msgspec.json.decode(metadata[TAKEN], type=Taken)
+        return msgspec.json.decode(read_metadata(path)[TAKEN], type=Taken)
     except (FileNotFoundError, SafetensorError, KeyError, msgspec.DecodeError):
         return None
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_foreign(path: Path) -> dict[str, Tensor]:
     """The tensors in a safetensors file, or in one of `torch.save`, by their names; no code in it is run.
 
     Raises UserError when it is neither, or there is none.
     """
     try:
         if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load_file(path))
+            return read_tensors(path)
         return _tensors_in(torch.load(path, map_location="cpu", weights_only=True))
     except OSError as error:
         reason = error.strerror or str(error)

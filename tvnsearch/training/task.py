@@ -25,11 +25,12 @@ from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.evaluation import evaluate, predict
 from tvnsearch.training.inheriting import heritable_share, inherit_weights
+from tvnsearch.training.iterating import TrainingProgress
 from tvnsearch.training.metrics import Scores
 from tvnsearch.training.recipe import Recipe
 from tvnsearch.training.report import Report, report
 from tvnsearch.training.teacher import Teacher
-from tvnsearch.training.trainer import TrainingProgress, TrainingResult, train
+from tvnsearch.training.trainer import TrainingResult, train
 from tvnsearch.training.validation import Validation
 from tvnsearch.training.weights import is_whole, load_weights
 from tvnsearch.workers import serve

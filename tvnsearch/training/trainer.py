@@ -4,48 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
-import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tvnsearch.data.augmentation import Augmentation
 from tvnsearch.data.cache import ClipCache
 from tvnsearch.data.dataset import Clip, Dataset
-from tvnsearch.data.loader import training_batches
-from tvnsearch.errors import UserError
-from tvnsearch.genome.genome import Genome, InputSpec
+from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints, OtherTrainingError, UnreadableCheckpointError
 from tvnsearch.training.fitting import Fitting
+from tvnsearch.training.iterating import Iterating, OnProgress
 from tvnsearch.training.metrics_log import MetricsLog, OnMetrics
 from tvnsearch.training.objective import open_objective
 from tvnsearch.training.randomness import forked_generators, seed_generators
 from tvnsearch.training.recipe import Precision, Recipe
-from tvnsearch.training.recovery import batch_seed, gone_back
+from tvnsearch.training.recovery import gone_back
 from tvnsearch.training.scoring import Scorer
 from tvnsearch.training.stopwatch import Stopwatch
 from tvnsearch.training.teacher import Teacher
 from tvnsearch.training.team import ALONE, Team
 from tvnsearch.training.validation import Split, Validation
 from tvnsearch.training.weights import load_weights, save_weights
-
-
-class TrainingProgress(NamedTuple):
-    """Where a training is: the share that is done (0 to 1), iterations done, loss of the last batch."""
-
-    share: float
-    iteration: int
-    loss: float
-
-
-OnProgress = Callable[[TrainingProgress], None]
 
 
 class TrainingResult(Struct, frozen=True):
@@ -143,25 +128,24 @@ def train(
                     raise
                 begun_afresh = f"{str(error).partition(';')[0]}: the training begins afresh"
                 fitting = fresh()
-            fit = partial(
-                _fit,
+            iterating = Iterating(
                 cache,
                 learnt,
                 genome.input,
-                writing,
-                name,
-                until_share,
-                watch,
-                scorer,
-                log,
-                on_progress,
+                checkpoints=writing,
+                name=name,
+                until_share=until_share,
+                watch=watch,
+                scorer=scorer,
+                log=log,
+                on_progress=on_progress,
             )
-            failed = fit(fitting)
+            failed = iterating.run(fitting)
             if fitting.diverged and fitting.set_back is None:
                 fitting = gone_back(fitting, fresh, checkpoints, name)
                 if writing is not None:
                     writing.write(fitting, name)
-                failed = fit(fitting)
+                failed = iterating.run(fitting)
         result = TrainingResult(
             fitness=0.0,
             top1=None,
@@ -207,90 +191,6 @@ def _fresh(
         load_weights(network, initial_weights)
     objective = open_objective(network, recipe, dataset, learnt, teacher, device)
     return Fitting(network, recipe, device, team, objective)
-
-
-def _fit(
-    cache: ClipCache,
-    learnt: Sequence[Clip],
-    spec: InputSpec,
-    checkpoints: Checkpoints | None,
-    name: str,
-    until_share: float,
-    watch: Stopwatch,
-    scorer: Scorer,
-    log: MetricsLog,
-    on_progress: OnProgress | None,
-    fitting: Fitting,
-) -> str | None:
-    """Iterate until a share of the recipe is done; the reason where it fails before."""
-    recipe, team = fitting.recipe, fitting.team
-    batch_size = math.ceil(recipe.batch_size / team.size)
-    began = watch.seconds - fitting.seconds
-    log.go_on_after(fitting.iterations)
-    with closing(
-        training_batches(
-            cache,
-            learnt,
-            spec,
-            batch_size,
-            batch_seed(fitting),
-            _augmentation(recipe),
-            first=fitting.iterations,
-            rank=team.rank,
-            ranks=team.size,
-            sampling=recipe.sampling,
-            teacher=fitting.objective.teacher_input,
-        )
-    ) as batches:
-        for batch in batches:
-            share = fitting.iterations / recipe.iterations
-            if recipe.max_seconds is not None:
-                seconds = team.share(watch.seconds - began, fitting.device)
-                share = max(share, seconds / recipe.max_seconds)
-            if fitting.iterations and share >= until_share:
-                break
-            try:
-                loss = fitting.step(batch, share)
-            except torch.OutOfMemoryError:
-                return _out_of_memory(fitting, math.ceil(batch_size / fitting.parts))
-            if fitting.diverged:
-                again = "" if fitting.set_back is None else ", for the second time"
-                return f"the loss became {loss} in iteration {fitting.iterations}{again}"
-            fitting.seconds = watch.seconds - began
-            if team.leads:
-                log.iterated(fitting)
-                if scorer.is_due(fitting):
-                    scorer.score(fitting)
-                    began = watch.seconds - fitting.seconds
-            if checkpoints is not None and checkpoints.due:
-                _keep(checkpoints, fitting, name, log)
-            if on_progress:
-                on_progress(TrainingProgress(min(share, 1.0), fitting.iterations, loss))
-    if checkpoints is not None:
-        _keep(checkpoints, fitting, name, log)
-    return None
-
-
-def _augmentation(recipe: Recipe) -> Augmentation:
-    return Augmentation(
-        rand_augment_operations=recipe.rand_augment_operations,
-        rand_augment_magnitude=recipe.rand_augment_magnitude,
-        erasing_share=recipe.erasing_share,
-    )
-
-
-def _keep(checkpoints: Checkpoints, fitting: Fitting, name: str, log: MetricsLog) -> None:
-    log.sync()
-    checkpoints.write(fitting, name)
-
-
-def _out_of_memory(fitting: Fitting, clips: int) -> str:
-    if fitting.team.size > 1:
-        raise UserError(
-            f"expected a batch of {clips} clips to fit in the memory of {fitting.device}, but it does not; "
-            "give the recipe a smaller batch_size, or more processes"
-        )
-    return f"the memory of {fitting.device} does not hold a batch of {clips} clips"
 
 
 def _score(result: TrainingResult, fitting: Fitting, scorer: Scorer) -> TrainingResult:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tvnsearch.errors import UserError
 from tvnsearch.files import write_whole
+
+HEADER_SIZE_BYTES = 8
+"""At the beginning of a safetensors file: how long the JSON is that follows."""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What is said in that JSON beside where each tensor lies."""
+
+    metadata: dict[str, str] = msgspec.field(name="__metadata__", default={})
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -29,6 +39,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     tensors: dict[str, Tensor] = safetensors.torch.load(path.read_bytes())
     return tensors
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What is said of the tensors of a whole file, by those who wrote them.
+
+    Raises OSError when the file cannot be read, and SafetensorError when it is not whole.
+    """
+    content = path.read_bytes()
+    safetensors.torch.load(content)
+    size = int.from_bytes(content[:HEADER_SIZE_BYTES], "little")
+    header = msgspec.json.decode(content[HEADER_SIZE_BYTES : HEADER_SIZE_BYTES + size], type=_Header)
+    return header.metadata
 
 
 def is_whole(path: Path) -> bool:

@@ -82,6 +82,23 @@ def test_the_script_for_slurm_is_one() -> None:
     assert options["evolve"]["address"] == "auto"
 
 
+@pytest.mark.parametrize("example", ["kuberay.yaml", "slurm.sh"])
+def test_a_job_that_was_ended_while_it_profiled_goes_on_with_that(example: str, tmp_path: Path) -> None:
+    if example.endswith(".yaml"):
+        script = shlex.split(documents(example)[0]["spec"]["entrypoint"])[2].replace("/shared", ".")
+    else:
+        script = (EXAMPLES / example).read_text().partition("bash -ec '")[2].rpartition("'")[0]
+    command = tmp_path / "tvnsearch"
+    command.write_text("#!/bin/sh\necho $1 >> commands\ntouch latency.sqlite\n[ ! -e ended ]\n")
+    command.chmod(0o755)
+    (tmp_path / "ended").touch()
+    for _ in range(2):
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=environment, check=False)
+        (tmp_path / "ended").unlink(missing_ok=True)
+    assert (tmp_path / "commands").read_text().split() == ["profile", "profile", "evolve"]
+
+
 def test_ray_has_the_launcher_that_the_script_uses() -> None:
     pytest.importorskip("ray", reason="Ray is not installed; `pip install 'tvnsearch[ray]'` to test it")
     from ray.scripts.scripts import cli

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tvnsearch.search.executors.machines import Machines
+from tvnsearch.search.executors.machines import Death, Deaths, Machines
 
 DISK = "OSError: no space left on device"
 
@@ -46,3 +46,24 @@ def test_the_only_machine_is_not_set_aside_until_there_are_others() -> None:
     assert machines.set_aside == frozenset()
     machines.failed("a", "node-a", DISK, has_others=True)
     assert machines.set_aside == {"a"}
+
+
+KILLED = Death("a", "node-a", "a worker process ended with code -9 (SIGKILL)")
+
+
+def test_a_machine_is_to_blame_for_a_death_once_another_has_answered() -> None:
+    deaths = Deaths()
+    deaths.died("train 1", KILLED, has_others=True)
+    assert deaths.avoided("train 1") == {"a"}
+    assert deaths.avoided("train 2") == frozenset()
+    assert deaths.answered("train 2") is None
+    assert deaths.answered("train 1") == KILLED
+    assert deaths.avoided("train 1") == frozenset()
+
+
+def test_what_workers_die_of_on_two_machines_or_on_the_only_one_blames_none() -> None:
+    deaths = Deaths()
+    deaths.died("train 1", KILLED, has_others=True)
+    deaths.died("train 1", KILLED._replace(machine="b"), has_others=True)
+    deaths.died("train 2", KILLED, has_others=False)
+    assert deaths.answered("train 1") is deaths.answered("train 2") is None

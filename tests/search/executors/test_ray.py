@@ -16,6 +16,7 @@ from tests.search.executors.ray_nodes import REPOSITORY, SMALL, cluster
 from tvnsearch.errors import UserError
 from tvnsearch.search.executors import RemoteWorker, open_executor
 from tvnsearch.search.settings import Workforce
+from tvnsearch.workers import WorkerDiedError
 
 MODULE = "tests.echo_worker"
 
@@ -100,6 +101,51 @@ def test_a_node_that_loses_every_worker_is_set_aside_and_no_job_is_lost() -> Non
             pids = {future.result(timeout=120) for future in futures}
     assert len(pids) == 1
     assert [line for line in said if "is set aside" in line and "2 times in a row" in line]
+
+
+def fall(worker: RemoteWorker, number: int) -> int:
+    return int(worker.call("fall", {"number": number}))
+
+
+@pytest.mark.slow
+def test_a_node_that_ends_every_worker_is_set_aside_and_no_job_is_lost() -> None:
+    said: list[str] = []
+    with cluster(nodes=0) as nodes:
+        nodes.add_node(num_cpus=4, env_vars={"ENDS_WORKERS": "any"}, **SMALL)
+        nodes.add_node(num_cpus=1, **SMALL)
+        with open_executor(Workforce(5, "ray", nodes.address), MODULE, say=said.append) as executor:
+            futures = [executor.submit(fall, number) for number in range(8)]
+            pids = {future.result(timeout=120) for future in futures}
+    assert len(pids) == 1
+    assert [line for line in said if "is set aside" in line and "SIGKILL" in line]
+
+
+@pytest.mark.slow
+def test_a_job_that_ends_workers_anywhere_is_given_up_and_no_node_is_set_aside() -> None:
+    said: list[str] = []
+    with cluster(nodes=0) as nodes:
+        for _ in range(2):
+            nodes.add_node(num_cpus=1, env_vars={"ENDS_WORKERS": "1 3 5"}, **SMALL)
+        with open_executor(Workforce(2, "ray", nodes.address), MODULE, say=said.append) as executor:
+            futures = [executor.submit(fall, number) for number in range(7)]
+            ended = [future.exception(timeout=120) for future in futures]
+    assert [number for number, error in enumerate(ended) if isinstance(error, WorkerDiedError)] == [1, 3, 5]
+    assert not [error for error in ended if not (error is None or isinstance(error, WorkerDiedError))]
+    assert not [line for line in said if "is set aside" in line]
+
+
+@pytest.mark.slow
+def test_no_worker_imports_from_the_folder_that_a_search_is_begun_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("statistics", "platform", "queue", "msgspec", "tvnsearch"):
+        (tmp_path / f"{name}.py").write_text("open(__file__ + '.ran', 'w')\nraise ImportError\n")
+    with cluster(nodes=1) as nodes:
+        monkeypatch.chdir(tmp_path)
+        with open_executor(Workforce(1, "ray", nodes.address), MODULE) as executor:
+            assert executor.submit(fall, 0).result(timeout=120)
+        assert Path.cwd() == tmp_path
+    assert not list(tmp_path.glob("*.ran"))
 
 
 @pytest.mark.slow

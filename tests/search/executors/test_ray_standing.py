@@ -66,7 +66,7 @@ class Cluster:
 def open_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Call], Any]], RayWorker]:
     def open_one(delay: Callable[[Call], Any]) -> RayWorker:
         monkeypatch.setattr(ray_cluster, "ray", Cluster(delay))
-        monkeypatch.setattr(Crew, "wish", lambda _: _Wish(Need(1, 0.0), frozenset(), frozenset()))
+        monkeypatch.setattr(Crew, "wish", lambda *_: _Wish(Need(1, 0.0), frozenset(), frozenset()))
         head = Head("127.0.0.1:1", print)
         return Crew("tests.echo_worker", Workforce(), 0.0, print, head).start()
 

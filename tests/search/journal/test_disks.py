@@ -197,5 +197,8 @@ def test_a_damaged_journal_is_said_to_be_damaged(tmp_path: Path) -> None:
     content = bytearray(journal_path(run).read_bytes())
     content[4096 * 3 : 4096 * 30] = bytes(4096 * 27)
     journal_path(run).write_bytes(content)
-    with pytest.raises(UserError, match=r"the journal of a run in .* it is damaged .*; restore a copy"):
+    with pytest.raises(
+        UserError,
+        match=r"journal of a run in .* is damaged .*; restore a copy, or begin a new",
+    ):
         noted(run)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.search.fakes import (
     CLASSES,
@@ -13,11 +14,12 @@ from tests.search.fakes import (
     make_plan,
     measurement,
 )
+from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
-from tvnsearch.genome import trace
+from tvnsearch.genome import Genome, trace
 from tvnsearch.search import Budget, Individual, Journal, pick, run_search, summarise, weights_path
 from tvnsearch.search.budget import gflops, weights_mb
-from tvnsearch.search.events import WinnerChosen
+from tvnsearch.search.events import FinalMeasured, WinnerChosen
 from tvnsearch.search.progress.figures import FrontPoint
 from tvnsearch.search.progress.status import NetworkSummary
 
@@ -93,6 +95,28 @@ def test_a_fresh_measurement_of_the_winner_counts_more_than_the_one_it_was_chose
         journal.append(WinnerChosen(winner.individual.number, measurement(1.99)), 0.0)
     assert pick(run, Budget(3.0)).picked.latency_ms == 1.99
     assert pick(run, Budget(2.0)).picked.number != winner.individual.number
+
+
+class Hasty(FakeLatency):
+    """What is far below the budget is left as soon as that is known."""
+
+    def measure(self, genome: Genome, limit_ms: float | None = None) -> Measurement:
+        known = super().measure(genome, limit_ms)
+        return replace(known, trusted=False, reason="7 samples") if known.is_far_below(2.0) else known
+
+
+def test_who_can_be_trusted_to_keep_a_budget_is_picked_before_who_cannot(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with Journal.create(run, make_plan(trainings=15)) as journal:
+        run_search(journal, Hasty(fails=False), FakeFitness(fails=False), in_process(), lambda event: None)
+        ranked = sorted(all_trained(journal), key=lambda one: -one.fitness.value)
+        fittest, second = [one for one in ranked if not one.measurement.trusted][:2]
+        journal.append(FinalMeasured(second.number, measurement(fittest.measurement.latency_ms)), 0.0)
+    assert fittest.measurement.ci_high_ms is not None
+    near = pick(run, Budget(fittest.measurement.ci_high_ms * 1.01))
+    far = pick(run, Budget(fittest.measurement.ci_high_ms * 1.51))
+    assert (near.picked.number, near.promised) == (second.number, True)
+    assert (far.picked.trusted, far.promised) == (False, True)
 
 
 def test_megabytes_are_in_the_dtype_of_the_run(tmp_path: Path) -> None:

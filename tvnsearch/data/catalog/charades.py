@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,22 +26,32 @@ def read(root: Path, _split: int) -> Listing:
     """Read the classes and both lists; a video is `<id>.mp4` or a folder `<id>` of frames.
 
     A clip to train with is the time of one action, with every action of that time; a clip to test with is a
-    whole video with all of its actions. A video without any action is a clip that shows none.
+    whole video with all of its actions. A video without any action is a clip that shows none. Actions of
+    other classes than those that are named are left out, and so are videos of these alone: so a part of the
+    data set can be made by taking classes out.
 
     Raises UserError when a file is missing or a line malformed.
     """
     names = _classes(required_file(root, LIST_FOLDERS, CLASSES))
     videos = find_folder(root, VIDEO_FOLDERS)
     clips: list[NamedClip] = []
-    for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TRAIN), videos, names):
+    left_out: Counter[str] = Counter()
+    for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TRAIN), videos, names, left_out):
         if actions:
             clips.extend(segment_clips(path, actions, "train", video))
         else:
             clips.append(NamedClip(path, (), "train", recording=video))
-    for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TEST), videos, names):
+    for path, video, actions in _videos(required_file(root, LIST_FOLDERS, TEST), videos, names, left_out):
         labels = tuple(sorted({action.label for action in actions}))
         clips.append(NamedClip(path, labels, "test", recording=video))
-    return Listing(clips, tuple(names.values()), multi_label=True, mirrorable=True, protocol="charades")
+    return Listing(
+        clips,
+        tuple(names.values()),
+        multi_label=True,
+        mirrorable=True,
+        protocol="charades",
+        left_out=left_out,
+    )
 
 
 def _classes(path: Path) -> dict[str, str]:
@@ -53,23 +64,31 @@ def _classes(path: Path) -> dict[str, str]:
     return dict(sorted(names.items()))
 
 
-def _videos(path: Path, videos: Path, names: dict[str, str]) -> Iterator[tuple[Path, str, list[Action]]]:
-    """File, id and actions of each video in a list."""
+def _videos(
+    path: Path, videos: Path, names: dict[str, str], left_out: Counter[str]
+) -> Iterator[tuple[Path, str, list[Action]]]:
+    """File, id and actions of each video in a list, but those of which all actions are of other classes."""
     for line, record in csv_records(path, ("id", "actions")):
         video = record["id"]
         frames = videos / video
-        actions = [_action(path, line, text, names) for text in record["actions"].split(";") if text.strip()]
-        yield frames if frames.is_dir() else videos / f"{video}.mp4", video, actions
+        listed = [_action(path, line, text) for text in record["actions"].split(";") if text.strip()]
+        actions = [
+            Action(names[each.label], each.start_s, each.end_s) for each in listed if each.label in names
+        ]
+        left_out[f"actions of classes that {CLASSES} does not have"] += len(listed) - len(actions)
+        if listed and not actions:
+            left_out[f"videos of such actions alone in {path.name}"] += 1
+        else:
+            yield frames if frames.is_dir() else videos / f"{video}.mp4", video, actions
 
 
-def _action(path: Path, line: int, text: str, names: dict[str, str]) -> Action:
+def _action(path: Path, line: int, text: str) -> Action:
+    """An action as it is listed, by the code of its class."""
     expected = "actions `c092 11.90 21.20;...`"
     match text.split():
         case [code, start, end]:
-            if code not in names:
-                raise malformed(path, line, expected, f"has the class '{code}', which is not in {CLASSES}")
             try:
-                return Action(names[code], float(start), float(end))
+                return Action(code, float(start), float(end))
             except ValueError:
                 raise malformed(path, line, expected, f"has the times '{start} {end}'") from None
         case _:

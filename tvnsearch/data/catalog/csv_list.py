@@ -38,6 +38,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _INDEX = ("", "index", "unnamed: 0")
 """What pandas writes in front of the rows is read past without a word."""
 
+SEPARATORS = (";", "\t")
+"""What spreadsheets put between cells where numbers are written with commas, and in `.tsv`."""
+
 _ROW = "`path,label[;label...]` with an optional third column for the split"
 
 
@@ -62,8 +65,8 @@ def read(root: Path, _split: int) -> Listing:
     `path,label[,split]`. Paths are relative to the list, or to a folder beside it that is called after its
     split, `videos` or `clips`. A listed file that does not exist is a broken clip and is told of when the
     clips are decoded. A list has clips of several labels once a cell of labels holds a `;`: then a clip may
-    have no label, and what several rows say of one is put together. A list of `path label` or `path frames
-    label` is read as well.
+    have no label, and what several rows say of one is put together. Semicolons and tabs separate cells where
+    there is no comma in the first row. A list of `path label` or `path frames label` is read as well.
 
     Raises UserError for a malformed row, with its line number.
     """
@@ -129,7 +132,7 @@ def _folders(path: Path, split: Split | None) -> list[Path]:
 
 
 def _table(path: Path, split: Split | None) -> _Table:
-    rows = list(csv_rows(path))
+    rows = _rows(path)
     line, first = rows[0] if rows else (1, ["path", "label"])
     column = _titled(first)
     if column:
@@ -146,6 +149,17 @@ def _table(path: Path, split: Split | None) -> _Table:
         raise malformed(path, line, _ROW, f"has {len(first)} columns")
     below = [(line, _cells(path, line, row, before, len(first))) for line, row in rows]
     return _Table(path, split, {what: before + number for number, what in enumerate(named)}, below, [])
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    rows = list(csv_rows(path))
+    if rows and len(rows[0][1]) == 1:
+        for separator in SEPARATORS:
+            others = list(csv_rows(path, separator))
+            first = others[0][1]
+            if len(first) > 1 and (_titled(first) or any(map(is_video, first))):
+                return others
+    return rows
 
 
 def _titled(first: list[str]) -> dict[str, int]:
@@ -200,7 +214,7 @@ def _time_s(table: _Table, line: int, row: list[str], what: str) -> float | None
     if not text:
         return None
     try:
-        time_s = float(text)
+        time_s = float(text.replace(",", "."))
     except ValueError:
         time_s = math.nan
     if not 0 <= time_s < math.inf:
@@ -210,11 +224,11 @@ def _time_s(table: _Table, line: int, row: list[str], what: str) -> float | None
 
 def _recognises(root: Path) -> bool:
     if not root.is_dir():
-        return root.suffix.lower() in (".csv", ".txt")
+        return root.suffix.lower() in (".csv", ".tsv", ".txt")
     if (root / CSV_NAME).is_file():
         return True
     trained = [path for path, split in _named_after_splits(root).items() if split == "train"]
-    return any(_titled(next(csv_rows(path), (1, [""]))[1]) for path in trained)
+    return any(_titled(first) for path in trained for _, first in _rows(path)[:1])
 
 
 FORMAT = Format("csv", _recognises, read)

@@ -91,13 +91,13 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a csv file that are not blank, with the numbers of their lines; cells are stripped.
 
     Raises UserError when it cannot be read as csv in UTF-8.
     """
     try:
-        rows = csv.reader(io.StringIO(_text(path, "a csv file"), newline=""))
+        rows = csv.reader(io.StringIO(_text(path, "a csv file"), newline=""), delimiter=separator)
         for row in rows:
             cells = [cell.strip() for cell in row]
             if any(cells):

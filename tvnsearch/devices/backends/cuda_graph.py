@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from tvnsearch.devices.backends.eager import deployed_on
+from tvnsearch.devices.backends.eager import placed
 from tvnsearch.devices.device import Device
-from tvnsearch.genome.genome import Genome
 from tvnsearch.network import TinyVideoNetwork
 
 RUNS_BEFORE_RECORDING = 3
@@ -29,7 +30,7 @@ class CudaGraphNetwork:
             torch.cuda.synchronize()
             self._whole = torch.cuda.CUDAGraph()
             self._whole.capture_begin()
-            network(clips)
+            self._logits = network(clips)
             self._whole.capture_end()
             self._calls = self._recorded_calls()
         torch.cuda.current_stream().wait_stream(stream)
@@ -43,6 +44,13 @@ class CudaGraphNetwork:
         for call in self._calls:
             call.replay()
             stamp()
+
+    def logits(self, clips: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The logits of clips, by the recorded pass."""
+        self._clips.copy_(torch.from_numpy(clips))
+        self._whole.replay()
+        logits: NDArray[np.float32] = self._logits.float().cpu().numpy()
+        return logits
 
     def _recorded_calls(self) -> list[torch.cuda.CUDAGraph]:
         """All in one memory pool, for each call reads what the one before wrote."""
@@ -64,6 +72,11 @@ class CudaGraphNetwork:
         return graphs
 
 
-def prepare(genome: Genome, classes: int, device: Device) -> CudaGraphNetwork:
-    """Build, fold, place and record the network of ``genome`` with fixed weights and clips."""
-    return CudaGraphNetwork(*deployed_on(device, genome, classes))
+def prepare(network: TinyVideoNetwork, device: Device) -> CudaGraphNetwork:
+    """Place and record a folded network, with fixed clips."""
+    return CudaGraphNetwork(*placed(network, device))
+
+
+def versions() -> dict[str, str]:
+    """CUDA is in the fingerprint of every GPU."""
+    return {}

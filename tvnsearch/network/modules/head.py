@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from tvnsearch.genome.calls import LayerCall
@@ -26,7 +27,8 @@ class Head(nn.Module):
         self.pooled_shape = call.in_shape._replace(frames=1) if self.per_frame else call.in_shape
         self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Linear(call.in_shape.channels, call.out_shape.channels)
-        nn.init.normal_(self.classifier.weight, std=0.01)
+        with torch.no_grad():  # nn.init.normal_ draws the same, and on meta tensors imports a compiler
+            self.classifier.weight.normal_(std=0.01)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, features: Tensor) -> Tensor:

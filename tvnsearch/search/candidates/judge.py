@@ -23,7 +23,7 @@ from tvnsearch.search.candidates.budget_gate import BudgetGate, Screening
 from tvnsearch.search.candidates.child_choice import ChildChooser
 from tvnsearch.search.candidates.feasibility import check_reachable
 from tvnsearch.search.events import Event, Judged, Noted, Opened, Remeasured
-from tvnsearch.search.executors import Executor
+from tvnsearch.search.executors import Executor, undisturbed
 from tvnsearch.search.history import History
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.protocols import LatencyModel, MeasuredGenome
@@ -95,7 +95,7 @@ class _Waiting(Struct):
 
 
 class Judge:
-    """Draws candidates of a strategy and judges them; the workers of ``executor`` stand still meanwhile."""
+    """Draws candidates of a strategy and judges them; workers stand still while this machine measures."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Judge:
             self._check_budget_again(record)
         due = next((waiting.candidate for waiting in self._waiting.values() if waiting.is_due), None)
         if due is not None:
-            with self._executor.standing_still():
+            with undisturbed(self._executor, self._plan.device.is_here):
                 verdict = self._gate.confirm_again(due.genome, due.verdict)
             record(Remeasured(replace(due, verdict=verdict)))
             return
@@ -213,7 +213,7 @@ class Judge:
         identity = genome_id(proposal.genome)
         if identity in self._measured_ids:
             return Rejected(number, proposal.parent, screening.verdict("duplicate"), identity)
-        with self._executor.standing_still():
+        with undisturbed(self._executor, self._plan.device.is_here):
             verdict = self._gate.confirm(proposal.genome, screening)
         return Candidate(number, proposal.parent, proposal.genome, identity, verdict)
 

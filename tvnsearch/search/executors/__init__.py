@@ -8,6 +8,7 @@ from tvnsearch.search.executors.executor import (
     RemoteWorker,
     StartWorker,
     WorkerLostError,
+    undisturbed,
 )
 from tvnsearch.search.executors.opening import check_gpus, open_executor
 from tvnsearch.search.executors.parallel import ParallelExecutor
@@ -25,4 +26,5 @@ __all__ = [
     "WorkerLostError",
     "check_gpus",
     "open_executor",
+    "undisturbed",
 ]

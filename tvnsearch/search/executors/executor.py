@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from tvnsearch.workers import EnvironmentFailedError, Progress, WorkerDiedError
@@ -89,3 +89,8 @@ class Executor(Protocol):
     def shutdown(self) -> None:
         """End all workers; jobs in progress are dropped, and those that wait never run."""
         ...
+
+
+def undisturbed(executor: Executor, measures_here: bool) -> AbstractContextManager[None]:
+    """While it is entered a measurement has no company: one on another machine disturbs no worker of this."""
+    return executor.standing_still() if measures_here else nullcontext()

@@ -1,10 +1,11 @@
-"""Which machines of a cluster fail whatever they get, and are set aside."""
+"""Which machines of a cluster fail whatever they get, and are set aside; and what workers died of there."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 FAILURES_IN_A_ROW = 2
 """A machine that failed so often, with no success in between, is likely to fail the next one too."""
@@ -54,3 +55,40 @@ class Machines:
             f"{name} is set aside, and its work goes on elsewhere: it failed {FAILURES_IN_A_ROW} times in a "
             f"row, at last with: {reason}"
         )
+
+
+class Death(NamedTuple):
+    """A worker died of a request: on this ``machine``, to be called ``name``, for this ``reason``."""
+
+    machine: str
+    name: str
+    reason: str
+
+
+class Deaths:
+    """Which request a worker died of, until it is known whose fault that was; for several threads.
+
+    A worker may die of what it was asked for, or of its machine: too little memory there, a processor that
+    lacks an instruction. Only another machine tells these apart.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deaths: dict[str, Death] = {}
+
+    def avoided(self, request: str) -> frozenset[str]:
+        """Where a worker died of ``request``: it is to be tried elsewhere."""
+        with self._lock:
+            death = self._deaths.get(request)
+        return frozenset() if death is None else frozenset([death.machine])
+
+    def died(self, request: str, death: Death, has_others: bool) -> None:
+        """A worker died; a second time, or without other machines to try, that is the request's own fault."""
+        with self._lock:
+            if self._deaths.pop(request, None) is None and has_others:
+                self._deaths[request] = death
+
+    def answered(self, request: str) -> Death | None:
+        """The death that its machine is to blame for, now that ``request`` has ended well elsewhere."""
+        with self._lock:
+            return self._deaths.pop(request, None)

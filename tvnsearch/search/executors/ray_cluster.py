@@ -6,6 +6,7 @@ and the working directory, or the folder ``shared``. What travels through Ray is
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import threading
@@ -33,7 +34,7 @@ from tvnsearch.search.executors.executor import (
     TryElsewhereError,
     WorkerLostError,
 )
-from tvnsearch.search.executors.machines import Machines
+from tvnsearch.search.executors.machines import Death, Deaths, Machines
 from tvnsearch.search.executors.ray_head import Head
 from tvnsearch.search.executors.ray_room import CONTROL_SECONDS, Host, Need, hosts, need_of_each
 from tvnsearch.search.executors.versions import check_versions, versions_here
@@ -135,17 +136,16 @@ class _Wish(NamedTuple):
     """What a worker needs, the nodes where it must not be, and those where it should rather not be."""
 
     need: Need
-    set_aside: frozenset[str]
+    shunned: frozenset[str]
     doubtful: frozenset[str]
 
     def options(self) -> dict[str, Any]:
         """As Ray takes them."""
         resources = {"num_cpus": self.need.cores, "num_gpus": self.need.gpus, "max_concurrency": 4}
-        if not self.set_aside | self.doubtful:
+        if not self.shunned | self.doubtful:
             return resources
         hard, soft = (
-            {_node_label(): NotIn(*sorted(nodes))} if nodes else {}
-            for nodes in (self.set_aside, self.doubtful)
+            {_node_label(): NotIn(*sorted(nodes))} if nodes else {} for nodes in (self.shunned, self.doubtful)
         )
         return resources | {"scheduling_strategy": NodeLabelSchedulingStrategy(hard, soft=soft)}
 
@@ -166,6 +166,7 @@ class Crew:
         self.head = head
         self.folder = workforce.shared or str(Path.cwd())
         self.machines = Machines(say)
+        self.deaths = Deaths()
         self.waiting = Waiting(say)
         self._workforce = workforce
         self._gpus = gpus
@@ -174,15 +175,32 @@ class Crew:
         """Another worker."""
         return RayWorker(self)
 
-    def wish(self) -> _Wish:
-        """What a worker needs by now, and where it should not be."""
+    def shunned(self, request: str) -> frozenset[str]:
+        """Where no worker is to be that gets ``request``: what is set aside, and where one died of it."""
         set_aside = self.machines.set_aside
+        avoided = self.deaths.avoided(request)
+        return set_aside | avoided if avoided and self._hosts(set_aside | avoided) else set_aside
+
+    def wish(self, shunned: frozenset[str]) -> _Wish:
+        """What a worker needs by now, and where it should not be."""
         workers, threads = self._workforce.workers, self._workforce.train_threads
         if threads is None:
-            need = need_of_each(workers, self._gpus, self._hosts(set_aside))
+            need = need_of_each(workers, self._gpus, self._hosts(shunned))
         else:
             need = Need(threads, self._gpus)
-        return _Wish(need, set_aside, self.machines.doubtful)
+        return _Wish(need, shunned, self.machines.doubtful - shunned)
+
+    def died(self, request: str, place: _Place, reason: str) -> None:
+        """Take in that a worker died of a request: another machine is to show whose fault that is."""
+        others = self._hosts(self.machines.set_aside | {place.node})
+        self.deaths.died(request, Death(place.node, place.name, reason), bool(others))
+
+    def did_well(self, request: str, place: _Place) -> None:
+        """Take in that a machine has answered a request, of which a worker may have died on another."""
+        self.machines.did_well(place.node)
+        if (death := self.deaths.answered(request)) is not None and death.machine != place.node:
+            others = self._hosts(self.machines.set_aside | {death.machine})
+            self.machines.failed(death.machine, death.name, death.reason, bool(others))
 
     def failed(self, place: _Place, reason: str) -> bool:
         """Take in that a machine failed; whether there is another one for its work."""
@@ -238,7 +256,8 @@ class RayWorker:
             UserError: there was no worker at all for too long, the machine has other versions, or as below.
             WorkerDiedError, WorkerFailedError: as :meth:`tvnsearch.workers.Worker.call`.
         """
-        host, place, cores = self._joined()
+        request = f"{method} {json.dumps(params, sort_keys=True)}"
+        host, place, cores = self._joined(self._crew.shunned(request))
         try:
             ask = self._crew.head.asked
             _result(ask(lambda: ray.get(host.start.remote(self._crew.module, cores, self._crew.folder))))
@@ -250,15 +269,19 @@ class RayWorker:
             raise WorkerLostError(reason) from None
         except OutOfMemoryError as error:
             self._leave()
-            raise WorkerDiedError(
-                f"a worker was ended for lack of memory on {place.name}: {_first_line(error)}",
-                for_memory=True,
-            ) from None
+            reason = f"a worker was ended for lack of memory on {place.name}: {_first_line(error)}"
+            self._crew.died(request, place, reason)
+            raise WorkerDiedError(reason, for_memory=True) from None
+        except ClusterLostError:
+            raise
+        except WorkerDiedError as death:
+            self._crew.died(request, place, str(death))
+            raise WorkerDiedError(f"{death} (on {place.name})", death.for_memory) from None
         except (EnvironmentFailedError, UserError) as error:  # such as clips that this machine lacks
             if self._crew.failed(place, str(error)):
                 raise TryElsewhereError(f"{error} (on {place.name})") from None
             raise
-        self._crew.machines.did_well(place.node)
+        self._crew.did_well(request, place)
         return result
 
     def pause(self) -> None:
@@ -275,18 +298,18 @@ class RayWorker:
             self._is_closed = True
             self._leave()
 
-    def _joined(self) -> _Seat:
-        """The actor and where it is, once a machine has taken it that is not set aside."""
+    def _joined(self, shunned: frozenset[str]) -> _Seat:
+        """The actor and where it is, once a machine has taken it that is not to be shunned."""
         seat = self._seat
-        if seat is not None and seat.place.node not in self._crew.machines.set_aside:
+        if seat is not None and seat.place.node not in shunned:
             return seat
         if seat is not None:
             self._leave()
-        asked, ask = self._ask(), self._crew.head.asked
+        asked, ask = self._ask(shunned), self._crew.head.asked
         if not ask(lambda: ray.wait([asked.coming], timeout=LOOK_EVERY_SECONDS)[0]):
             if time.monotonic() >= asked.at + ROOM_WITHIN_SECONDS:
                 self._crew.waiting.lacks(str(asked.wish.need))
-            if self._crew.wish() != asked.wish:
+            if self._crew.wish(shunned) != asked.wish:
                 self._leave()  # what it asked for is not what there is by now
             raise NoRoomError(f"no machine of the cluster has room for another worker ({asked.wish.need})")
         try:
@@ -307,18 +330,18 @@ class RayWorker:
             if self._crew.failed(place, str(error)):
                 raise TryElsewhereError(str(error)) from None
             raise
-        if place.node in self._crew.machines.set_aside:
+        if place.node in shunned | self._crew.machines.set_aside:
             self._leave()
-            raise NoRoomError(f"{place.name} is set aside")
+            raise NoRoomError(f"{place.name} is not to have it")
         return self._take(_Seat(asked.host, place, asked.wish.need.cores))
 
-    def _ask(self) -> _Asked:
+    def _ask(self, shunned: frozenset[str]) -> _Asked:
         """Ask for a place, unless that is done."""
         with self._lock:
             if self._is_closed:
                 raise WorkerLostError("the worker was closed")
             if self._asked is None:
-                wish = self._crew.wish()
+                wish = self._crew.wish(shunned)
                 self._asked = self._crew.head.asked(lambda: _asked_for(wish))
             return self._asked
 

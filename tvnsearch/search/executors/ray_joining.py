@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import chdir
 from importlib.util import find_spec
 
 import ray
@@ -44,7 +45,8 @@ def connect(address: str) -> None:
             raise UserError(
                 f"expected Ray's client for {meant}, but it is not installed; run `pip install 'ray[client]'`"
             )
-        ray.init(address=meant, ignore_reinit_error=True, log_to_driver=False)
+        with chdir("/"):  # workers would import from the folder that this is called in, which is the user's
+            ray.init(address=meant, ignore_reinit_error=True, log_to_driver=False)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(

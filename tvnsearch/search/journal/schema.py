@@ -59,7 +59,12 @@ def write_new_journal(run: Path, plan_json: str) -> None:
 def naming_journal_errors(run: Path) -> AbstractContextManager[None]:
     """Say what SQLite runs into with the journal of ``run`` as a UserError."""
     path = journal_path(run)
-    return naming_errors("the journal of a run in", path, "go on in a copy of the folder elsewhere")
+    return naming_errors(
+        "the journal of a run in",
+        path,
+        "go on in a copy of the folder elsewhere",
+        instead="begin a new run in another folder",
+    )
 
 
 def connect(run: Path, writable: bool) -> sqlite3.Connection:

@@ -11,7 +11,13 @@ from typing import Any
 
 from tvnsearch.search.events import FinalMeasured, FinalTrained, WinnerChosen
 from tvnsearch.search.exchange import Exchange
-from tvnsearch.search.executors import OF_ENVIRONMENT, ClusterLostError, Executor, RemoteWorker
+from tvnsearch.search.executors import (
+    OF_ENVIRONMENT,
+    ClusterLostError,
+    Executor,
+    RemoteWorker,
+    undisturbed,
+)
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.outcome.promise import measure_for_promise, written_miss
 from tvnsearch.search.outcome.winner import withdraw_former
@@ -27,6 +33,7 @@ from tvnsearch.search.protocols import (
 from tvnsearch.search.records import Finalist, Individual, Winner, rank
 from tvnsearch.search.run_folder import drop_checkpoint, finalist_checkpoints_path, finalist_weights_path
 from tvnsearch.search.trainings.patience import Patience
+from tvnsearch.search.trainings.trial import another_trains, make_folder
 from tvnsearch.workers import WorkerDiedError
 
 WAIT_SECONDS = 1.0
@@ -163,7 +170,7 @@ class _Finals:
     def _measure(self, individuals: list[Individual]) -> None:
         if not individuals:
             return
-        with self._executor.standing_still():
+        with undisturbed(self._executor, self._plan.device.is_here):
             measured = measure_for_promise(
                 individuals, self._plan.budget.max_ms, self._latency, self._drop_unmeasured
             )
@@ -206,7 +213,7 @@ class _Finals:
             weights=finalist_weights_path(self._exchange.folder, number, self._recipe),
             checkpoints=self._checkpoints(number),
         )
-        request.weights.parent.mkdir(exist_ok=True)
+        make_folder(request)
         fitness = finite_fitness(
             self._fitness(
                 worker, request, lambda state: self._on_progress(number, float(state.get("share", 0.0)))
@@ -242,12 +249,19 @@ class _Finals:
         drop_checkpoint(self._checkpoints(number))
         return True
 
+    def _another_trains(self, number: int) -> bool:
+        return another_trains(
+            number, self._history, self._exchange, self._executor, self._fitness, self._tell, lambda: None
+        )
+
     def _is_given_up(self, number: int, error: Exception, others: int) -> bool:
         """Whether a finalist whose training ended for what seemed none of its fault is not tried again."""
         is_lasting = isinstance(error, ClusterLostError)
         is_to_blame = self._patience.failed(number, self._began[number], is_lasting)
         if self._patience.is_over and not others:
-            raise self._patience.lost(error, "the same command goes on")
+            if is_lasting or not self._patience.is_about(number) or not self._another_trains(number):
+                raise self._patience.lost(error, "the same command goes on")
+            self._patience.succeeded()  # if it ends so once more it is to blame
         if is_to_blame:
             self._recorder.record(FinalTrained(number, None, self._recipe))
             self._say(f"individual {number} drops out: it could not be trained ({error})")

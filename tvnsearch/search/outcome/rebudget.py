@@ -23,12 +23,13 @@ class Pick(Struct, frozen=True):
     """The fittest network of a run that keeps a budget, one of ``keeping`` that do among ``trained``.
 
     ``weights`` is the file of its weights, None where the search has dropped them: then it must be trained
-    again.
+    again. It is ``promised`` if its measurement can be trusted with that it keeps the budget.
     """
 
     run: str
     budget: Budget
     picked: NetworkSummary
+    promised: bool
     weights: str | None
     keeping: int
     trained: int
@@ -42,7 +43,10 @@ class Kept(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Who keeps a ``budget``, the fittest first, of all that were ``trained``."""
+    """Who keeps a ``budget``, of all that were ``trained``.
+
+    The fittest comes first of those whose measurements can be trusted with that; the others come after them.
+    """
 
     budget: Budget
     keeping: list[Kept]
@@ -52,6 +56,7 @@ class Choice(NamedTuple):
 def pick(run: Path, budget: Budget) -> Pick:
     """Pick the fittest trained individual whose real measurement keeps ``budget``, its whole interval.
 
+    One whose measurement cannot be trusted with that is picked only where there is no other.
     Finalists count by the fitness of their whole training, and their weights are of that. On devices
     that were not measured the predicted interval has to keep it, as the search predicted it.
 
@@ -71,6 +76,7 @@ def picked(run: Path, choice: Choice, best: Kept) -> Pick:
         run=str(run),
         budget=choice.budget,
         picked=network_summary(best.individual),
+        promised=_is_promised(best.individual, choice.budget),
         weights=None if best.weights is None else str(best.weights),
         keeping=len(choice.keeping),
         trained=choice.trained,
@@ -105,7 +111,8 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
     if not keeping:
         raise _none_keeps(run, trained, budget, classes)
     ranked = []
-    for individual in sorted(keeping, key=rank, reverse=True):
+    by_promise = sorted(keeping, key=lambda one: (_is_promised(one, budget), *rank(one)), reverse=True)
+    for individual in by_promise:
         number = individual.number
         weights = weights_path(run, number)
         if number in history.final_recipes:
@@ -130,6 +137,10 @@ def _keeps(individual: Individual, budget: Budget, classes: int) -> bool:
         )
         and all(limit.count(traced) <= limit.maximum for limit in counted_limits(budget))
     )
+
+
+def _is_promised(individual: Individual, budget: Budget) -> bool:
+    return individual.measurement.decides(budget.max_ms) is True
 
 
 def _none_keeps(run: Path, trained: Sequence[Individual], budget: Budget, classes: int) -> UserError:

@@ -21,15 +21,11 @@ from tvnsearch.search.protocols import (
     finite_fitness,
 )
 from tvnsearch.search.records import Candidate
-from tvnsearch.search.run_folder import control_path, drop_checkpoint, trial_path
+from tvnsearch.search.run_folder import control_path, drop_checkpoint
 from tvnsearch.search.trainings.patience import Patience
 from tvnsearch.search.trainings.schedule import TrainingSchedule
-from tvnsearch.workers import EnvironmentFailedError, WorkerDiedError
-
-TRIAL_SHARE = 0.05
-"""So much of a training shows whether trainings work: it ends with weights, a checkpoint and a score."""
-
-WAIT_SECONDS = 1.0
+from tvnsearch.search.trainings.trial import another_trains, make_folder
+from tvnsearch.workers import WorkerDiedError
 
 
 class _Trained(Struct, frozen=True):
@@ -58,8 +54,6 @@ class TrainingsInProgress:
         self._exchange = exchange
         self._fitness = fitness
         self._executor = executor
-        self._recorder = recorder
-        self._history, self._tally = recorder.history, recorder.tally
         self._recorder = recorder
         self._history, self._tally = recorder.history, recorder.tally
         self._schedule = schedule
@@ -123,10 +117,7 @@ class TrainingsInProgress:
     def _train(self, worker: RemoteWorker, request: TrainingRequest) -> _Trained:
         """Runs in any thread, and again if the worker dies."""
         began = self._clock()
-        try:
-            request.weights.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EnvironmentFailedError(f"{type(error).__name__}: {error}") from None
+        make_folder(request)
         if request.origin is not None:
             lent = self._exchange.lent(request.origin.weights)
             request = replace(request, origin=replace(request.origin, weights=lent))
@@ -202,32 +193,15 @@ class TrainingsInProgress:
             raise self._patience.lost(error, f"`tvnsearch resume {self._exchange.run}` goes on")
 
     def _others_work(self, number: int) -> bool:
-        """Whether another individual, that has been trained, can be trained now: a little of it, to see."""
-        trained = self._history.individuals.values()
-        others = [one for one in trained if one.number != number and not one.fitness.stopped]
-        if not others:
-            return False
-        other = others[-1]
-        self._recorder.note(
-            f"individual {number} cannot be trained, and is the last to be: individual {other.number}, which "
-            "was, is trained a little, to see whose fault that is"
+        return another_trains(
+            number,
+            self._history,
+            self._exchange,
+            self._executor,
+            self._fitness,
+            self._recorder.note,
+            self._recorder.tick,
         )
-        folder = trial_path(self._exchange.folder)
-        request = TrainingRequest(
-            number=other.number,
-            parent=None,
-            genome=other.genome,
-            seed=0,
-            weights=folder / "weights.safetensors",
-            checkpoints=folder / "checkpoints",
-            until_share=TRIAL_SHARE,
-        )
-        trial = self._executor.submit(self._train, request)
-        while not trial.done():
-            self._executor.wait([trial], WAIT_SECONDS)
-            self._recorder.tick()
-        drop_checkpoint(folder)
-        return trial.exception() is None
 
     def _seconds_of(self, number: int) -> float:
         """How long ago the training of an individual began that ends now."""
