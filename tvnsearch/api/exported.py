@@ -70,11 +70,10 @@ def time_exported(
 def exported_line(name: str, exported: ExportedLatency) -> str:
     """What the file called ``name`` takes, on what, and whether it keeps the budget; for people."""
     clips = f", {exported.clips} clips {_in_passes(exported)}" if exported.clips > 1 else ""
-    interval = written_interval(exported.ci_low_ms, exported.ci_high_ms)
+    interval = interval_told(exported.ci_low_ms, exported.ci_high_ms)
     line = (
-        f"{name} takes {exported.latency_ms:.2f} ms "
-        f"({interval if exported.ci_high_ms is None else f'95 % interval {interval} ms'}) in "
-        f"{exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
+        f"{name} takes {exported.latency_ms:.2f} ms ({interval}) "
+        f"in {exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"
@@ -87,6 +86,12 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
     elif exported.max_ms is not None:
         line += f", and whether it keeps the budget of {exported.max_ms:g} ms is not known"
     return line if exported.trusted else f"{line}; not trusted: {exported.reason}"
+
+
+def interval_told(low_ms: float | None, high_ms: float | None) -> str:
+    """A confidence interval in brackets, for people."""
+    told = written_interval(low_ms, high_ms)
+    return told if low_ms is None or high_ms is None else f"95 % interval {told} ms"
 
 
 def _in_passes(exported: ExportedLatency) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tvnsearch.api.exported import ExportedLatency, exported_line
+from tvnsearch.api.exported import ExportedLatency, exported_line, interval_told
 from tvnsearch.api.trained_model import ModelCard, TrainedModel
-from tvnsearch.devices.measurement import written_interval
+from tvnsearch.devices.processor import processor_model
 from tvnsearch.files import write_whole
 from tvnsearch.genome.genome import Genome, genome_to_json
 
@@ -204,10 +204,10 @@ def _scores_line(scores: FinalScores) -> str:
 def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: SearchPlan) -> list[str]:
     lines = []
     if winner is not None and winner.number == scores.number:
-        interval = written_interval(winner.ci_low_ms, winner.ci_high_ms)
+        interval = interval_told(winner.ci_low_ms, winner.ci_high_ms)
         promise = "this keeps the budget" if winner.trusted else f"this is no promise: {winner.reason}"
         lines.append(
-            f"- {winner.latency_ms:.2f} ms (95 % interval {interval} ms) on {_device(plan)}, as measured by "
+            f"- {winner.latency_ms:.2f} ms ({interval}) on {_device(plan)}, as measured by "
             f"the search; {promise}."
         )
     if scores.exported is not None:
@@ -226,12 +226,15 @@ def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: Sea
 
 
 def _device(plan: SearchPlan) -> str:
-    device = plan.device
-    batch = f", {device.batch} clips a pass" if device.batch > 1 else ""
-    threads = f", {device.threads} thread(s)" if device.name == "cpu" else ""
-    return (
-        f"`{device.name}` ({device.backend}, {device.precision}{threads}{batch}; device {plan.device_digest})"
-    )
+    device, digest = plan.device, f"device {plan.device_digest}"
+    told = [device.backend, device.precision]
+    if device.name == "cpu":  # this machine's, not one that is somewhere else
+        told = [*filter(None, [processor_model()]), *told]
+    if device.processor == "cpu":
+        told.append(f"{device.threads} thread(s)")
+    if device.batch > 1:
+        told.append(f"{device.batch} clips a pass")
+    return f"`{device.name}` ({', '.join(told)}; {digest})"
 
 
 def _versions() -> str:
