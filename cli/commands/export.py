@@ -65,6 +65,14 @@ def export(
             rich_help_panel=GRAPH,
         ),
     ] = "logits",
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Multiply bytes, in ranges found on the run's training clips; what that costs is told.",
+            rich_help_panel=GRAPH,
+        ),
+    ] = False,
     opset: Annotated[
         int | None,
         typer.Option(
@@ -117,6 +125,7 @@ def export(
             batch=_batch(batch),
             uint8=uint8,
             output=output,
+            int8=int8,
             opset=opset,
             ir_version=ir_version,
             verify_on=verify_on,

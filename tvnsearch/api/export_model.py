@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tvnsearch.api.exported import ExportedLatency, time_exported
 from tvnsearch.api.trained_model import ModelCard, export_winner, load_model
-from tvnsearch.api.verification import ClipAgreement, verified
+from tvnsearch.api.verification import ClipAgreement, calibration_clips, verified
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 from tvnsearch.export.formats import FORMATS, Format
@@ -47,6 +47,7 @@ def export_model(
     batch: Batch = 1,
     uint8: bool = False,
     output: Output = "logits",
+    int8: bool = False,
     opset: int | None = None,
     ir_version: int | None = None,
     verify_on: str | Path | None = None,
@@ -56,7 +57,8 @@ def export_model(
 
     The file takes ``batch`` clips a pass, or "any" number, in the order of axes ``layout``, and gives an
     ``output``. With ``uint8`` it takes pixels as decoded, 0 to 255, and normalises them by itself; without,
-    float32 that is normalised already. ``opset`` and ``ir_version`` are those of ONNX.
+    float32 that is normalised already. With ``int8`` it multiplies bytes, in ranges that are found on the
+    training clips of the run. ``opset`` and ``ir_version`` are those of ONNX.
 
     It is compared with torch on noise, and on real clips, 256 at most: those of the data set ``verify_on``,
     or the validation clips that a run or a training keeps. It is timed there with the threads and the clips
@@ -78,8 +80,9 @@ def export_model(
             f"got {path}; say --out {path.with_suffix(suffix)}"
         )
     found = load_model(model)
-    options = _options(known, found.card, layout, batch, uint8, output, opset, ir_version)
-    relative_error = export_winner(found, path, known, options)
+    options = _options(known, found.card, layout, batch, uint8, output, int8, opset, ir_version)
+    calibration = calibration_clips(found, Path(model), options, watch) if int8 else []
+    relative_error = export_winner(found, path, known, options, calibration)
     data = None if verify_on is None else str(verify_on)
     on_clips = verified(found, Path(model), path, known, options, data, watch)
     device, max_ms = _searched_for(Path(model), found.card)
@@ -100,6 +103,7 @@ def _options(
     batch: Batch,
     uint8: bool,
     output: str,
+    int8: bool,
     opset: int | None,
     ir_version: int | None,
 ) -> GraphOptions:
@@ -117,6 +121,11 @@ def _options(
                 f"expected --{option} with --format onnx alone, whose revision it is, but the format is "
                 f"{file_format.name}; leave it out"
             )
+    if int8 and not file_format.quantises:
+        able = ", ".join(each.name for each in FORMATS.values() if each.quantises)
+        raise UserError(
+            f"expected --int8 with --format {able}, but the format is {file_format.name}; leave it out"
+        )
     if file_format.folder and (layout, batch, uint8, output) != ("NTHWC", 1, False, "logits"):
         raise UserError(
             f"expected no --layout, --batch, --uint8 or --output with --format {file_format.name}, whose "
@@ -129,6 +138,7 @@ def _options(
         batch=None if batch == "any" else batch,
         normalisation=((card.pixel_mean,) * 3, (card.pixel_std,) * 3) if uint8 else None,
         output=cast(Output, output),
+        precision="int8" if int8 else "float32",
         opset=OPSET if opset is None else opset,
         ir_version=IR_VERSION if ir_version is None else ir_version,
     )

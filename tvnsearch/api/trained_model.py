@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -109,6 +109,7 @@ def export_winner(
     path: Path,
     file_format: Format = FORMATS["onnx"],
     options: GraphOptions | None = None,
+    calibration: Sequence[NDArray[Any]] = (),
 ) -> float:
     """Write the model in a format; returns its largest relative error against torch.
 
@@ -119,7 +120,12 @@ def export_winner(
 
     options = options or GraphOptions()
     return export_network(
-        load_network(model), path, export_metadata(model.genome, model.card, options), file_format, options
+        load_network(model),
+        path,
+        export_metadata(model.genome, model.card, options),
+        file_format,
+        options,
+        calibration,
     )
 
 

@@ -18,6 +18,7 @@ OPSET, IR_VERSION = 17, 8
 
 Layout = Literal["NTHWC", "NCTHW"]
 Output = Literal["logits", "softmax", "sigmoid"]
+Stored = Literal["float32", "int8"]
 
 
 class GraphOptions(Struct, frozen=True):
@@ -27,13 +28,15 @@ class GraphOptions(Struct, frozen=True):
     clips of a pass, or None for any number. With ``normalisation``, the mean and deviation of each colour,
     the graph takes uint8 as decoded, 0 to 255, and normalises by itself; without it, float32 that is
     normalised already. ``output`` is what it gives: logits, or the probabilities of their softmax (one label
-    a clip) or sigmoid (several).
+    a clip) or sigmoid (several). In the ``precision`` int8 convolutions and products are of bytes, in ranges
+    that are found by clips.
     """
 
     layout: Layout = "NTHWC"
     batch: int | None = 1
     normalisation: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     output: Output = "logits"
+    precision: Stored = "float32"
     opset: int = OPSET
     ir_version: int = IR_VERSION
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import onnxruntime
 
 from tvnsearch.export.formats.records import Array, Opened
 from tvnsearch.export.graph import onnx_model
+from tvnsearch.export.graph.quantised import quantised_model
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.network.build import TinyVideoNetwork
 
@@ -18,9 +19,14 @@ TYPES: dict[str, np.dtype[Any]] = {"tensor(float)": np.dtype(np.float32), "tenso
 
 
 def written(
-    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+    network: TinyVideoNetwork,
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+    calibration: Sequence[Array] = (),
 ) -> dict[str, bytes]:
     """One file, which holds all."""
+    if options.precision == "int8":
+        return {SUFFIX: quantised_model(network, options, metadata, calibration).SerializeToString()}
     return {SUFFIX: onnx_model(network, options, metadata).SerializeToString()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +12,7 @@ from openvino import Tensor
 
 from tvnsearch.export.formats.records import Array, Opened
 from tvnsearch.export.graph import onnx_model
+from tvnsearch.export.graph.quantised import quantised_model
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.network.build import TinyVideoNetwork
 
@@ -19,10 +20,18 @@ GRAPH, WEIGHTS = ".xml", ".bin"
 
 
 def written(
-    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+    network: TinyVideoNetwork,
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+    calibration: Sequence[Array] = (),
 ) -> dict[str, bytes]:
-    """Graph and weights, in float32; what the metadata tell is under ``model_info``."""
-    model = openvino.Core().read_model(onnx_model(network, options).SerializeToString())
+    """Graph and weights, in float32 or int8; what the metadata tell is under ``model_info``."""
+    graph = (
+        quantised_model(network, options, {}, calibration)
+        if options.precision == "int8"
+        else onnx_model(network, options)
+    )
+    model = openvino.Core().read_model(graph.SerializeToString())
     for key, value in metadata.items():
         model.set_rt_info(value, ["model_info", key])
     with TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -24,7 +24,8 @@ class Format(Struct, frozen=True):
 
     ``runtime`` is what runs it, as people call it; ``suffixes`` are those of its files, the first that of
     the file which a user names; ``module`` writes and opens it; its packages come with ``extra``, an extra of
-    this one, or None where torch alone is needed; ``backend`` is that of devices which runs such files.
+    this one, or None where torch alone is needed; ``backend`` is that of devices which runs such files;
+    it ``quantises`` where it can be written in int8.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Format(Struct, frozen=True):
     extra: str | None = None
     folder: bool = False
     backend: str | None = None
+    quantises: bool = False
 
     def places(self, path: Path) -> dict[str, Path]:
         """Where its files lie, by suffix or name, if ``path`` is what a user names."""
@@ -51,7 +53,13 @@ FORMATS = {
     each.name: each
     for each in (
         Format(
-            "onnx", "ONNX Runtime", (".onnx",), "tvnsearch.export.formats.onnx", "onnx", backend="onnxruntime"
+            "onnx",
+            "ONNX Runtime",
+            (".onnx",),
+            "tvnsearch.export.formats.onnx",
+            "onnx",
+            backend="onnxruntime",
+            quantises=True,
         ),
         Format(
             "openvino",
@@ -60,6 +68,7 @@ FORMATS = {
             "tvnsearch.export.formats.openvino",
             "openvino",
             backend="openvino",
+            quantises=True,
         ),
         Format("torch-export", "torch.export", (".pt2",), "tvnsearch.export.formats.torch_export"),
         Format(
@@ -85,9 +94,16 @@ class Runtime(Protocol):
     """What the module of a format has."""
 
     def written(
-        self, network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+        self,
+        network: TinyVideoNetwork,
+        options: GraphOptions,
+        metadata: Mapping[str, str],
+        calibration: Sequence[Array] = (),
     ) -> dict[str, bytes]:
-        """The contents of the files for a folded network, by suffix."""
+        """The contents of the files for a folded network, by suffix.
+
+        In int8, where the format has it, by the ranges on ``calibration``: clips as the file takes them.
+        """
         ...
 
     def opened(self, files: Mapping[str, bytes], threads: int) -> Opened:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,9 +89,12 @@ LOAD = '''def load(path: Path = Path(__file__).with_name("weights.safetensors"))
 
 
 def written(
-    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+    network: TinyVideoNetwork,
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+    calibration: Sequence[Array] = (),
 ) -> dict[str, bytes]:
-    """The folder's files by name; clips are taken as decoded, in any number."""
+    """The folder's files by name, in float32; clips are taken as decoded, in any number."""
     source = source_of(network)
     weights = {name: values.detach().float().contiguous() for name, values in source.weights.items()}
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -20,9 +20,12 @@ SUFFIX = ".pt2"
 
 
 def written(
-    network: TinyVideoNetwork, options: GraphOptions, metadata: Mapping[str, str]
+    network: TinyVideoNetwork,
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+    calibration: Sequence[Array] = (),
 ) -> dict[str, bytes]:
-    """One file, with what the metadata tell as extra files in it, one a key.
+    """One file, in float32, with what the metadata tell as extra files in it, one a key.
 
     torch notes beside each operation where in which source file it came from: that is taken out.
     """

@@ -21,6 +21,10 @@ from onnxruntime.quantization.calibrate import (
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantType
 
+from tvnsearch.export.graph.model import onnx_model
+from tvnsearch.export.options import GraphOptions
+from tvnsearch.network.build import TinyVideoNetwork
+
 QUANTISED = ("Conv", "Gemm", "MatMul")
 """Operators that are computed in int8; what lies between them takes and gives floats, or passes bytes on."""
 
@@ -28,6 +32,22 @@ SYNTHETIC_RANGE = (-1.0, 1.0)
 
 Ranges = Mapping[str, tuple[float, float]]
 """The least and the greatest value of each tensor."""
+
+
+def quantised_model(
+    network: TinyVideoNetwork,
+    options: GraphOptions,
+    metadata: Mapping[str, str],
+    calibration: Sequence[NDArray[Any]],
+) -> onnx.ModelProto:
+    """The int8 model of a folded network; ``calibration`` are single clips as the file takes them."""
+    model = onnx_model(network, options, metadata)
+    batches = [np.repeat(clip, options.batch or 1, axis=0) for clip in calibration]
+    result = quantised(model, calibrated_ranges(model, batches))
+    del result.metadata_props[:]
+    for key, value in metadata.items():
+        result.metadata_props.add(key=key, value=value)
+    return result
 
 
 def quantised(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
