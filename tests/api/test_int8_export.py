@@ -18,6 +18,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.training.evaluation import predict
+from tvnsearch.training.recipe import Recipe
 
 GENOME = Genome(square_input(16, 3), (Block((SpatialConv(8, 3, 2, "relu"), TemporalConv(8, 2))),))
 
@@ -29,7 +30,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         generate(folder / "clips", ClipsPerClass(4, 3, 2), digits=[0])
-        tvnsearch.train(GENOME, folder / "clips", folder / "net", iterations=3, batch_size=8)
+        recipe = Recipe(iterations=3, batch_size=8)
+        tvnsearch.train(GENOME, folder / "clips", recipe=recipe, out=folder / "net")
     return folder
 
 
@@ -53,7 +55,7 @@ def test_int8_says_what_it_costs_on_the_validation_clips(
     assert found.on_clips.top1_agreement >= 0.5
     model = load_model(trained / "net")
     cache = clips_to_score(model, model.card.data, kept_of(trained / "net"), "validation", 0)
-    cache.prepare(splits=("val",) if "val" in cache.dataset.splits else ("validation",))
+    cache.prepare(splits=("validation",))
     clips = cache.dataset.splits["validation"]
     logits, labels = predict(load_network(model), cache, clips, GENOME.input)
     right = np.mean(logits.argmax(1) == labels.argmax(1) if labels.ndim > 1 else logits.argmax(1) == labels)
