@@ -215,18 +215,34 @@ def _export_again(run: Path, scores: FinalScores, watch: Watch) -> None:
         with Journal.read(run) as journal:
             plan = journal.plan
         if scores.max_relative_error is None:
-            watch.say("exporting the winner to ONNX, and comparing that with torch")
-            relative_error, on_clips = _export_to(run, FORMATS["onnx"], GraphOptions(), watch)
-            searched = _searched_format(plan)
-            if searched is not None:
-                watch.say(f"exporting the winner to {searched.runtime}, in which it was searched")
-                options = GraphOptions(batch=plan.device.batch)
-                relative_error, on_clips = _export_to(run, searched, options, watch)
+            relative_error, on_clips = _export_to_each(run, plan, watch)
             scores = msgspec.structs.replace(scores, max_relative_error=relative_error, on_clips=on_clips)
             _write_scores(run, scores)
         _time_export(run, scores, plan, watch)
     except (UserError, OSError) as error:
         watch.say(f"the winner is not exported: {error}; `tvnsearch resume {run}` tries again")
+
+
+def _export_to_each(run: Path, plan: SearchPlan, watch: Watch) -> tuple[float, ClipAgreement | None]:
+    """Write the winner as ONNX, and for the runtime of the search; how the latter compares with torch.
+
+    Where the runtime's packages are not here (the device was elsewhere) that is said, and ONNX remains.
+    """
+    searched = _searched_format(plan)
+    wanted = {"onnx": GraphOptions()}
+    if searched is not None:
+        wanted[searched.name] = GraphOptions(batch=plan.device.batch)
+    compared: tuple[float, ClipAgreement | None] | None = None
+    for name, options in wanted.items():
+        watch.say(f"exporting the winner for {FORMATS[name].runtime}, and comparing that with torch")
+        try:
+            compared = _export_to(run, FORMATS[name], options, watch)
+        except UserError as error:
+            if compared is None:
+                raise
+            watch.say(f"the winner is not exported for {FORMATS[name].runtime}: {error}")
+    assert compared is not None
+    return compared
 
 
 def _export_to(
@@ -255,7 +271,7 @@ def _describe(run: Path, watch: Watch) -> None:
         plan = journal.plan
     try:
         if scores.exported is not None and _onnx(run).is_file():
-            write_layer_times(folder, _onnx(run), scores.exported)
+            write_layer_times(model, _onnx(run), scores.exported)
         write_configs(folder, model)
         text = model_card(model, scores, plan, summarise(run).winner)
         write_whole(folder / README, text.encode())
@@ -271,8 +287,10 @@ def _is_settled(exported: ExportedLatency) -> bool:
 def _time_export(run: Path, scores: FinalScores, plan: SearchPlan, watch: Watch) -> None:
     """The file is what is deployed, so its own latency is told beside the promised one."""
     searched = _searched_format(plan)
-    path = _file(run, searched or FORMATS["onnx"])
-    batch = 1 if searched is None else plan.device.batch
+    if searched is None or not _file(run, searched).is_file():
+        path, batch = _onnx(run), 1
+    else:
+        path, batch = _file(run, searched), plan.device.batch
     exported = time_exported(path, plan.device, plan.budget.max_ms, watch, batch)
     if exported is not None:
         watch.say(exported_line(exported.file, exported))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tvnsearch.api.exported import ExportedLatency, exported_line, interval_told
-from tvnsearch.api.trained_model import ModelCard, TrainedModel
+from tvnsearch.api.trained_model import ModelCard, TrainedModel, load_network
 from tvnsearch.devices.processor import processor_model
+from tvnsearch.export.formats import FORMATS
 from tvnsearch.files import write_whole
 from tvnsearch.genome.genome import Genome, genome_to_json
 
@@ -80,26 +81,44 @@ def preprocessor_config(genome: Genome, card: ModelCard) -> dict[str, Any]:
     }
 
 
-def write_layer_times(folder: Path, onnx_file: Path, exported: ExportedLatency) -> None:
-    """Milliseconds of each layer call, and the same of the file's nodes as Model Explorer reads it.
+def write_layer_times(model: TrainedModel, onnx_file: Path, exported: ExportedLatency) -> None:
+    """Milliseconds of each layer call, and the same of the ONNX file's nodes as Model Explorer reads it.
 
-    The level is the file's own latency; ONNX Runtime's profile divides it.
+    The level is the exported file's own latency, which the counters of its runtime divide: a call that is
+    executed as one with those before it has none of its own.
 
     Raises:
         OSError: they cannot be written.
     """
     import onnx
 
-    from tvnsearch.export.profile import layer_shares
-
-    shares = layer_shares(onnx_file, exported.threads)
-    layers_ms = {name: round(share * exported.latency_ms, 4) for name, share in shares.items()}
+    folder = model.weights.parent
+    layers_ms = {
+        name: round(share * exported.latency_ms, 4) for name, share in _shares(model, exported).items()
+    }
     told = {"runtime": exported.runtime, "threads": exported.threads, "latency_ms": exported.latency_ms}
     write_whole(folder / LAYERS, _json({**told, "layers_ms": layers_ms}))
     last_output = {node.name.split("/")[0]: node.output[0] for node in onnx.load(onnx_file).graph.node}
     results = {last_output[name]: {"value": ms} for name, ms in layers_ms.items() if name in last_output}
     gradient = [{"stop": 0, "bgColor": "#ffffff"}, {"stop": 1, "bgColor": "#e05050"}]
     write_whole(folder / NODE_DATA, _json({"results": results, "gradient": gradient}))
+
+
+def _shares(model: TrainedModel, exported: ExportedLatency) -> dict[str, float]:
+    """What each layer call takes of a pass in the runtime of the exported file."""
+    from tvnsearch.devices.backends import DividedNetwork, load_backend
+    from tvnsearch.devices.device import Device
+    from tvnsearch.network.deploy import deployed
+
+    backend = next(
+        each.backend for each in FORMATS.values() if each.runtime == exported.runtime and each.backend
+    )
+    device = Device("cpu", exported.threads, backend, batch=exported.together)
+    network = load_network(model)
+    prepared = load_backend(backend).prepare(deployed(network), device)
+    assert isinstance(prepared, DividedNetwork)
+    names = [name for name, _ in network.trace.named_calls()]
+    return {name: share for name, share in zip(names, prepared.division().shares, strict=True) if share}
 
 
 def model_card(
