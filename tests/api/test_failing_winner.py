@@ -18,7 +18,7 @@ from tvnsearch.api import exported as timed
 from tvnsearch.api import handover
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
-from tvnsearch.api.trained_model import TrainedModel, export_winner
+from tvnsearch.api.trained_model import export_winner
 from tvnsearch.api.watching import Watch
 from tvnsearch.data.dataset import Dataset
 from tvnsearch.errors import UserError
@@ -49,7 +49,7 @@ class Failing(NoProcess):
         return msgspec.to_builtins(Scores(clips=10, top1=0.7, top5=1.0))
 
 
-def without_onnx(model: object, path: Path) -> float:
+def without_onnx(model: object, path: Path, *asked: object) -> float:
     raise UserError("onnx is not installed")
 
 
@@ -57,7 +57,7 @@ def handed_over(
     run: Path,
     failures: Mapping[str, Exception],
     monkeypatch: pytest.MonkeyPatch,
-    export: Callable[[TrainedModel, Path], float] = without_onnx,
+    export: Callable[..., float] = without_onnx,
     say: Callable[[str], None] = lambda line: None,
 ) -> Winner:
     """A winner of a new run of a minute, or of the one that is there."""
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_after_the_export_loses_no_scores(
 ) -> None:
     said: list[str] = []
 
-    def fills_the_disk(model: object, path: Path) -> float:
+    def fills_the_disk(model: object, path: Path, *asked: object) -> float:
         def full(path: Path, content: bytes) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 

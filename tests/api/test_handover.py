@@ -64,7 +64,7 @@ class PretendingWorker(NoProcess):
 
 @pytest.fixture(autouse=True)
 def _without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    def export(model: object, path: Path) -> float:
+    def export(model: object, path: Path, *asked: object) -> float:
         raise UserError("the weights are no weights here")
 
     monkeypatch.setattr(handover, "export_winner", export)
@@ -191,7 +191,7 @@ def test_the_file_that_is_handed_over_has_a_latency_of_its_own_once(
             raise UserError("ONNX Runtime is busy")
         return measurement(latency_ms)
 
-    monkeypatch.setattr(handover, "export_winner", lambda model, path: 1e-6)
+    monkeypatch.setattr(handover, "export_winner", lambda *asked: 1e-6)
     monkeypatch.setattr(exported, "time_export", time_export)
     searched(run)
     for _ in range(3):
@@ -217,7 +217,7 @@ def test_an_export_is_timed_again_until_it_is_known_whether_it_keeps_the_budget(
         timed.append(path)
         return msgspec.structs.replace(measurement(latency_ms), trusted=False, reason="noisy")
 
-    monkeypatch.setattr(handover, "export_winner", lambda model, path: 1e-6)
+    monkeypatch.setattr(handover, "export_winner", lambda *asked: 1e-6)
     monkeypatch.setattr(exported, "time_export", time_export)
     searched(tmp_path / "run")
     for _ in range(3):
