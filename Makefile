@@ -31,7 +31,7 @@ slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@echo "== install into $(VENV)"
+	@echo "== install into $(VENV): some minutes, for torch is large"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[onnx,openvino,dev]'
 	@touch $@

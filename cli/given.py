@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import typer
 
-from cli.arguments import parse_count, parse_max_ms
+from cli.numbers import parse_count, parse_max_ms
 from tvnsearch.api.search_options import SearchOptions
 from tvnsearch.search.settings import OPTIONS, settings_of
 

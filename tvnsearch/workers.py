@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -86,7 +87,7 @@ class EnvironmentFailedError(WorkerFailedError):
     """
 
 
-class AskedProcess:
+class AskedProcess(ABC):
     """A process that answers one request at a time, in lines of JSON on ``answers``; a context manager.
 
     Its standard input takes the requests. Of what it ``printed`` the last lines are kept. It leads a process
@@ -201,9 +202,9 @@ class AskedProcess:
         self._printed_reader.join(timeout=5)
         return " | ".join(self._printed[-5:]) or "it said nothing"
 
+    @abstractmethod
     def _death(self) -> WorkerDiedError | EnvironmentFailedError:
         """What is to be raised of a process that has ended, or whose answers have."""
-        raise NotImplementedError
 
 
 class Worker(AskedProcess):

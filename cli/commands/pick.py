@@ -15,9 +15,8 @@ from cli.arguments import (
     MaxMsOption,
     MaxParamsOption,
     RunArgument,
-    parse_count,
-    parse_max_ms,
 )
+from cli.numbers import parse_count, parse_max_ms
 
 
 def pick(

@@ -14,9 +14,9 @@ from cli.arguments import (
     OutFolderOption,
     SeedOption,
     SpaceOption,
-    parse_count,
 )
 from cli.choices import MOMENTS_IN_TIME_CLASSES
+from cli.numbers import parse_count
 
 
 def sample(

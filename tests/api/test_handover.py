@@ -27,7 +27,10 @@ from tvnsearch.api.handover import hand_over
 from tvnsearch.api.status import final_scores
 from tvnsearch.api.trained_model import load_model
 from tvnsearch.api.watching import SILENT, Watch
+from tvnsearch.devices import Device, Measurement
 from tvnsearch.errors import UserError
+from tvnsearch.export.formats import Format
+from tvnsearch.export.options import GraphOptions
 from tvnsearch.genome import Genome, genome_id
 from tvnsearch.search import Finalist, Journal, run_finalists, run_search, summarise, weights_path
 from tvnsearch.search.executors import SerialExecutor
@@ -204,6 +207,57 @@ def test_the_file_that_is_handed_over_has_a_latency_of_its_own_once(
     assert "model.onnx is not timed: ONNX Runtime is busy" in heard.said
     assert f"model.onnx takes {latency_ms:.2f} ms" in heard.said[-1]
     assert ("does not keep the budget of 2 ms" in heard.said[-1]) is not keeps
+
+
+def _exported(
+    run: Path, monkeypatch: pytest.MonkeyPatch, backend: str, watch: Watch = SILENT, lacks: str = ""
+) -> list[tuple[str, int | None]]:
+    """A winner of a search in a backend, four clips a pass, is handed over: what is written, then timed."""
+    done: list[tuple[str, int | None]] = []
+
+    def export(model: object, path: Path, file_format: Format, options: GraphOptions) -> float:
+        if file_format.name == lacks:
+            raise UserError(f"expected the packages of --format {lacks}")
+        path.touch()
+        done.append((path.name, options.batch))
+        return 1e-6
+
+    def time_export(path: Path, device: Device, limit_ms: float) -> Measurement:
+        done.append((f"timed {path.name}", device.batch))
+        return measurement(1.0)
+
+    monkeypatch.setattr(handover, "export_winner", export)
+    monkeypatch.setattr(exported, "time_export", time_export)
+    searched(run, device=DeviceSettings(backend=backend, batch=4))
+    hand(run, watch=watch)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("backend", "done", "together"),
+    [
+        ("eager", [("model.onnx", 1), ("timed model.onnx", 4)], 1),
+        ("onnxruntime", [("model.onnx", 4), ("timed model.onnx", 4)], 4),
+        ("openvino", [("model.onnx", 1), ("model.xml", 4), ("timed model.xml", 4)], 4),
+    ],
+)
+def test_a_winner_is_handed_over_and_timed_in_the_runtime_that_was_searched_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, done: list[tuple[str, int]], together: int
+) -> None:
+    assert _exported(tmp_path / "run", monkeypatch, backend) == done
+    scores = final_scores(tmp_path / "run")
+    assert scores is not None and scores.exported is not None
+    assert f"timed {scores.exported.file}" == done[-1][0]
+    assert (scores.exported.clips, scores.exported.together) == (4, together)
+
+
+def test_where_the_runtime_of_the_search_is_not_here_onnx_is_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Heard()
+    done = _exported(tmp_path / "run", monkeypatch, "openvino", heard.watch, lacks="openvino")
+    assert done == [("model.onnx", 1), ("timed model.onnx", 4)]
+    assert any("not exported for OpenVINO: expected the packages" in said for said in heard.said)
 
 
 @pytest.mark.parametrize(("latency_ms", "times"), [(1.0, 1), (1.9, 3)])

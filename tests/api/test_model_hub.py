@@ -25,6 +25,7 @@ from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
 from tvnsearch.genome.trace import trace
 from tvnsearch.network.build import build_network
+from tvnsearch.search.progress.status import NetworkSummary
 from tvnsearch.search.settings import DeviceSettings
 from tvnsearch.training.weights import save_weights
 
@@ -43,7 +44,7 @@ def model(tmp_path: Path) -> TrainedModel:
 
 def test_the_card_begins_with_what_hubs_index_and_tells_the_budget_and_the_file(model: TrainedModel) -> None:
     file = replace(_timed(model.weights.parent / "model.onnx"), latency_ms=1.5, ci_low_ms=1.4, ci_high_ms=1.6)
-    text = model_card(model, replace(SCORES, exported=file), make_plan(), None)
+    text = model_card(model, replace(SCORES, exported=file), make_plan(), None, False)
     _, head, body = text.split("---\n", 2)
     told = yaml.safe_load(head)
     assert (told["pipeline_tag"], told["library_name"]) == ("video-classification", "tvnsearch")
@@ -54,8 +55,21 @@ def test_the_card_begins_with_what_hubs_index_and_tells_the_budget_and_the_file(
         ("top-5 accuracy", 0.9),
     ]
     assert f"a budget of {make_plan().budget.max_ms:g} ms on `cpu`" in body
+    assert "numpy.zeros((1, 3, " in body
+    together = replace(SCORES, exported=replace(file, together=4))
+    assert "numpy.zeros((4, 3, " in model_card(model, together, make_plan(), None, False)
     assert "takes 1.50 ms (95 % interval 1.40 to 1.60 ms) in ONNX Runtime on the CPU" in body
     assert "top-1 62.5%" in body and "/home/me" not in text
+
+
+@pytest.mark.parametrize(
+    ("promised", "told"), [(True, "this keeps the budget"), (False, "no promise: noisy")]
+)
+def test_the_card_promises_what_the_run_promises(model: TrainedModel, promised: bool, told: str) -> None:
+    """A reading far below the budget is believed of that, also where its figure is not trusted."""
+    figures = (1.5, 1.4, 1.6, False, "noisy", 10, 20, 0.9, False, None, 0.6, 0.9, None)
+    winner = NetworkSummary(SCORES.number, GENOME, "0" * 12, *figures, {})
+    assert told in model_card(model, SCORES, make_plan(), winner, promised)
 
 
 def test_the_preprocessing_that_is_told_gives_what_the_network_was_trained_on(model: TrainedModel) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.arguments import parse_max_ms
+from cli.numbers import parse_max_ms
 from latency_db import LatencyStore
 from predictors import predictor_path
 from tests.predictors.synthetic_device import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.arguments import parse_count, parse_max_ms
+from cli.numbers import parse_count, parse_max_ms
 from tests.cli.running import refused
 from tvnsearch.errors import UserError
 

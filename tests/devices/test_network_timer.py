@@ -5,9 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from tvnsearch.control_groups import Container
-from tvnsearch.devices import Device, fingerprint_digest, network_timer, reference
+from tvnsearch.devices import Device, Meter, fingerprint_digest, network_timer, reference
+from tvnsearch.devices.clocks import HostClock
 from tvnsearch.devices.fingerprint import fingerprint
-from tvnsearch.devices.timing import Interval, Plan
+from tvnsearch.devices.layer_profiler import LayerProfiler
+from tvnsearch.devices.timing import Interval, Plan, Yardstick
+from tvnsearch.genome import Block, Genome, square_input, trace
+from tvnsearch.genome.layers import SpatialConv, TemporalConv
 
 
 @pytest.fixture
@@ -48,3 +52,33 @@ def test_what_a_container_stopped_meanwhile_is_not_trusted(gpu_timer, monkeypatc
     (measured,) = gpu_timer.measure([None], 10, Plan(max_seconds=0.05)).measurements
     assert (measured.trusted, measured.samples) == (False, 0)
     assert "used up its CPU quota of 4 cores, and was stopped 2 times meanwhile" in measured.reason
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("method", ["profile", "time_layers"])
+def test_a_runtimes_own_nodes_divide_the_latency_of_passes_that_nobody_counted(backend, method):
+    pytest.importorskip(backend)
+    layers = SpatialConv(8, 3, 1, "relu"), TemporalConv(8, 2)
+    genome = Genome(square_input(24, 3), (Block(layers, 2, "identity"),))
+    calls = trace(genome, 5).calls
+    with Meter(Device("cpu", backend=backend), 5) as meter:
+        found = getattr(meter, method)(genome, max_seconds=0.2)
+    assert len(found.latencies_ms) == len(found.parts) == len(calls)
+    assert sum(found.latencies_ms) == pytest.approx(found.network.latency_ms)
+    assert all(found.latencies_ms[place] == 0 for place, part in enumerate(found.parts) if part != place)
+    convolutions_ms = sum(
+        latency_ms for call, latency_ms in zip(calls, found.latencies_ms, strict=True) if "conv" in call.type
+    )
+    assert convolutions_ms > found.network.latency_ms / 3
+
+
+def test_a_network_that_tells_nothing_of_its_inside_is_one_part():
+    class Silent:
+        def run(self):
+            sum(range(20_000))
+
+    clock = HostClock(1)
+    layers = LayerProfiler(clock, Yardstick(lambda: clock.time(Silent().run)), "network")
+    found = layers.profile(Silent(), 4, 0.2)
+    assert found.parts == (0, 0, 0, 0)
+    assert found.latencies_ms == (found.network.latency_ms, 0, 0, 0)

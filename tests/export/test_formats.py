@@ -13,7 +13,7 @@ import openvino
 import pytest
 import torch
 
-from tests.export.networks import trained_looking
+from tests.network.figures import with_figures
 from tvnsearch.export.formats import FORMATS
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.export.write import export_network
@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 def network() -> TinyVideoNetwork:
     torch.manual_seed(0)
     genome = Genome(square_input(8, 3), (Block((SpatialConv(4, 3), TemporalConv(4, 2))),))
-    return trained_looking(build_network(genome, 3))
+    return with_figures(build_network(genome, 3))
 
 
 def _run(path: Path, clips: Array) -> Array:

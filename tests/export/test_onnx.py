@@ -15,8 +15,8 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from tests.export.networks import trained_looking
 from tests.genome.strategies import DIGITS
+from tests.network.figures import with_figures
 from tvnsearch.errors import UserError
 from tvnsearch.export.write import export_network
 from tvnsearch.genome import Block, Genome, square_input
@@ -33,7 +33,7 @@ def _networks() -> list[TinyVideoNetwork]:
     tvn = load_zoo("tvn-m-2")
     genomes.append(replace(tvn, input=replace(tvn.input, height=64, width=64)))
     genomes.append(replace(genomes[0], head="per_frame"))
-    return [trained_looking(build_network(genome, 6)) for genome in genomes]
+    return [with_figures(build_network(genome, 6)) for genome in genomes]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def network() -> TinyVideoNetwork:
     """One that is exported quickly."""
     torch.manual_seed(0)
     genome = Genome(square_input(8, 2), (Block((SpatialConv(4, 3), TemporalConv(4, 2))),))
-    return trained_looking(build_network(genome, 3))
+    return with_figures(build_network(genome, 3))
 
 
 def test_onnx_runtime_computes_what_torch_computes(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import onnxruntime
 import pytest
 import torch
 
-from tests.devices.every_layer import EVERY_LAYER, with_figures
+from tests.devices.every_layer import EVERY_LAYER
+from tests.network.figures import with_figures
 from tvnsearch.export.graph import onnx_model
 from tvnsearch.export.graph.quantised import QUANTISED, calibrated_ranges, quantised
 from tvnsearch.network import build_network, deployed

@@ -14,8 +14,8 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from tests.export.networks import trained_looking
 from tests.genome.strategies import DIGITS
+from tests.network.figures import with_figures
 from tvnsearch.api.trained_model import ModelCard, export_metadata
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.data.normalisation import PIXEL_MEAN, PIXEL_STD
@@ -40,7 +40,7 @@ ALONE = (
 
 def _network(genome: Genome) -> TinyVideoNetwork:
     torch.manual_seed(0)
-    return trained_looking(build_network(genome, len(CLASSES)))
+    return with_figures(build_network(genome, len(CLASSES)))
 
 
 def _expected(network: TinyVideoNetwork, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> object:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.genome.strategies import PAPER
+from tests.network.figures import with_figures
 from tests.network.plain_stream import logits_over_stream
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Block, Genome, square_input
@@ -64,16 +65,7 @@ SMALL = replace(
 
 def trained(genome: Genome) -> TinyVideoNetwork:
     """A network whose norms and zeros do not hide mistakes."""
-    torch.manual_seed(0)
-    network = build_network(genome, 5)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 2.0)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
-            torch.nn.init.normal_(module.bias, std=0.3)
-    torch.nn.init.normal_(network.head.classifier.weight)
-    return network.eval()
+    return with_figures(build_network(genome, 5))
 
 
 def streamed(network: TinyVideoNetwork, frames: Tensor, real_frames: int, step_frames: int) -> Tensor:

@@ -125,16 +125,21 @@ def test_workers_stand_still_while_the_device_is_measured(tmp_path: Path) -> Non
 
 
 def test_workers_go_on_while_a_device_elsewhere_is_measured(tmp_path: Path) -> None:
-    class Unpaused(NoProcess):
+    """They have no part in what is measured on another machine."""
+    paused: list[NoProcess] = []
+
+    class Watched(NoProcess):
         def pause(self) -> None:
-            pytest.fail("it has no part in what is measured on another machine")
+            paused.append(self)
 
     plan = make_plan(trainings=30)
     plan = replace(plan, device=replace(plan.device, name="ssh:board"))
-    executor = ParallelExecutor(Unpaused, workers=3)
+    executor = ParallelExecutor(Watched, workers=3)
     with Journal.create(tmp_path / "run", plan) as journal:
         run_search(journal, FakeLatency(), FakeFitness(seconds=0.01), executor, lambda event: None)
+        assert all_trained(journal)
     executor.shutdown()
+    assert not paused
 
 
 def test_an_individual_whose_worker_dies_is_trained_by_another(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def export_model(
     data = None if verify_on is None else str(verify_on)
     on_clips = verified(found, Path(model), path, known, options, data, watch)
     device, max_ms = _searched_for(Path(model), found.card)
-    timed = time_exported(path, device, max_ms, watch, options.batch)
+    timed = time_exported(path, device, max_ms, watch, options)
     return ExportedModel(str(out), known.name, known.runtime, relative_error, timed, on_clips)
 
 

@@ -12,16 +12,20 @@ from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Measurement, written_interval
 from tvnsearch.errors import UserError
 from tvnsearch.export.formats import format_of, format_of_backend
+from tvnsearch.export.options import GraphOptions, Stored
 from tvnsearch.export.timing import time_export
 from tvnsearch.search.settings import DeviceSettings
 
+IN_TORCH = "torch"
+
 
 class ExportedLatency(Measurement, frozen=True, kw_only=True):
-    """An exported file's latency in its ``runtime`` on the CPU, in float32, with ``threads``.
+    """An exported file's latency in its ``runtime`` on the CPU, in its ``precision``, with ``threads``.
 
     It is that of ``clips``, as many as the search measured together or a whole pass of the file, of which
     ``together`` go through in one pass. The budget is ``max_ms``, and the file keeps it if its whole interval
     does; both are None where there is no budget, or that of another device or of fewer clips.
+    ``searched_in`` is what the search measured in.
     """
 
     threads: int
@@ -29,23 +33,28 @@ class ExportedLatency(Measurement, frozen=True, kw_only=True):
     max_ms: float | None
     keeps_budget: bool | None
     file: str = "model.onnx"
-    searched_here: bool = False
     runtime: str = "ONNX Runtime"
+    precision: Stored = "float32"
+    searched_in: str = IN_TORCH
     together: int = 1
 
 
 def time_exported(
-    path: Path, device: DeviceSettings, max_ms: float | None, watch: Watch, batch: int | None = 1
+    path: Path,
+    device: DeviceSettings,
+    max_ms: float | None,
+    watch: Watch,
+    options: GraphOptions | None = None,
 ) -> ExportedLatency | None:
     """Time the file at ``path`` with the threads and the batch of ``device``; None where it cannot be run.
 
     Only on this machine's CPU: where networks were measured on another device, or elsewhere, their budget of
-    ``max_ms`` says nothing. The file takes ``batch`` clips in a pass, None any number. ``watch`` is told that
-    it is timed, and why that failed.
+    ``max_ms`` says nothing. ``options`` are those that the file was written with. ``watch`` is told that it
+    is timed, and why that failed.
     """
-    runtime = format_of(path).runtime
+    runtime, options = format_of(path).runtime, options or GraphOptions()
     watch.say(f"timing {path.name} in {runtime}, in three processes")
-    together = device.batch if batch is None else batch
+    together = device.batch if options.batch is None else options.batch
     clips = -(-device.batch // together) * together
     threads = min(device.threads, len(usable_cores()))
     budget_ms = max_ms if device.name == "cpu" and clips == device.batch else None
@@ -61,10 +70,20 @@ def time_exported(
         max_ms=budget_ms,
         keeps_budget=None if budget_ms is None else measured.decides(budget_ms),
         file=path.name,
-        searched_here=format_of_backend(device.backend) == format_of(path),
         runtime=runtime,
+        precision=options.precision,
+        searched_in=_searched_in(device),
         together=together,
     )
+
+
+def _searched_in(device: DeviceSettings) -> str:
+    searched = format_of_backend(device.backend)
+    return IN_TORCH if searched is None else _in_words(searched.runtime, device.precision)
+
+
+def _in_words(runtime: str, precision: str) -> str:
+    return f"{runtime} in {precision}"
 
 
 def exported_line(name: str, exported: ExportedLatency) -> str:
@@ -73,15 +92,16 @@ def exported_line(name: str, exported: ExportedLatency) -> str:
     interval = interval_told(exported.ci_low_ms, exported.ci_high_ms)
     line = (
         f"{name} takes {exported.latency_ms:.2f} ms ({interval}) "
-        f"in {exported.runtime} on the CPU, in float32 with {exported.threads} thread(s){clips}"
+        f"in {exported.runtime} on the CPU, in {exported.precision} with {exported.threads} thread(s){clips}"
     )
     if exported.keeps_budget:
         line += f", and keeps the budget of {exported.max_ms:g} ms"
     elif exported.keeps_budget is False:
         line += f", and does not keep the budget of {exported.max_ms:g} ms: " + (
             f"what was promised was measured in {exported.runtime} too, at another minute"
-            if exported.searched_here
-            else "what was promised holds for torch, which `tvnsearch classify` runs, and not for this file"
+            if exported.searched_in == _in_words(exported.runtime, exported.precision)
+            else f"what was promised holds for {exported.searched_in}, which `tvnsearch classify` runs, and "
+            "not for this file"
         )
     elif exported.max_ms is not None:
         line += f", and whether it keeps the budget of {exported.max_ms:g} ms is not known"

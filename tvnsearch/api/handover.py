@@ -228,19 +228,15 @@ def _export_to_each(run: Path, plan: SearchPlan, watch: Watch) -> tuple[float, C
 
     Where the runtime's packages are not here (the device was elsewhere) that is said, and ONNX remains.
     """
-    searched = _searched_format(plan)
-    wanted = {"onnx": GraphOptions()}
-    if searched is not None:
-        wanted[searched.name] = GraphOptions(batch=plan.device.batch)
     compared: tuple[float, ClipAgreement | None] | None = None
-    for name, options in wanted.items():
-        watch.say(f"exporting the winner for {FORMATS[name].runtime}, and comparing that with torch")
+    for file_format, options in _wanted(plan):
+        watch.say(f"exporting the winner for {file_format.runtime}, and comparing that with torch")
         try:
-            compared = _export_to(run, FORMATS[name], options, watch)
+            compared = _export_to(run, file_format, options, watch)
         except UserError as error:
             if compared is None:
                 raise
-            watch.say(f"the winner is not exported for {FORMATS[name].runtime}: {error}")
+            watch.say(f"the winner is not exported for {file_format.runtime}: {error}")
     assert compared is not None
     return compared
 
@@ -254,9 +250,14 @@ def _export_to(
     return relative_error, verified(model, winner_folder(run), path, file_format, options, None, watch)
 
 
-def _searched_format(plan: SearchPlan) -> Format | None:
-    """The format of files that the runtime of the search runs; None where it searched in torch."""
-    return format_of_backend(plan.device.backend)
+def _wanted(plan: SearchPlan) -> list[tuple[Format, GraphOptions]]:
+    """ONNX for whoever runs it; then what the runtime of the search runs, with as many clips a pass."""
+    general = FORMATS["onnx"], GraphOptions()
+    searched = format_of_backend(plan.device.backend)
+    if searched is None:
+        return [general]
+    as_measured = searched, GraphOptions(batch=plan.device.batch)
+    return [as_measured] if searched == FORMATS["onnx"] else [general, as_measured]
 
 
 def _file(run: Path, file_format: Format) -> Path:
@@ -273,7 +274,8 @@ def _describe(run: Path, watch: Watch) -> None:
         if scores.exported is not None and _onnx(run).is_file():
             write_layer_times(model, _onnx(run), scores.exported)
         write_configs(folder, model)
-        text = model_card(model, scores, plan, summarise(run).winner)
+        summary = summarise(run)
+        text = model_card(model, scores, plan, summary.winner, summary.promised)
         write_whole(folder / README, text.encode())
     except Exception as error:
         watch.say(f"the winner is not described: {in_one_line(error)}; `tvnsearch resume {run}` tries again")
@@ -286,12 +288,11 @@ def _is_settled(exported: ExportedLatency) -> bool:
 
 def _time_export(run: Path, scores: FinalScores, plan: SearchPlan, watch: Watch) -> None:
     """The file is what is deployed, so its own latency is told beside the promised one."""
-    searched = _searched_format(plan)
-    if searched is None or not _file(run, searched).is_file():
-        path, batch = _onnx(run), 1
-    else:
-        path, batch = _file(run, searched), plan.device.batch
-    exported = time_exported(path, plan.device, plan.budget.max_ms, watch, batch)
+    path, options = _onnx(run), GraphOptions()
+    for file_format, asked in _wanted(plan):
+        if _file(run, file_format).is_file():
+            path, options = _file(run, file_format), asked
+    exported = time_exported(path, plan.device, plan.budget.max_ms, watch, options)
     if exported is not None:
         watch.say(exported_line(exported.file, exported))
         _write_scores(run, msgspec.structs.replace(scores, exported=exported))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 README, CONFIG, PREPROCESSOR = "README.md", "config.json", "video_preprocessor_config.json"
 LAYERS, NODE_DATA = "layers_ms.json", "model.onnx.node_data.json"
 DESCRIBING = (README, CONFIG, PREPROCESSOR, LAYERS, NODE_DATA)
-PACKAGES = ("tvnsearch", "torch", "onnx", "onnxruntime")
+PACKAGES = ("tvnsearch", "torch", "onnx", "onnxruntime", "openvino")
 BASE_RATE = 30
 BILINEAR = 2
 """Pillow's number, by which the configurations of hubs name it."""
@@ -115,16 +115,22 @@ def _shares(model: TrainedModel, exported: ExportedLatency) -> dict[str, float]:
     )
     device = Device("cpu", exported.threads, backend, batch=exported.together)
     network = load_network(model)
-    prepared = load_backend(backend).prepare(deployed(network), device)
-    assert isinstance(prepared, DividedNetwork)
+    prepared = cast(DividedNetwork, load_backend(backend).prepare(deployed(network), device))
     names = [name for name, _ in network.trace.named_calls()]
     return {name: share for name, share in zip(names, prepared.division().shares, strict=True) if share}
 
 
 def model_card(
-    model: TrainedModel, scores: FinalScores, plan: SearchPlan, winner: NetworkSummary | None
+    model: TrainedModel,
+    scores: FinalScores,
+    plan: SearchPlan,
+    winner: NetworkSummary | None,
+    promised: bool,
 ) -> str:
-    """The text of ``README.md``: a head in YAML that hubs index, then what a reader has to know."""
+    """The text of ``README.md``: a head in YAML that hubs index, then what a reader has to know.
+
+    ``winner`` is the run's, and ``promised`` if its measurement can be trusted with that it keeps the budget.
+    """
     card, spec = model.card, model.genome.input
     data = Path(card.data.split(":", 1)[-1]).name or "clips"
     head = {
@@ -149,7 +155,7 @@ def model_card(
         "",
         "## Latency",
         "",
-        *_latency_lines(scores, winner, plan),
+        *_latency_lines(scores, winner, promised, plan),
         "",
         "## Input",
         "",
@@ -176,8 +182,9 @@ def model_card(
         "",
         "    import numpy, onnxruntime",
         '    session = onnxruntime.InferenceSession("model.onnx")',
-        f"    clip = numpy.zeros((1, {spec.frames}, {spec.height}, {spec.width}, 3), numpy.float32)",
-        '    [logits] = session.run(None, {"clips": clip})',
+        f"    clips = numpy.zeros(({_clips_of_onnx(scores)}, {spec.frames}, {spec.height}, {spec.width}, 3), "
+        "numpy.float32)",
+        '    [logits] = session.run(None, {"clips": clips})',
         "",
         "## Files",
         "",
@@ -189,6 +196,12 @@ def model_card(
         "",
     ]
     return "\n".join(sentences)
+
+
+def _clips_of_onnx(scores: FinalScores) -> int:
+    """How many clips ``model.onnx`` takes: one, or as many as were measured if in its runtime."""
+    timed = scores.exported
+    return timed.together if timed is not None and timed.file == "model.onnx" else 1
 
 
 def _result(scores: FinalScores, data: str) -> dict[str, Any]:
@@ -220,11 +233,13 @@ def _scores_line(scores: FinalScores) -> str:
     )
 
 
-def _latency_lines(scores: FinalScores, winner: NetworkSummary | None, plan: SearchPlan) -> list[str]:
+def _latency_lines(
+    scores: FinalScores, winner: NetworkSummary | None, promised: bool, plan: SearchPlan
+) -> list[str]:
     lines = []
     if winner is not None and winner.number == scores.number:
         interval = interval_told(winner.ci_low_ms, winner.ci_high_ms)
-        promise = "this keeps the budget" if winner.trusted else f"this is no promise: {winner.reason}"
+        promise = "this keeps the budget" if promised else f"this is no promise: {winner.reason}"
         lines.append(
             f"- {winner.latency_ms:.2f} ms ({interval}) on {_device(plan)}, as measured by "
             f"the search; {promise}."

@@ -21,7 +21,7 @@ class FinalScores(Struct, frozen=True):
     """The winner on the clips that neither the search nor any training saw.
 
     ``at_full_length`` says that it is handed over as a finalist, with the weights of its whole training.
-    ``exported`` is what its file takes in ONNX Runtime, None where that could not be timed; ``on_clips`` how
+    ``exported`` is what its file takes in its runtime, None where that could not be timed; ``on_clips`` how
     that compares with torch on the run's validation clips, None where that could not be found out.
     """
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import cast
 
-from tvnsearch.devices.backends import DividedNetwork, PreparedNetwork, StampedNetwork
+from tvnsearch.devices.backends import DividedNetwork, Grain, PreparedNetwork, StampedNetwork
 from tvnsearch.devices.backends.parts import Division, undivided
 from tvnsearch.devices.clocks import Clock, StampedPass
 from tvnsearch.devices.measurement import LayerProfile
@@ -50,11 +51,12 @@ LAYERS_SECONDS = 1.0
 class LayerProfiler:
     """Times layer calls with a clock, beside a yardstick that is held to the best of this process alone.
 
-    In a slow phase of hours a table of that phase is better than none.
+    In a slow phase of hours a table of that phase is better than none. Networks are of a backend whose clock
+    tells apart what its ``grain`` says.
     """
 
-    def __init__(self, clock: Clock, yardstick: Yardstick) -> None:
-        self._clock, self._yardstick = clock, yardstick
+    def __init__(self, clock: Clock, yardstick: Yardstick, grain: Grain) -> None:
+        self._clock, self._yardstick, self._grain = clock, yardstick, grain
 
     def profile(self, network: PreparedNetwork, calls: int, max_seconds: float) -> LayerProfile:
         """The layer calls of a network, soon.
@@ -66,11 +68,11 @@ class LayerProfiler:
         """
         plan = Plan(max_seconds, half_width_percent=HALF_WIDTH_PERCENT, min_samples=MIN_PASSES)
         network.run()
-        if isinstance(network, StampedNetwork):
+        if self._grain == "call":
             stamped: list[tuple[StampedPass, int]] = []
-            self._few_samples(lambda: self._stamp(network, stamped), max_seconds)
-            return self._of_stamps(stamped, _samples(stamped), plan)
-        division = _division(network, calls)
+            samples = self._few_samples(lambda: self._stamp(network, stamped), max_seconds)
+            return self._of_stamps(stamped, samples, plan)
+        division = self._division(network, calls)
         network.run()  # the watched passes left other things in the caches
         return self._divided(division, self._few_samples(lambda: self._whole(network), max_seconds), plan)
 
@@ -82,8 +84,8 @@ class LayerProfiler:
         when both have enough undisturbed passes over a second or more, or after ``max_seconds``.
         """
         plan = Plan(max_seconds, half_width_percent=HALF_WIDTH_PERCENT)
-        if not isinstance(network, StampedNetwork):
-            division = _division(network, calls)
+        if self._grain != "call":
+            division = self._division(network, calls)
             warm_up(lambda: self._clock.time(network.run), WARM_UP_SECONDS)
             whole = self._many_samples(lambda: self._whole(network), max_seconds)
             return self._divided(division, whole, plan)
@@ -95,7 +97,8 @@ class LayerProfiler:
             whole.append(self._whole(network))
             return max(sample, whole[-1], key=self._is_disturbed)
 
-        warm_up(lambda: self._clock.time_calls(network.run_stamped).interval, WARM_UP_SECONDS)
+        run_stamped = cast(StampedNetwork, network).run_stamped
+        warm_up(lambda: self._clock.time_calls(run_stamped).interval, WARM_UP_SECONDS)
         self._many_samples(in_turns, max_seconds)
         return self._of_stamps(stamped, whole, plan)
 
@@ -130,11 +133,15 @@ class LayerProfiler:
     def _whole(self, network: PreparedNetwork) -> Sample:
         return Sample(*self._yardstick.around(lambda: self._clock.time(network.run)))
 
-    def _stamp(self, network: StampedNetwork, stamped: list[tuple[StampedPass, int]]) -> Sample:
+    def _stamp(self, network: PreparedNetwork, stamped: list[tuple[StampedPass, int]]) -> Sample:
         """Add a stamped pass with the yardstick's reading beside it."""
-        taken, reading_ns = self._yardstick.around(lambda: self._clock.time_calls(network.run_stamped))
+        run_stamped = cast(StampedNetwork, network).run_stamped
+        taken, reading_ns = self._yardstick.around(lambda: self._clock.time_calls(run_stamped))
         stamped.append((taken, reading_ns))
         return Sample(taken.interval, reading_ns)
+
+    def _division(self, network: PreparedNetwork, calls: int) -> Division:
+        return cast(DividedNetwork, network).division() if self._grain == "node" else undivided(calls)
 
     def _is_disturbed(self, sample: Sample) -> bool:
         return is_disturbed(sample, self._yardstick)
@@ -172,14 +179,6 @@ class LayerProfiler:
             network=measured,
             parts=division.parts,
         )
-
-
-def _division(network: PreparedNetwork, calls: int) -> Division:
-    return network.division() if isinstance(network, DividedNetwork) else undivided(calls)
-
-
-def _samples(stamped: Sequence[tuple[StampedPass, int]]) -> list[Sample]:
-    return [Sample(taken.interval, reading_ns) for taken, reading_ns in stamped]
 
 
 def _total_ns(taken: StampedPass) -> float:

@@ -13,7 +13,7 @@ import torch
 from msgspec import structs
 
 from tvnsearch.control_groups import read_container
-from tvnsearch.devices.backends import PreparedNetwork, load_backend
+from tvnsearch.devices.backends import PreparedNetwork, known_backends, load_backend
 from tvnsearch.devices.clocks import Action, Clock, HostClock
 from tvnsearch.devices.container import doubted, why_doubtful
 from tvnsearch.devices.core_lock import held, lock_names, timed_cores
@@ -63,7 +63,9 @@ class NetworkTimer:
         self._copies_ns: list[int] = []
         with held(self._locks):
             self._yardstick = Yardstick(timer, known_best_ns(self._digest))
-            self._layers = LayerProfiler(self._clock, Yardstick(timer))
+            self._layers = LayerProfiler(
+                self._clock, Yardstick(timer), known_backends()[device.backend].grain
+            )
 
     def measure(self, genomes: Sequence[Genome], classes: int, plan: Plan) -> Timing:
         """Time whole networks, interleaved, in their order.

@@ -292,6 +292,11 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
     """
     if "max_ms" not in tables.get("budget", {}):
         raise UserError("expected a budget, but no max_ms came; say --max-ms 50, or write it into [budget]")
+    if tables.get("device", {}).get("precision") == "int8":
+        raise UserError(
+            "expected a precision that networks are trained and scored in, but int8 came; search in float32, "
+            "and see what int8 saves by `tvnsearch bench` and costs by `tvnsearch export --int8`"
+        )
     try:
         settings = msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from tvnsearch.errors import UserError
 
@@ -23,6 +23,9 @@ ENTRY_POINTS = "tvnsearch.backends"
 """The group of entry points by which a user's own runtime joins: a module with a ``BACKEND`` record."""
 
 
+Grain = Literal["call", "node", "network"]
+
+
 class Backend(NamedTuple):
     """A runtime: the module that prepares networks for it, and what can be asked of it.
 
@@ -33,7 +36,7 @@ class Backend(NamedTuple):
 
     module: str
     precisions: Mapping[str, tuple[str, ...]]
-    grain: Literal["call", "node", "network"]
+    grain: Grain
     packages: tuple[str, ...] = ()
     extra: str = ""
 
@@ -74,7 +77,6 @@ class PreparedNetwork(Protocol):
         ...
 
 
-@runtime_checkable
 class StampedNetwork(PreparedNetwork, Protocol):
     """One whose layer calls can be timed while it runs: of backends whose grain is a call."""
 
@@ -83,7 +85,6 @@ class StampedNetwork(PreparedNetwork, Protocol):
         ...
 
 
-@runtime_checkable
 class DividedNetwork(PreparedNetwork, Protocol):
     """One whose runtime tells what its own nodes took: of backends whose grain is a node."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from tvnsearch.devices.backends.graphs import graph_for
 from tvnsearch.devices.backends.parts import Division, Kernel, divide
 from tvnsearch.devices.device import Device
+from tvnsearch.export.formats.onnx import session_of, session_options
 from tvnsearch.network import TinyVideoNetwork
 
 WATCHED_PASSES = 3
@@ -26,9 +28,7 @@ class OnnxRuntimeNetwork:
         self._content = graph_for(network, device)
         self._threads = device.threads
         self._names = [name for name, _ in network.trace.named_calls()]
-        self._session = onnxruntime.InferenceSession(
-            self._content, session_options(self._threads), providers=["CPUExecutionProvider"]
-        )
+        self._session = session_of(self._content, session_options(self._threads))
         self._fed = {"clips": np.full((device.batch, *network.trace.in_shape), 0.5, np.float32)}
 
     def run(self) -> None:
@@ -46,7 +46,7 @@ class OnnxRuntimeNetwork:
             options = session_options(self._threads)
             options.enable_profiling = True
             options.profile_file_prefix = str(Path(folder) / "profile")
-            session = onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+            session = session_of(self._content, options)
             for _ in range(WATCHED_PASSES):
                 session.run(None, self._fed)
             events = json.loads(Path(session.end_profiling()).read_bytes())
@@ -63,26 +63,15 @@ def versions() -> dict[str, str]:
     return {"onnxruntime": onnxruntime.__version__}
 
 
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """Those that everything here runs with.
-
-    Threads that wait for their next pass sleep: else they would keep the yardstick from its cores.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
-
-
-def _kernels(events: list[dict[str, object]]) -> list[Kernel]:
+def _kernels(events: list[dict[str, Any]]) -> list[Kernel]:
     """The kernels of the passes after the first, the quickest time of each, in the order of the first.
 
-    A kernel in blocked layout is named after its result, ``NODE.out_nchwc``.
+    A kernel in blocked layout is named after its result, ``NODE.out_nchwc``; copies between layouts may have
+    one name, and are told apart by their place in the graph.
     """
-    taken: dict[str, list[float]] = {}
+    taken: dict[tuple[str, str], list[float]] = {}
     for event in events:
-        if event.get("cat") == "Node" and str(event["name"]).endswith("_kernel_time"):
-            taken.setdefault(str(event["name"]), []).append(float(str(event["dur"])) * 1e3)
-    return [Kernel(name, min(times_ns[1:] or times_ns)) for name, times_ns in taken.items()]
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            kernel = event["name"], event["args"].get("node_index", "")
+            taken.setdefault(kernel, []).append(event["dur"] * 1e3)
+    return [Kernel(name, min(times_ns[1:] or times_ns)) for (name, _), times_ns in taken.items()]

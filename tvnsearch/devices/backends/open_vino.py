@@ -14,17 +14,8 @@ from tvnsearch.devices.backends.graphs import graph_for
 from tvnsearch.devices.backends.parts import Division, Kernel, divide
 from tvnsearch.devices.device import Device
 from tvnsearch.errors import UserError
+from tvnsearch.export.formats.openvino import SETTINGS, properties
 from tvnsearch.network import TinyVideoNetwork
-
-HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
-"""What a graph's floats are computed in; by default OpenVINO takes bf16 where the processor has it."""
-
-SETTINGS: dict[str, Any] = {
-    "PERFORMANCE_HINT": "LATENCY",
-    "NUM_STREAMS": 1,
-    "ENABLE_CPU_PINNING": False,  # the process has its cores already
-    "ENABLE_HYPER_THREADING": True,
-}
 
 WATCHED_PASSES = 12
 WATCHED_SECONDS = 0.3
@@ -36,11 +27,7 @@ class OpenVinoNetwork:
 
     def __init__(self, network: TinyVideoNetwork, device: Device) -> None:
         self._model = _core().read_model(graph_for(network, device), b"")
-        self._settings = {
-            **SETTINGS,
-            "INFERENCE_NUM_THREADS": device.threads,
-            "INFERENCE_PRECISION_HINT": HINTS[device.precision],
-        }
+        self._settings = properties(device.threads, device.precision)
         self._names = [name for name, _ in network.trace.named_calls()]
         self._clips = np.full((device.batch, *network.trace.in_shape), 0.5, np.float32)
         self._request = self._requested(self._settings)

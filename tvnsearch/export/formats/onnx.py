@@ -31,15 +31,8 @@ def written(
 
 
 def opened(files: Mapping[str, bytes], threads: int) -> Opened:
-    """From its content, as ONNX Runtime opens no file whose name is no UTF-8.
-
-    Threads that wait for their next pass sleep: else they would keep a timing's yardstick from its cores.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = onnxruntime.InferenceSession(files[SUFFIX], options, providers=["CPUExecutionProvider"])
+    """From its content, as ONNX Runtime opens no file whose name is no UTF-8."""
+    session = session_of(files[SUFFIX], session_options(threads))
     [clips] = session.get_inputs()
     shape = tuple(size if isinstance(size, int) else -1 for size in clips.shape)
 
@@ -48,3 +41,21 @@ def opened(files: Mapping[str, bytes], threads: int) -> Opened:
         return scores
 
     return Opened(shape, TYPES[clips.type], run)
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Those that everything here runs with, files and networks that are measured.
+
+    Threads that wait for their next pass sleep: else they would keep a timing's yardstick from its cores.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def session_of(content: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """The content of a file on the processor."""
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

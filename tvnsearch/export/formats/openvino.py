@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import openvino
@@ -17,6 +18,16 @@ from tvnsearch.export.options import GraphOptions
 from tvnsearch.network.build import TinyVideoNetwork
 
 GRAPH, WEIGHTS = ".xml", ".bin"
+
+HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+"""What floats are computed in, by the precision; pinned, as OpenVINO itself takes bf16 where it can."""
+
+SETTINGS: dict[str, Any] = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "NUM_STREAMS": 1,
+    "ENABLE_CPU_PINNING": False,  # a process that is timed has its cores already
+}
+"""Those that everything here runs with, files and networks that are measured."""
 
 
 def written(
@@ -40,17 +51,20 @@ def written(
         return {suffix: path.with_suffix(suffix).read_bytes() for suffix in (WEIGHTS, GRAPH)}
 
 
+def properties(threads: int, precision: str) -> dict[str, Any]:
+    """What a model is compiled with."""
+    return {
+        **SETTINGS,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+    }
+
+
 def opened(files: Mapping[str, bytes], threads: int) -> Opened:
-    """In float32, which is pinned: by itself OpenVINO computes in bfloat16 where the processor can."""
+    """In float32, or the bytes of an int8 file."""
     core = openvino.Core()
     model = core.read_model(files[GRAPH], Tensor(np.frombuffer(files[WEIGHTS], np.uint8)))
-    properties = {
-        "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32",
-        "NUM_STREAMS": 1,
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    request = core.compile_model(model, "CPU", properties).create_infer_request()
+    request = core.compile_model(model, "CPU", properties(threads, "float32")).create_infer_request()
     [clips] = model.inputs
     shape = tuple(-1 if size.is_dynamic else size.get_length() for size in clips.partial_shape)
 
