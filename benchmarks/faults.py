@@ -152,7 +152,7 @@ def share_away(world: World, arguments: argparse.Namespace) -> Row | None:
 def unreadable_checkpoint(world: World, arguments: argparse.Namespace) -> Row:
     """Killed in the middle of trainings; what their checkpoints hold is cut in half."""
     run = "run-checkpoint"
-    process = world.start(*world.search(run, "--iterations", 6000))
+    process = world.start(*world.search(run, "--iterations", 2500))
     checkpoints = world.folder / run / "checkpoints"
     world.wait_for(lambda: any(checkpoints.rglob("checkpoint-*.safetensors")), process)
     process.kill()
