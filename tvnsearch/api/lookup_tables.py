@@ -43,9 +43,11 @@ def find_table(
     """
     predictor = None
     if isinstance(source, Device):
-        require_database(db, source.words)
+        require_latencies(db, source)
         with Meter(source) as meter:
             digest = meter.digest
+            take_if_shipped(db, digest, watch=watch)
+            require_database(db, source.words)
             predictor = load_predictor(db, meter, watch=watch) if predicting else None
     else:
         require_database(db, "cpu")
