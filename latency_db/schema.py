@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             reads_only = connection.execute("PRAGMA query_only").fetchone()[0]
             if not reads_only:
-                _create_if_empty(connection)
+                _create_if_empty(connection, path)
             _check(connection, path)
             if not reads_only:
                 _set_journal_mode(connection, path)
@@ -198,16 +198,27 @@ def _cannot_be_opened(path: Path, error: Exception) -> UserError:
     )
 
 
-def _create_if_empty(connection: sqlite3.Connection) -> None:
+def _create_if_empty(connection: sqlite3.Connection, path: Path) -> None:
     if _is_made(connection):
         return
-    connection.execute("BEGIN IMMEDIATE")  # of several processes that find no file, one makes it
-    if not _is_made(connection):
-        for statement in SCHEMA.split(";\n"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
+    try:
+        with transaction(connection):  # of several processes that find no file, one makes it
+            if not _is_made(connection):
+                for statement in SCHEMA.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            _remove_if_empty(path)
+        raise
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Leave no file where no database could be made; SQLite refuses to write to one that was moved away."""
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def _is_made(connection: sqlite3.Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The Python that the documents show is run, as a user would who copies it from top to bottom."""
+"""The Python that the documents show is run, as a user would who copies it; their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -102,3 +102,50 @@ def test_the_document_of_the_api_names_every_function() -> None:
 
     text = (ROOT / "docs" / "python-api.md").read_text()
     assert not [name for name in tvnsearch.__all__ if f"tvnsearch.{name}" not in text]
+
+
+FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors that GitHub gives a document's headings."""
+    anchors: set[str] = set()
+    for title in re.findall(r"^#+ (.+)$", FENCED.sub("", document.read_text()), re.MULTILINE):
+        anchor = base = re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-")
+        again = 0
+        while anchor in anchors:
+            again += 1
+            anchor = f"{base}-{again}"
+        anchors.add(anchor)
+    return anchors
+
+
+def dead_links(document: Path) -> list[str]:
+    """Links to a file that is not there, or to a heading that it lacks; other sites are not asked."""
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", document.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = document.parent / place if place else document
+        if not target.exists() or (anchor and anchor not in headings(target)):
+            dead.append(link)
+    return dead
+
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
+def test_no_link_is_dead(document: Path) -> None:
+    assert not dead_links(document)
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "other.md").write_text("# The one, `the only`\n\n# Same\n\n# Same\n")
+    document = tmp_path / "document.md"
+    document.write_text(
+        "# Here\n[a](other.md#the-one-the-only) [b](other.md#same-1) [c](#here) [d](https://example.org/#no)\n"
+        "[e](other.md#same-2) [f](gone.md) [g](#there)\n```\n[h](code.md)\n```\n"
+    )
+    assert dead_links(document) == ["other.md#same-2", "gone.md", "#there"]

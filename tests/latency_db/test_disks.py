@@ -85,6 +85,7 @@ def test_a_new_database_on_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
         fill(disk)
         with pytest.raises(UserError, match="but the disk is full"):
             LatencyStore(disk / "latency.sqlite")
+        assert [path.name for path in disk.iterdir()] == ["filler"]
         (disk / "filler").unlink()
         LatencyStore(disk / "latency.sqlite").close()
 
