@@ -38,10 +38,10 @@ class Merged(msgspec.Struct, frozen=True):
 def merge(other: Path, into: Path, on_progress: Callable[[int, int], None]) -> Merged:
     """Copy what the file ``other``, a database or a packed table, holds and ``into`` lacks.
 
-    A genome is one transaction. Records are known by their ``uid``, devices by their digest, so a merge that was killed is finished by
-    another, and one more adds nothing. An imported table stays out where its name is taken. ``into`` is made
-    where there is none; ``other`` may be written to meanwhile. ``on_progress`` is told of genomes done and
-    genomes in all.
+    A genome is one transaction. Records are known by their ``uid``, devices by their digest, so a merge that
+    was killed is finished by another, and one more adds nothing. An imported table stays out where its name
+    is taken. ``into`` is made where there is none; ``other`` may be written to meanwhile. ``on_progress`` is
+    told of genomes done and genomes in all.
 
     Raises:
         UserError: a file cannot be used, or a record in ``other`` is not sound; those before it are copied.

@@ -1,7 +1,7 @@
 """A device's latencies as one small file to hand on: compressed lines of JSON, a line a genome.
 
-The first line is the :class:`Header`; then come a line for each session and one for each genome. What a genome
-executes is not written: it follows from the genome, and is checked when the file is read.
+The first line is the :class:`Header`; then come a line for each session and one for each genome. What a
+genome executes is not written: it follows from the genome, and is checked when the file is read.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Genome(msgspec.Struct, frozen=True, array_like=True):
-    """``session`` is the place of its line among the sessions; ``parts`` is None where each call is its own."""
+    """``session`` is the place of its line among those; ``parts`` is None where each call is its own."""
 
     session: int
     uid: str
@@ -139,8 +139,8 @@ def pack(
             problem = genome_problem(record)
             if problem is not None:
                 raise UserError(
-                    f"expected sound records in {db}, but {problem}; see `tvnsearch db verify --db {db}`, and "
-                    "remove the session from it"
+                    f"expected sound records in {db}, but {problem}; see `tvnsearch db verify --db {db}`, "
+                    "and remove the session from it"
                 )
             records.append(_line_of(record, places[record.session]))
             on_progress(done, len(numbers))
@@ -303,4 +303,3 @@ def _no_table(path: Path, why: str) -> UserError:
         f"expected a table that `tvnsearch db pack` wrote, but {path} is none, or damaged ({why}); "
         "get it again, or name a latency database"
     )
-

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.databases import (
         database_contents,
         merge_databases,
+        pack_database,
         remove_from_database,
         verify_database,
     )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.export_streaming import export_streaming
     from tvnsearch.api.finalists import finalists
     from tvnsearch.api.fit import fit
+    from tvnsearch.api.known_devices import known_devices
     from tvnsearch.api.measure import measure
     from tvnsearch.api.pick import pick
     from tvnsearch.api.predict import predict
@@ -65,9 +67,11 @@ __all__ = [
     "generate_data",
     "import_table",
     "inspect_data",
+    "known_devices",
     "measure",
     "merge_databases",
     "open_device",
+    "pack_database",
     "pick",
     "plan_search",
     "predict",
@@ -107,9 +111,11 @@ _HOMES = {
     "generate_data": "tvnsearch.api.datasets",
     "import_table": "tvnsearch.api.tables",
     "inspect_data": "tvnsearch.api.datasets",
+    "known_devices": "tvnsearch.api.known_devices",
     "measure": "tvnsearch.api.measure",
     "merge_databases": "tvnsearch.api.databases",
     "open_device": "tvnsearch.devices.device",
+    "pack_database": "tvnsearch.api.databases",
     "pick": "tvnsearch.api.pick",
     "plan_search": "tvnsearch.api.dry_run",
     "predict": "tvnsearch.api.predict",

@@ -12,7 +12,8 @@ from latency_db.reader import StoredProfile
 from latency_db.store import LatencyStore
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
-from tvnsearch.api.latency_predictors import load_predictor, require_database
+from tvnsearch.api.latency_predictors import load_predictor, require_database, require_latencies
+from tvnsearch.api.shipped_tables import take_if_shipped
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter

@@ -34,7 +34,7 @@ def may_be_shipped(device: Device) -> bool:
 
 
 def take_if_shipped(db: Path, digest: str, *, watch: Watch = SILENT) -> None:
-    """Add the shipped table of the device ``digest`` to ``db``, which is made if need be and holds none of it.
+    """Add the shipped table of the device ``digest`` to ``db``, made if need be, where it holds none of it.
 
     Raises:
         UserError: the database cannot be written.
@@ -51,8 +51,9 @@ def take(table: ShippedTable, db: Path, *, watch: Watch = SILENT) -> None:
         UserError: the database cannot be written.
     """
     watch.say(
-        f"{db} holds no latencies of {described(table.header.fingerprint)} yet: the table {table.name}, which "
-        f"comes with tvnsearch, is added ({table.header.genomes} networks, {table.header.rows} layer rows)"
+        f"{db} holds no latencies of {described(table.header.fingerprint)} yet: the table {table.name}, "
+        f"which comes with tvnsearch, is added ({table.header.genomes} networks, {table.header.rows} layer "
+        "rows)"
     )
     merge(table.path, db, counting(watch, f"add {table.name}", "networks"))
     if table.predictor.is_file():
