@@ -16,7 +16,6 @@ from cli.commands import (
     classify,
     data,
     db,
-    devices,
     doctor,
     evaluate,
     evolve,
@@ -92,7 +91,6 @@ app.command(rich_help_panel=DEVICE)(fit.fit)
 app.command(rich_help_panel=DEVICE)(measure.measure)
 app.command(rich_help_panel=DEVICE)(bench.bench)
 app.command(rich_help_panel=DEVICE)(predict.predict)
-app.command(rich_help_panel=DEVICE)(devices.devices)
 app.add_typer(lut.app, name="lut", rich_help_panel=DEVICE)
 app.add_typer(db.app, name="db", rich_help_panel=DEVICE)
 

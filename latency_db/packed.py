@@ -91,6 +91,11 @@ class _Genome(msgspec.Struct, frozen=True, array_like=True):
 _MEASUREMENT = ("uid", "measured", "seconds", *MEASUREMENT_FIELDS)
 
 
+def predictor_beside(table: Path) -> Path:
+    """Where the predictor of a packed table lies."""
+    return table.with_name(table.name.removesuffix(SUFFIX) + ".predictor.json")
+
+
 def is_packed(path: Path) -> bool:
     """Whether a file is a packed table, by how it begins."""
     try:

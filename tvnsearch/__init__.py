@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tvnsearch.api.export_streaming import export_streaming
     from tvnsearch.api.finalists import finalists
     from tvnsearch.api.fit import fit
-    from tvnsearch.api.known_devices import known_devices
     from tvnsearch.api.measure import measure
     from tvnsearch.api.pick import pick
     from tvnsearch.api.predict import predict
@@ -67,7 +66,6 @@ __all__ = [
     "generate_data",
     "import_table",
     "inspect_data",
-    "known_devices",
     "measure",
     "merge_databases",
     "open_device",
@@ -111,7 +109,6 @@ _HOMES = {
     "generate_data": "tvnsearch.api.datasets",
     "import_table": "tvnsearch.api.tables",
     "inspect_data": "tvnsearch.api.datasets",
-    "known_devices": "tvnsearch.api.known_devices",
     "measure": "tvnsearch.api.measure",
     "merge_databases": "tvnsearch.api.databases",
     "open_device": "tvnsearch.devices.device",

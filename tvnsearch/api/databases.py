@@ -11,9 +11,8 @@ from msgspec.structs import asdict
 
 from latency_db.contents import Contents, Holding, contents, described, file_bytes
 from latency_db.merge import Added, Merged, merge
-from latency_db.packed import SUFFIX, Header, pack
+from latency_db.packed import SUFFIX, Header, pack, predictor_beside
 from latency_db.remove import device_to_remove, remove, session_to_remove
-from latency_db.shipped import predictor_beside
 from latency_db.store import LatencyStore
 from latency_db.verify import Verification, verify
 from predictors.stored import stored_predictor

@@ -11,7 +11,6 @@ from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
 from predictors.transfer import SourceDevice
-from tvnsearch.api.shipped_tables import may_be_shipped, take_if_shipped
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
@@ -30,14 +29,11 @@ def load_predictor(
 ) -> LatencyPredictor:
     """The predictor of the meter's device, with bounds that hold for a share of ``level`` of networks.
 
-    It is trained, and that is said, where none is kept that learnt from all that ``db`` holds now. Where
-    tables of this very device come with the package they are added to a ``db`` that has none.
+    It is trained, and that is said, where none is kept that learnt from all that ``db`` holds now.
 
     Raises:
         UserError: this device was not profiled in ``db``, or too little, or another one was.
     """
-    require_latencies(db, meter.device)
-    take_if_shipped(db, meter.digest, watch=watch)
     require_database(db, meter.device.words)
     with LatencyStore(db) as store:
         return stored_predictor(store, meter.digest, watch.say, level)
@@ -48,8 +44,6 @@ def open_origin(
 ) -> SourceDevice | None:
     """What the device ``digest`` of the same database can lend to this one; None where none was named.
 
-    One whose table comes with the package is added to the database.
-
     Raises:
         UserError: the database does not hold that device, it is this one, or it was adapted itself.
     """
@@ -58,9 +52,8 @@ def open_origin(
     if digest == own_digest:
         raise UserError(
             f"expected another device to start from, but {digest} is this one; "
-            f"`tvnsearch devices` names the others"
+            f"`tvnsearch db list` names the devices that were profiled"
         )
-    take_if_shipped(store.path, digest, watch=watch)
     return stored_predictor(store, digest, watch.say).origin
 
 
@@ -84,16 +77,6 @@ def layer_latencies(
             f"{', '.join(unknown)}; run `tvnsearch profile` with a --space that has them"
         )
     return [layer.latency_ms for layer in predictor.layers(genome, classes)]
-
-
-def require_latencies(db: Path, device: Device) -> None:
-    """Make sure that there is a latency database, or that one can be made of tables that are shipped.
-
-    Raises:
-        UserError: there is none, and no table of such a device comes with the package.
-    """
-    if not may_be_shipped(device):
-        require_database(db, device.words)
 
 
 def require_database(db: Path, device: str) -> None:

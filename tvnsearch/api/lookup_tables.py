@@ -12,8 +12,7 @@ from latency_db.reader import StoredProfile
 from latency_db.store import LatencyStore
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
-from tvnsearch.api.latency_predictors import load_predictor, require_database, require_latencies
-from tvnsearch.api.shipped_tables import take_if_shipped
+from tvnsearch.api.latency_predictors import load_predictor, require_database
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.device import Device
 from tvnsearch.devices.meter import Meter
@@ -44,11 +43,9 @@ def find_table(
     """
     predictor = None
     if isinstance(source, Device):
-        require_latencies(db, source)
+        require_database(db, source.words)
         with Meter(source) as meter:
             digest = meter.digest
-            take_if_shipped(db, digest, watch=watch)
-            require_database(db, source.words)
             predictor = load_predictor(db, meter, watch=watch) if predicting else None
     else:
         require_database(db, "cpu")

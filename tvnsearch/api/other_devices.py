@@ -1,4 +1,4 @@
-"""Latencies on devices that are not here: predicted from the tables that are held, or shipped, of them."""
+"""Latencies on devices that are not here: predicted from the tables that a latency database holds of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from latency_db.contents import described
-from latency_db.shipped import shipped_tables
+from latency_db.reader import StoredDevice
 from latency_db.store import LatencyStore
 from predictors.calibration import DEFAULT_LEVEL
 from predictors.predictor import LatencyPredictor
 from predictors.stored import stored_predictor
-from tvnsearch.api.shipped_tables import take
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.errors import UserError
 
@@ -30,8 +29,6 @@ def predictor_of_other(
 ) -> LatencyPredictor:
     """The predictor of the device that ``name`` names in ``db``, trained from all that ``db`` holds of it.
 
-    Tables that come with the package count as well, and are added to ``db`` where they are meant.
-
     A name is a digest, or words of the processor's name: ``nvidia-h200``. Then networks run there in the
     precision, in batches and deployed as on this device, whose fingerprint is ``here``. Bounds hold for a
     share of ``level`` of networks.
@@ -40,29 +37,26 @@ def predictor_of_other(
         UserError: no stored device is meant, or several are.
     """
     with LatencyStore(db) as store:
-        held = {stored.digest: stored.fingerprint for stored in store.devices() if stored.genomes}
-        shipped = {table.header.digest: table for table in shipped_tables()}
-        known = {digest: table.header.fingerprint for digest, table in shipped.items()} | held
-        meant = [digest for digest, of in known.items() if _is_meant(name, digest, of, here)]
+        held = [stored for stored in store.devices() if stored.genomes]
+        meant = [stored for stored in held if _is_meant(name, stored, here)]
         if len(meant) != 1:
-            listed = "; ".join(f"{digest} ({described(known[digest])})" for digest in meant or known)
+            known = "; ".join(
+                f"{stored.digest} ({described(stored.fingerprint)})" for stored in meant or held
+            )
             raise UserError(
                 f"expected --max-ms {name}= to mean one device in {db}, with "
                 f"{', '.join(f'{key} {here.get(key)}' for key in ALIKE)} as this one, but it means "
-                f"{len(meant)} of those held: {listed or 'none'}; "
+                f"{len(meant)} of those held: {known or 'none'}; "
                 "give the digest of one, or merge in its tables by `tvnsearch db merge`"
             )
-        [digest] = meant
-        if digest not in held:
-            take(shipped[digest], db, watch=watch)
-        return stored_predictor(store, digest, watch.say, level)
+        return stored_predictor(store, meant[0].digest, watch.say, level)
 
 
-def _is_meant(name: str, digest: str, fingerprint: Mapping[str, str], here: Mapping[str, str]) -> bool:
-    if name == digest:
+def _is_meant(name: str, stored: StoredDevice, here: Mapping[str, str]) -> bool:
+    if name == stored.digest:
         return True
-    runs_alike = all(fingerprint.get(key) == here.get(key) for key in ALIKE)
-    return runs_alike and _words(name) <= _words(fingerprint.get("processor", ""))
+    runs_alike = all(stored.fingerprint.get(key) == here.get(key) for key in ALIKE)
+    return runs_alike and _words(name) <= _words(stored.fingerprint.get("processor", ""))
 
 
 def _words(text: str) -> set[str]:

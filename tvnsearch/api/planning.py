@@ -99,9 +99,9 @@ def draft_plan(settings: Settings) -> SearchPlan:
     check_training_device(settings)
     plan = plan_of(settings, load_space(settings.search.space), classes=1)
 
-    from tvnsearch.api.latency_predictors import database_path, require_latencies
+    from tvnsearch.api.latency_predictors import database_path, require_database
 
-    require_latencies(database_path(settings.device.db), device)
+    require_database(database_path(settings.device.db), device.words)
     if settings.training.data is not None:
         parse_address(settings.training.data)
     minutes = settings.search.minutes

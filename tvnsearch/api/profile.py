@@ -19,7 +19,6 @@ from predictors.record import predictor_path
 from predictors.stored import stored_predictor
 from predictors.transfer import SourceDevice
 from tvnsearch.api.latency_predictors import database_path, open_origin
-from tvnsearch.api.shipped_tables import nearest_shipped, take_if_shipped
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.devices.container import require_quota
 from tvnsearch.devices.device import Device, as_device
@@ -65,8 +64,7 @@ def profile(
 
     Goes on where an earlier profile stopped. ``max_ms`` is the budget that a search will have: half of the
     networks of ``space`` that are measured are near it. ``origin`` is the digest of another device in ``db``:
-    what is known of it is adapted, so that little profiling is enough. Tables of this device that come with
-    the package count as profiled; where it is a new one, and none is named, the nearest of those is adapted.
+    what is known of it is adapted, so that little profiling is enough.
 
     Raises:
         UserError: a number has no end, the seed is no good, there is no such device, space or ``origin``,
@@ -81,9 +79,6 @@ def profile(
     require_quota(opened)
     with LatencyStore(path) as store, Meter(opened, say=watch.say) as meter:
         digest = meter.digest
-        take_if_shipped(path, digest, watch=watch)
-        if origin is None and not store.minutes(digest):
-            origin = _take_nearest(path, meter, watch)
         lent = open_origin(store, origin, digest, watch=watch)
         watch.say(
             f"{path} holds {store.minutes(digest):.1f} of {minutes:g} minutes for this device ({digest})"
@@ -104,15 +99,6 @@ def profile(
         tables=str(path),
         predictor=str(predictor_path(path, digest)),
     )
-
-
-def _take_nearest(db: Path, meter: Meter, watch: Watch) -> str | None:
-    """The digest of a device that this one may start from, its shipped table added to ``db``."""
-    nearest = nearest_shipped(meter.fingerprint)
-    if nearest is None:
-        return None
-    take_if_shipped(db, nearest.header.digest, watch=watch)
-    return nearest.header.digest
 
 
 def _plan(meter: Meter, space: str, max_ms: float) -> str:
