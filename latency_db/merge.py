@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
+from latency_db.packed import is_packed, unpack
 from latency_db.records import GenomeRecord, genome_numbers, genome_record, insert_or_ignore, row_id
 from latency_db.schema import connect, connect_existing, naming_database_errors, transaction
 from latency_db.verify import device_problems, genome_problem
@@ -34,16 +36,21 @@ class Merged(msgspec.Struct, frozen=True):
 
 
 def merge(other: Path, into: Path, on_progress: Callable[[int, int], None]) -> Merged:
-    """Copy what the file ``other`` holds and ``into`` lacks, one transaction a genome.
+    """Copy what the file ``other``, a database or a packed table, holds and ``into`` lacks.
 
-    Records are known by their ``uid``, devices by their digest, so a merge that was killed is finished by
-    another, and one more adds nothing. An imported table stays out where its name is taken. ``into`` is made
-    where there is none; ``other`` may be written to meanwhile. ``on_progress`` is told of genomes done and
-    genomes in all.
+    A genome is one transaction. Records are known by their ``uid``, devices by their digest, so a merge that
+    was killed is finished by another, and one more adds nothing. An imported table stays out where its name
+    is taken. ``into`` is made where there is none; ``other`` may be written to meanwhile. ``on_progress`` is
+    told of genomes done and genomes in all.
 
     Raises:
         UserError: a file cannot be used, or a record in ``other`` is not sound; those before it are copied.
     """
+    if is_packed(other):
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder) / "latency.sqlite"
+            unpack(other, unpacked)
+            return merge(unpacked, into, on_progress)
     with (
         closing(connect_existing(other)) as source,
         closing(connect(into)) as target,

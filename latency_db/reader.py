@@ -42,11 +42,12 @@ class StoredProfile(msgspec.Struct, frozen=True):
     """One profiled genome: ``latencies_ms`` in the order of ``trace(genome, classes).calls``.
 
     ``parts`` has for each call the place of the first call that is executed as one with it, at which the
-    latency of all stands; the others have 0. ``network`` is the whole network measured in the same session;
-    ``row`` names the genome in its store.
+    latency of all stands; the others have 0. ``network`` is the whole network measured in the same session.
+    ``row`` is the genome's number in its store, ``uid`` names the record in whatever store it lies.
     """
 
     row: int
+    uid: str
     genome: Genome
     classes: int
     latencies_ms: tuple[float, ...]
@@ -115,15 +116,15 @@ class LatencyReader:
         differences = [100 * abs(repeat_ms / first_ms - 1) for first_ms, repeat_ms in self._repeated(digest)]
         return median(differences) if differences else None
 
-    def undisturbed(self, digest: str) -> list[tuple[int, float]]:
-        """The row number of each genome that was not always disturbed when profiled, and its latency in ms.
+    def undisturbed(self, digest: str) -> list[tuple[str, float]]:
+        """The identity of each genome that was not always disturbed when profiled, and its latency in ms.
 
         Raises:
             UserError: the file holds nothing of that device.
         """
         self.device(digest)
         return self._select(
-            f"SELECT genomes.id, m.latency_ms "
+            f"SELECT genomes.uid, m.latency_ms "
             f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id "
             f"{OF_DEVICE} AND m.samples > 0 "
             f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
@@ -145,7 +146,7 @@ class LatencyReader:
         self.device(digest)
         with self._snapshot():
             genomes = self._select(
-                f"SELECT genomes.id, genomes.genome, classes, {_MEASUREMENT_COLUMNS} "
+                f"SELECT genomes.id, genomes.uid, genomes.genome, classes, {_MEASUREMENT_COLUMNS} "
                 f"FROM genomes JOIN network_measurements m ON m.genome = genomes.id {OF_DEVICE} "
                 f"AND m.id = (SELECT min(id) FROM network_measurements WHERE genome = genomes.id) "
                 f"ORDER BY genomes.id",
@@ -164,13 +165,14 @@ class LatencyReader:
         return [
             StoredProfile(
                 row,
+                uid,
                 genome_from_json(text, str(self.path)),
                 classes,
                 tuple(latencies_ms[row]),
                 tuple(parts[row]),
                 _measurement(columns),
             )
-            for row, text, classes, *columns in genomes
+            for row, uid, text, classes, *columns in genomes
         ]
 
     def rows(self, digest: str) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def fit_predictor(
             versions={name: version(name) for name in LIBRARIES},
             seed=seed,
             rows=len(rows.calls),
-            rows_digest=rows_digest((profile.row, profile.network.latency_ms) for profile in profiles),
+            rows_digest=rows_digest((profile.uid, profile.network.latency_ms) for profile in profiles),
             heldout=held_out_report(held_out.predicted_ms, networks_ms),
             heldout_prior=held_out_report(held_out.prior_ms, networks_ms),
             correction=held_out.correction,

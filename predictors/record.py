@@ -111,12 +111,13 @@ def text_digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def rows_digest(measured: Iterable[tuple[int, float]]) -> str:
-    """Sixteen hex digits that name training rows, by row number and latency in ms of each of their networks.
+def rows_digest(measured: Iterable[tuple[str, float]]) -> str:
+    """Sixteen hex digits that name training rows, by identity and latency in ms of each of their networks.
 
-    No other network gets that number in a store, and its rows never change.
+    No other network has that identity, in whatever store it lies and in whatever order, and its rows never
+    change.
     """
-    return blake2b(msgspec.json.encode(list(measured)), digest_size=8).hexdigest()
+    return blake2b(msgspec.json.encode(sorted(measured)), digest_size=8).hexdigest()
 
 
 class _Release(msgspec.Struct):

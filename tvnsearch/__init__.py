@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.databases import (
         database_contents,
         merge_databases,
+        pack_database,
         remove_from_database,
         verify_database,
     )
@@ -68,6 +69,7 @@ __all__ = [
     "measure",
     "merge_databases",
     "open_device",
+    "pack_database",
     "pick",
     "plan_search",
     "predict",
@@ -110,6 +112,7 @@ _HOMES = {
     "measure": "tvnsearch.api.measure",
     "merge_databases": "tvnsearch.api.databases",
     "open_device": "tvnsearch.devices.device",
+    "pack_database": "tvnsearch.api.databases",
     "pick": "tvnsearch.api.pick",
     "plan_search": "tvnsearch.api.dry_run",
     "predict": "tvnsearch.api.predict",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UNSOUND, NOT_CONFIRMED = 1, 2
 PROBLEMS_SHOWN = 20
 
-app = typer.Typer(help="The latency database: list, merge, verify, remove.", no_args_is_help=True)
+app = typer.Typer(help="The latency database: list, merge, pack, verify, remove.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -39,7 +39,9 @@ def list_database(
 
 @app.command("merge")
 def merge_databases(
-    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="Latency database files to add.")],
+    others: Annotated[
+        list[Path], typer.Argument(metavar="OTHER", help="Latency database files, or packed tables, to add.")
+    ],
     into: Annotated[
         Path | None,
         typer.Option("--into", "--db", metavar="FILE", help="The file to add to; by default this user's."),
@@ -58,6 +60,43 @@ def merge_databases(
         merged = tvnsearch.merge_databases(others, path, watch=watch)
     if as_json:
         print_json({"into": str(path), "added": merged})
+
+
+@app.command("pack")
+def pack_database(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it: a file *.jsonl.xz.")
+    ],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--digest", metavar="DIGEST", help="The device to pack; without it the only one that is held."
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", metavar="NAME", help="What others may do with it, such as CC0-1.0."),
+    ] = None,
+    db: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a device's latencies as one small file, to hand on.
+
+    Its predictor is written beside it. `tvnsearch db merge` takes such a file.
+    """
+    from cli.output import print_json, say, watching
+
+    with watching() as watch:
+        packed = tvnsearch.pack_database(out, digest=device, licence=licence, db=db, watch=watch)
+    if as_json:
+        print_json(packed)
+        return
+    header = packed.header
+    say(
+        f"{packed.table}: {header.genomes} networks, {header.rows} layer rows of {header.digest}, "
+        f"{packed.bytes / 1e3:.0f} kB ({packed.bytes / header.rows:.1f} bytes a row); the predictor is in "
+        f"{packed.predictor}"
+    )
 
 
 @app.command("verify")

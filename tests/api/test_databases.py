@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,9 +10,13 @@ from pathlib import Path
 import pytest
 
 import tvnsearch
+from latency_db import LatencyStore
+from predictors.record import predictor_path
+from predictors.stored import stored_predictor
 from tests.api.watches import Heard
 from tests.cli.test_db import DIGEST, OTHER_DIGEST, fill
 from tests.latency_db.fakes import FINGERPRINT, OTHER_FINGERPRINT
+from tests.predictors.synthetic_device import profiled_here
 from tvnsearch.errors import UserError
 
 
@@ -63,3 +68,28 @@ def test_only_what_is_confirmed_is_removed(merged: Path) -> None:
     for wrong in ({}, {"digest": DIGEST, "session": 1}):
         with pytest.raises(UserError, match="expected either --digest or --session"):
             tvnsearch.remove_from_database(**wrong, db=merged)  # type: ignore[arg-type]
+
+
+def test_a_device_is_packed_with_its_predictor(tmp_path: Path) -> None:
+    db = profiled_here(tmp_path / "latency.sqlite")
+    packed = tvnsearch.pack_database(tmp_path / "cpu.jsonl.xz", licence="CC0-1.0", db=db)
+    [held] = tvnsearch.database_contents(db).devices
+    assert (packed.header.digest, packed.header.genomes) == (held.device, held.genomes)
+    assert packed.bytes == Path(packed.table).stat().st_size < db.stat().st_size / 4
+    tvnsearch.merge_databases(packed.table, tmp_path / "other.sqlite")
+    # the same networks, so that the predictor need not be trained again
+    there = predictor_path(tmp_path / "other.sqlite", held.device)
+    shutil.copy(packed.predictor, there)
+    heard = Heard()
+    with LatencyStore(tmp_path / "other.sqlite") as store:
+        predictor = stored_predictor(store, held.device, heard.watch.say)
+    assert heard.said == []
+    assert packed.header.accuracy is not None
+    assert packed.header.accuracy["mape_percent"] == predictor.heldout.mape_percent
+
+
+def test_which_device_is_packed_is_clear(merged: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"expected --digest, .* 2 devices \({DIGEST}, {OTHER_DIGEST}\)"):
+        tvnsearch.pack_database(tmp_path / "cpu.jsonl.xz", db=merged)
+    with pytest.raises(UserError, match=r"a file that ends in \.jsonl\.xz"):
+        tvnsearch.pack_database(tmp_path / "cpu.json", digest=DIGEST, db=merged)

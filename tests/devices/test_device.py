@@ -77,6 +77,8 @@ def _plain(monkeypatch):
     for name in (*fingerprint_module.INSTRUCTIONS, *fingerprint_module.PLACES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(fingerprint_module, "core_kind", lambda cores: None)
+    monkeypatch.setattr(fingerprint_module, "processor_family", lambda: None)
+    monkeypatch.setattr(fingerprint_module, "cache_sizes", lambda: None)
 
 
 @pytest.mark.usefixtures("_plain")

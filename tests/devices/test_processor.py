@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tvnsearch.devices.processor import core_kind, processor_model
+from tvnsearch.devices.processor import cache_sizes, core_kind, processor_family, processor_model
 
 PI_FEATURES = "fp asimd evtstrm crc32 cpuid"
 PI_5_FEATURES = (
@@ -113,3 +113,27 @@ def test_cores_are_named_where_a_machine_has_several_kinds(
     files: Mapping[str, str], cores: list[int], kind: str | None, tmp_path: Path
 ) -> None:
     assert core_kind(cores, machine(tmp_path, files)) == kind
+
+
+def test_processors_that_a_virtual_machine_calls_alike_are_told_apart(tmp_path: Path) -> None:
+    epyc = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: {}\nmodel name\t: AMD EPYC\nstepping\t: 1\n"
+    caches = {
+        f"{CPU}/cpu0/cache/index{index}/{file}": text
+        for index, cache in enumerate(
+            ("1 Data 32K", "1 Instruction 32K", "2 Unified 512K", "3 Unified 16384K")
+        )
+        for file, text in zip(("level", "type", "size"), cache.split(), strict=True)
+    }
+    milan, genoa = (
+        machine(tmp_path / name, {"proc/cpuinfo": epyc.format(number), **caches})
+        for name, number in (("milan", 1), ("genoa", 17))
+    )
+    assert processor_model(milan) == processor_model(genoa) == "AMD EPYC"
+    assert processor_family(milan) == "family 25, model 1, stepping 1"
+    assert processor_family(genoa) == "family 25, model 17, stepping 1"
+    assert cache_sizes(milan) == "L1 32K, L2 512K, L3 16384K"
+
+
+def test_a_machine_that_tells_neither_family_nor_caches_has_none(tmp_path: Path) -> None:
+    board = machine(tmp_path, {"proc/cpuinfo": PI_4})
+    assert processor_family(board) is None and cache_sizes(board) is None

@@ -73,6 +73,7 @@ def profiles(count: int, seed: int, noise: float = 0.02, space: str = "digits") 
     return [
         StoredProfile(
             row=row,
+            uid=f"{row:032x}",
             genome=genome,
             classes=CLASSES,
             latencies_ms=tuple(noisy(call_ms(call)) for call in trace(genome, CLASSES).calls),

@@ -12,7 +12,7 @@ import torch
 from tvnsearch.devices.backends import load_backend
 from tvnsearch.devices.core_lock import timed_cores
 from tvnsearch.devices.device import Device
-from tvnsearch.devices.processor import core_kind, processor_model
+from tvnsearch.devices.processor import cache_sizes, core_kind, processor_family, processor_model
 from tvnsearch.network.deploy import DEPLOYMENT
 from tvnsearch.workers import PINNED_ALLOCATOR
 
@@ -34,8 +34,9 @@ PLACES = ("GOMP_CPU_AFFINITY", "KMP_AFFINITY", "OMP_PLACES", "OMP_PROC_BIND")
 def fingerprint(device: Device) -> dict[str, str]:
     """Processor, threads, backend, deployment, libraries, allocator: figures compare where all are equal.
 
-    Where a machine has several kinds of cores, that of those which are timed; and of the environment what is
-    set of ``INSTRUCTIONS`` and ``PLACES``.
+    Virtual machines call unlike processors alike: their family and caches tell them apart. Where a machine
+    has several kinds of cores, that of those which are timed; and of the environment what is set of
+    ``INSTRUCTIONS`` and ``PLACES``.
     """
     found = {
         "device": device.name,
@@ -51,6 +52,8 @@ def fingerprint(device: Device) -> dict[str, str]:
         "allocator": _allocator(),
         "governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
     }
+    hidden = {"family": processor_family(), "caches": cache_sizes()}
+    found |= {name: value for name, value in hidden.items() if value is not None}
     found |= load_backend(device.backend).versions()
     kind = core_kind(timed_cores(device)) if device.name == "cpu" else None
     if kind is not None:

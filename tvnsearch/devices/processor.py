@@ -34,6 +34,25 @@ def processor_model(root: Path = ROOT) -> str | None:
     return _field(text, "model name")
 
 
+def processor_family(root: Path = ROOT) -> str | None:
+    """Family, model and stepping of an x86 processor: a virtual machine hides the product, not these."""
+    text = _text(root / "proc/cpuinfo")
+    numbers = {name: _field(text, name) for name in ("cpu family", "model", "stepping")}
+    if None in numbers.values():
+        return None
+    return "family {cpu family}, model {model}, stepping {stepping}".format_map(numbers)
+
+
+def cache_sizes(root: Path = ROOT) -> str | None:
+    """The data caches that the first core sees, the nearest first, as ``L1 32K, L2 512K, L3 32768K``."""
+    found = {}
+    for folder in (root / "sys/devices/system/cpu/cpu0/cache").glob("index[0-9]*"):
+        level, kind, size = (_text(folder / file).strip() for file in ("level", "type", "size"))
+        if kind in ("Data", "Unified") and size:
+            found[level] = size
+    return ", ".join(f"L{level} {found[level]}" for level in sorted(found)) or None
+
+
 def core_kind(cores: Sequence[int], root: Path = ROOT) -> str | None:
     """The kinds of these cores, on a machine that has several; None where all its cores are alike.
 
