@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -222,3 +223,26 @@ def test_what_cannot_be_smoothed_is_said(folder: Path) -> None:
     assert any(
         line.endswith("it sees too few frames for grw_weight, and nothing is smoothed") for line in heard.said
     )
+
+
+@pytest.mark.parametrize(("mirror", "can_tell"), [("auto", True), ("always", False), ("never", True)])
+def test_clips_are_mirrored_as_the_recipe_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: str, can_tell: bool
+) -> None:
+    """Classes that are each other's mirror image are told apart only by who never sees one mirrored."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    light_on_the_right = np.zeros((32, 32, 3), np.uint8)
+    light_on_the_right[:, 16:] = 255
+    for number in range(8):
+        for name, pixels in (("right", light_on_the_right), ("left", light_on_the_right[:, ::-1])):
+            write_video(tmp_path / "clips" / name / f"{number}.mp4", pictures=[pixels] * 4)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'iterations = 60\nbatch_size = 8\nlabel_smoothing = 0.0\ndropout = 0.0\nmirror = "{mirror}"\n'
+    )
+    out = tmp_path / "out"
+    trained = tvnsearch.train(GENOME, tmp_path / "clips", recipe=recipe, out=out, threads=1)
+    assert trained is not None
+    assert trained.result.loss is not None
+    assert (trained.result.loss < 0.2) == can_tell
+    assert (trained.result.loss > 0.5) != can_tell  # ln 2 is the loss of guessing
