@@ -103,6 +103,32 @@ def test_a_short_training_decodes_clips_when_it_reads_them_and_comes_to_the_same
     assert any("decoded when they are read, because each clip is hardly read" in line for line in heard.said)
 
 
+@pytest.mark.parametrize(("with_validation", "stored"), [(False, True), (True, False)])
+def test_the_validation_clips_that_are_learnt_from_count_among_those_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_validation: bool, stored: bool
+) -> None:
+    """Of 24 clips each of 8 to learn from is read three times, each of 16 one and a half times."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rows = ["path,label,split"]
+    for number in range(24):
+        write_video(tmp_path / f"{number}.mp4", frames=4, width=32, height=32)
+        rows.append(f"{number}.mp4,{number % 2},{('train', 'val', 'test')[number % 3]}")
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    heard = Heard()
+    tvnsearch.train(
+        GENOME,
+        tmp_path / "clips.csv",
+        recipe=Recipe(iterations=3, batch_size=8),
+        with_validation=with_validation,
+        out=tmp_path / "out",
+        threads=1,
+        watch=heard.watch,
+    )
+    (decoded,) = (line for line in heard.said if line.startswith("decoded clips: "))
+    assert ("24 as raw frames" in decoded) == stored
+    assert ("each clip is hardly read more than once" in decoded) != stored
+
+
 def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:
     picture = folder / "matrix.svg"
     heard = Heard()
