@@ -244,7 +244,12 @@ def _print_inspection(inspected: InspectedData) -> None:
                 f"the whole clip, at about {inspected.base_rate:g} a second; {found.thinned} are faster",
             ],
             ["a clip too short for a network", "holds its last frame"],
-            ["mirrored clips", "show the same" if dataset.mirrorable else "may show another class"],
+            [
+                "mirrored clips",
+                "show the same, and are learnt from"
+                if dataset.mirrorable
+                else 'may show another class, and are not learnt from without mirror = "always" in a recipe',
+            ],
         ],
         word_columns=2,
     )

@@ -45,6 +45,13 @@ def test_all_networks_of_a_search_are_trained_by_its_recipe(opened: Opened) -> N
     assert 9.0 not in {one.max_seconds for one in opened.trainer.recipes}
 
 
+def test_networks_and_finalists_are_mirrored_as_the_recipe_of_the_search_says(opened: Opened) -> None:
+    evolve(run="run", **opened.options(recipe={"mirror": "always"}))
+    finalists("run", 2, iterations=300)
+    assert len(opened.trainer.recipes) > 2
+    assert {one.mirror for one in opened.trainer.recipes} == {"always"}
+
+
 def test_a_run_goes_on_by_the_recipe_that_it_began_with(opened: Opened) -> None:
     evolve(run="run", **opened.options(recipe="sgd.toml"))
     opened.trainer.recipes.clear()

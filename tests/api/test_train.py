@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -100,6 +101,32 @@ def test_a_short_training_decodes_clips_when_it_reads_them_and_comes_to_the_same
     assert read is not None
     assert (read.result.loss, read.result.fitness) == (stored.result.loss, stored.result.fitness)
     assert any("decoded when they are read, because each clip is hardly read" in line for line in heard.said)
+
+
+@pytest.mark.parametrize(("with_validation", "stored"), [(False, True), (True, False)])
+def test_the_validation_clips_that_are_learnt_from_count_among_those_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_validation: bool, stored: bool
+) -> None:
+    """Of 24 clips each of 8 to learn from is read three times, each of 16 one and a half times."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rows = ["path,label,split"]
+    for number in range(24):
+        write_video(tmp_path / f"{number}.mp4", frames=4, width=32, height=32)
+        rows.append(f"{number}.mp4,{number % 2},{('train', 'val', 'test')[number % 3]}")
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    heard = Heard()
+    tvnsearch.train(
+        GENOME,
+        tmp_path / "clips.csv",
+        recipe=Recipe(iterations=3, batch_size=8),
+        with_validation=with_validation,
+        out=tmp_path / "out",
+        threads=1,
+        watch=heard.watch,
+    )
+    (decoded,) = (line for line in heard.said if line.startswith("decoded clips: "))
+    assert ("24 as raw frames" in decoded) == stored
+    assert ("each clip is hardly read more than once" in decoded) != stored
 
 
 def test_the_score_is_that_of_the_training(folder: Path, trained: Trained) -> None:
@@ -222,3 +249,26 @@ def test_what_cannot_be_smoothed_is_said(folder: Path) -> None:
     assert any(
         line.endswith("it sees too few frames for grw_weight, and nothing is smoothed") for line in heard.said
     )
+
+
+@pytest.mark.parametrize(("mirror", "can_tell"), [("auto", True), ("always", False), ("never", True)])
+def test_clips_are_mirrored_as_the_recipe_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: str, can_tell: bool
+) -> None:
+    """Classes that are each other's mirror image are told apart only by who never sees one mirrored."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    light_on_the_right = np.zeros((32, 32, 3), np.uint8)
+    light_on_the_right[:, 16:] = 255
+    for number in range(8):
+        for name, pixels in (("right", light_on_the_right), ("left", light_on_the_right[:, ::-1])):
+            write_video(tmp_path / "clips" / name / f"{number}.mp4", pictures=[pixels] * 4)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'iterations = 60\nbatch_size = 8\nlabel_smoothing = 0.0\ndropout = 0.0\nmirror = "{mirror}"\n'
+    )
+    out = tmp_path / "out"
+    trained = tvnsearch.train(GENOME, tmp_path / "clips", recipe=recipe, out=out, threads=1)
+    assert trained is not None
+    assert trained.result.loss is not None
+    assert (trained.result.loss < 0.2) == can_tell
+    assert (trained.result.loss > 0.5) != can_tell  # ln 2 is the loss of guessing

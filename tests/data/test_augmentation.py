@@ -54,7 +54,9 @@ def test_starts_and_speeds_vary():
 def test_half_of_the_views_are_mirrored_where_that_is_allowed():
     assert 70 < sum(view.mirrored for view in views((9, 8, 8), Augmentation())) < 130
     assert not any(view.mirrored for view in views((9, 8, 8), Augmentation(), mirrorable=False))
-    assert not any(view.mirrored for view in views((9, 8, 8), Augmentation(mirror=False)))
+    always, never = Augmentation(mirror="always"), Augmentation(mirror="never")
+    assert 70 < sum(view.mirrored for view in views((9, 8, 8), always, mirrorable=False)) < 130
+    assert not any(view.mirrored for view in views((9, 8, 8), never))
 
 
 def test_mirroring_changes_nothing_else():

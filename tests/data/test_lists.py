@@ -230,3 +230,59 @@ def test_a_slash_in_front_means_the_list_s_folder_where_the_files_are_there(tmp_
     touch(tmp_path, *(f"train/{name}" for name, _ in SIX))
     dataset = listed(tmp_path / "x.csv", "\n".join(f"/train/{name},{label}" for name, label in SIX))
     assert all(clip.path.is_file() for clip in dataset.clips)
+
+
+def spellings_of(tmp_path, name):
+    """One file: plain, by here, by a folder and back, from the root, and by a link to its folder."""
+    return [name, f"./{name}", f".//{name}", f"x/../{name}", str(tmp_path / name), f"link/{name}"]
+
+
+@pytest.fixture
+def spelled(tmp_path, touch):
+    touch(tmp_path, *(name for name, _ in SIX), "x/other.mp4")
+    (tmp_path / "link").symlink_to(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("separator", [",", " "])
+@pytest.mark.parametrize("number", range(6))
+def test_however_a_file_is_spelled_it_is_the_same_clip_in_the_same_split(spelled, separator, number):
+    plain = listed(spelled / "a.csv", "\n".join(separator.join(clip) for clip in SIX))
+    rows = [f"{spellings_of(spelled, name)[number]}{separator}{label}" for name, label in SIX]
+    other = listed(spelled / "b.csv", "\n".join(rows))
+    twice = listed(spelled / "c.csv", "\n".join([*rows, *(separator.join(clip) for clip in SIX)]))
+    around = open_dataset(f"{spelled}/x/../b.csv")
+    for split, clips in plain.splits.items():
+        assert {clip.path for clip in clips} == {clip.path for clip in twice.splits[split]}
+        if "link" not in rows[0]:
+            assert {clip.path for clip in clips} == {clip.path for clip in other.splits[split]}
+            assert {clip.path for clip in clips} == {clip.path for clip in around.splits[split]}
+    assert twice.left_out == {"clips that are listed again": 6}
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_labels_and_splits_contradict_each_other_however_a_file_is_spelled(spelled, number):
+    rows = [",".join((*clip, "train" if clip[0] == "on0.mp4" else "")) for clip in SIX]
+    rows = ["path,label,split", *(row if row[-1] != "," else f"{row}val" for row in rows)]
+    again = spellings_of(spelled, "on0.mp4")[number]
+    with pytest.raises(UserError, match=r"one class.*on0\.mp4 is listed as 'on' and as 'off'"):
+        listed(spelled / "a.csv", "\n".join([*rows, f"{again},off,train"]))
+    with pytest.raises(UserError, match=r"one split.*on0\.mp4 is in train and test"):
+        listed(spelled / "a.csv", "\n".join([*rows, f"{again},on,test"]))
+    for split, path in (("train", "on0.mp4"), ("val", again)):
+        (spelled / f"{split}.csv").write_text(f"path,label\n{path},on\noff{split == 'val':d}.mp4,off\n")
+    (spelled / "a.csv").unlink()
+    with pytest.raises(UserError, match=r"one split.*on0\.mp4 is in train and validation"):
+        open_dataset(spelled)
+
+
+def test_back_from_a_linked_folder_is_where_the_link_leads(tmp_path, touch):
+    touch(tmp_path, "elsewhere/inside/a.mp4", "elsewhere/b.mp4", "list/b.mp4")
+    (tmp_path / "list" / "link").symlink_to(tmp_path / "elsewhere" / "inside")
+    rows = ["link/../b.mp4,on,train", "b.mp4,off,train", "link/a.mp4,on,test", "b.mp4,off,train"]
+    dataset = listed(tmp_path / "list" / "x.csv", "\n".join([*rows, *(f"c{n}.mp4,on,val" for n in range(2))]))
+    assert {(clip.path, clip.labels) for clip in dataset.train} == {
+        (tmp_path / "elsewhere" / "b.mp4", (1,)),
+        (tmp_path / "list" / "b.mp4", (0,)),
+    }
+    assert [clip.path for clip in dataset.test] == [tmp_path / "list" / "link" / "a.mp4"]

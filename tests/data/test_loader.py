@@ -173,17 +173,26 @@ def test_multi_label_batches(cache, tmp_path):
     assert batch.labels.tolist() == [[1, 0, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]]
 
 
-def test_clips_are_mirrored_only_where_that_changes_no_class(tmp_path):
+def test_clips_are_mirrored_where_that_changes_no_class_or_where_one_says_so(tmp_path):
     """Every clip is dark on its left and light on its right."""
+    both, as_it_is = {True, False}, {True}
     pixels = np.zeros((48, 48, 3), np.uint8)
     pixels[:, 24:] = 255
     for number in range(10):
         write_video(tmp_path / "clips" / "ab"[number % 2] / f"{number}.mp4", pictures=[pixels] * 6)
-    for prefix, directions in (("folders", {True}), ("kinetics", {True, False})):
+    for prefix, mirror, directions in (
+        ("folders", "auto", as_it_is),
+        ("folders", "always", both),
+        ("folders", "never", as_it_is),
+        ("kinetics", "auto", both),
+        ("kinetics", "always", both),
+        ("kinetics", "never", as_it_is),
+    ):
         dataset = open_dataset(f"{prefix}:{tmp_path / 'clips'}")
         prepared = ClipCache(dataset, 16, tmp_path / "cache")
         prepared.prepare()
-        seen = torch.cat([batch.clips for batch in first_batches(prepared, 0)])
+        batches = batches_of(prepared, dataset.train, 6, augmentation=Augmentation(mirror=mirror))
+        seen = torch.cat([batch.clips for batch in batches])
         left, right = seen[:, :, :, :4].mean((1, 2, 3, 4)), seen[:, :, :, -4:].mean((1, 2, 3, 4))
         assert set((left < right).tolist()) == directions
 

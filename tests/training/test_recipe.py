@@ -28,6 +28,8 @@ from tvnsearch.training.recipe import PRESETS, Recipe, load_recipe
         {"mixup_alpha": float("nan")},
         {"cutmix_alpha": -1.0},
         {"sampling": "balanced"},
+        {"mirror": True},
+        {"mirror": "sometimes"},
         {"class_weights": "inverse"},
         {"sampling": "classes", "class_weights": "inverse_frequency"},
         {"teacher_weight": 1.1},
@@ -51,7 +53,7 @@ def test_presets(tmp_path):
     for recipe in recipes.values():
         assert (recipe.rand_augment_operations, recipe.erasing_share, recipe.grw_weight) == (0, 0.0, 0.0)
         assert (recipe.mixup_alpha, recipe.cutmix_alpha) == (0.0, 0.0)
-        assert (recipe.sampling, recipe.class_weights) == ("clips", "equal")
+        assert (recipe.sampling, recipe.class_weights, recipe.mirror) == ("clips", "equal", "auto")
 
 
 def test_the_documents_table_has_every_key_with_its_default():

@@ -21,7 +21,6 @@ from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.run_folder import clips_path
-from tvnsearch.training.recipe import Recipe
 from tvnsearch.workers import EnvironmentFailedError, Worker
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def train_alone(
 
     cache, source = _open_clips(order, folder)
     teacher = _teacher(order, cache.dataset)
-    source = replace(source, reads=_reads(order.recipe, cache))
+    source = replace(source, reads=_reads(order, cache.dataset))
     prepare_clips(cache, watch, source.reads)
     start = _start(order, folder, cache, watch)
     watch.say(_plan(order, len(cache.dataset.classes), f"{threads} thread(s)"))
@@ -107,7 +106,7 @@ def train_together(
         ready.unlink(missing_ok=True)
         cache, _ = _open_clips(order, folder)
         _teacher(order, cache.dataset)  # refused before anything is decoded
-        prepare_clips(cache, watch, _reads(order.recipe, cache))
+        prepare_clips(cache, watch, _reads(order, cache.dataset))
         _start(order, folder, cache, watch)
         say_ready(ready)
     else:
@@ -159,9 +158,10 @@ def _teacher(order: TrainingOrder, dataset: Dataset) -> Teacher | None:
     return None if order.teacher is None else taught_by(load_model(order.teacher), dataset)
 
 
-def _reads(recipe: Recipe, cache: ClipCache) -> float:
-    """How often a training reads each of its clips."""
-    return recipe.iterations * recipe.batch_size / len(cache.dataset.train)
+def _reads(order: TrainingOrder, dataset: Dataset) -> float:
+    """How often a training reads each of the clips that it learns from."""
+    learnt = len(dataset.train) + (len(dataset.validation) if order.with_validation else 0)
+    return order.recipe.iterations * order.recipe.batch_size / learnt
 
 
 def _start(order: TrainingOrder, folder: Path, cache: ClipCache, watch: Watch) -> Path | None:

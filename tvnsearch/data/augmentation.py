@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -17,6 +17,10 @@ SMALLEST_ERASED, LARGEST_ERASED, MOST_OBLONG = 0.02, 1 / 3, 10 / 3
 """What is erased of a frame: a share of its area, and the ratio of the two sides' shares."""
 
 
+Mirror = Literal["auto", "always", "never"]
+"""Which data have half of their clips mirrored: those whose classes that does not change, all, or none."""
+
+
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     """How far a view in training may lie from the middle of its clip; the start is always anywhere.
 
@@ -24,7 +28,8 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     6): its area is between `smallest_area` and all of the largest crop of a frame that has the input's
     proportions, and its own proportions are within a ratio of `widest_ratio` of these. It lies anywhere in
     the frame. A clip is played up to `fastest` times as fast or as slow.
-    Half of the clips are mirrored where `mirror` and the data set (`Dataset.mirrorable`) allow it.
+    Half of the clips are mirrored: with `mirror` "auto" where `Dataset.mirrorable` says that their classes
+    stay, with "always" whatever it says, with "never" nowhere.
 
     The pixels of a view are changed by so many `rand_augment_operations` at `rand_augment_magnitude`
     (`rand_augment`), and of `erasing_share` of the clips a rectangle is erased (Zhong et al. 2020, "Random
@@ -34,7 +39,7 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     smallest_area: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.7
     widest_ratio: Annotated[float, Meta(ge=1.0)] = 4 / 3
     fastest: Annotated[float, Meta(ge=1.0)] = 1.25
-    mirror: bool = True
+    mirror: Mirror = "auto"
     rand_augment_operations: Annotated[int, Meta(ge=0)] = 0
     rand_augment_magnitude: Annotated[float, Meta(ge=0.0, le=MOST_MAGNITUDE)] = 7.0
     erasing_share: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
@@ -48,8 +53,8 @@ def random_view(
     start = int(rng.random() * (slack(frames.times_s, spec, speed) + 1))
     indices = frame_indices(frames.times_s, spec, start, speed)
     crop = _random_crop(frames.height, frames.width, spec, augmentation, rng)
-    mirrored = bool(rng.random() < 0.5)
-    return View(indices, crop, mirrored and mirrorable and augmentation.mirror)
+    allowed = {"auto": mirrorable, "always": True, "never": False}[augmentation.mirror]
+    return View(indices, crop, bool(rng.random() < 0.5) and allowed)
 
 
 def _random_crop(

@@ -106,6 +106,7 @@ class Iterating:
             _batch_size(fitting),
             batch_seed(fitting),
             Augmentation(
+                mirror=recipe.mirror,
                 rand_augment_operations=recipe.rand_augment_operations,
                 rand_augment_magnitude=recipe.rand_augment_magnitude,
                 erasing_share=recipe.erasing_share,

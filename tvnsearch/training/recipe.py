@@ -29,6 +29,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     decay is for weights alone: BatchNorm and biases go without. `label_smoothing` is for single-label data.
     With an `average_decay`, what is scored and kept is the exponential average of the weights. `precision`
     "auto" takes bfloat16 or float16 where that pays (`precision.choose_precision`); weights stay float32.
+    Half of the clips are mirrored: with `mirror` "auto" of data whose classes that does not change
+    (`Dataset.mirrorable`), with "always" of any, with "never" of none.
 
     What the paper's training has not, and is off by default: `rand_augment_operations` at
     `rand_augment_magnitude` and `erasing_share` change the pixels of clips (`data.augmentation`);
@@ -57,6 +59,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_seconds: Annotated[float, Meta(gt=0.0)] | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
+    mirror: Literal["auto", "always", "never"] = "auto"
     rand_augment_operations: Annotated[int, Meta(ge=0, le=14)] = 0
     rand_augment_magnitude: Annotated[float, Meta(ge=0.0, le=10.0)] = 7.0
     erasing_share: _WholeShare = 0.0

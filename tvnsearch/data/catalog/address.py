@@ -60,7 +60,7 @@ def parse_address(text: str | Path) -> Address:
 
     Raises UserError when the format or its split is not known, or nothing is at the path.
     """
-    path = Path(text).expanduser().absolute()
+    path = _absolute(text)
     match = _PREFIX.fullmatch(str(text))
     if path.exists() or match is None:
         return Address(path, _recognised(_existing(path)))
@@ -76,7 +76,13 @@ def parse_address(text: str | Path) -> Address:
             f"expected a split from 1 to {known.splits} of {name}, got {number}; "
             + (f"give for example {name}-split1:{rest}" if known.splits > 1 else f"give {name}:{rest}")
         )
-    return Address(_existing(Path(rest).expanduser().absolute()), known, number)
+    return Address(_existing(_absolute(rest)), known, number)
+
+
+def _absolute(text: str | Path) -> Path:
+    """The path from the root, without `..`, so that the paths of clips are known to be below it."""
+    path = Path(text).expanduser().absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def _existing(path: Path) -> Path:

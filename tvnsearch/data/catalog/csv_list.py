@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tvnsearch.data.catalog.listed_lines import is_listed, listed_clips
 from tvnsearch.data.catalog.listing import Format, Listing, NamedClip
 from tvnsearch.data.catalog.names import SPLIT_NAMES, Split, is_video, some_of, split_named
-from tvnsearch.data.catalog.reading import csv_rows, malformed, placed
+from tvnsearch.data.catalog.reading import csv_rows, malformed, placed, spelled_once
 from tvnsearch.errors import UserError
 
 CSV_NAME = "clips.csv"
@@ -90,6 +91,8 @@ def read(root: Path, _split: int) -> Listing:
         )
     multi_label = any(";" in table.cell(row, "label") for table in labelled for _, row in table.rows)
     clips = [clip for table in labelled for clip in _clips(table, multi_label)]
+    paths = spelled_once([clip.path for clip in clips], lists[0][1].parent)
+    clips = [replace(clip, path=path) for clip, path in zip(clips, paths, strict=True)]
     notes = [
         f"columns of {table.path.name} that are not read: {some_of(table.unread)}"
         for table in labelled

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tvnsearch.data.catalog.listing import NamedClip
 from tvnsearch.data.catalog.names import VIDEO_EXTENSIONS, Split
-from tvnsearch.data.catalog.reading import malformed, placed, text_lines
+from tvnsearch.data.catalog.reading import malformed, placed, spelled_once, text_lines
 
 _ENDINGS = "|".join(re.escape(extension) for extension in sorted(VIDEO_EXTENSIONS))
 _LISTED = re.compile(rf"(.+(?:{_ENDINGS}))\s*[\s,]\s*(\S.*)", re.IGNORECASE)
@@ -44,4 +44,8 @@ def listed_clips(lists: Sequence[tuple[Split | None, Path, Sequence[Path]]]) -> 
     labels = [match[1] for match in counted if match]
     if len(labels) < len(listed):
         labels = [rest for _, _, rest in listed]
-    return [NamedClip(path, (label,), split) for (split, path, _), label in zip(listed, labels, strict=True)]
+    paths = spelled_once([path for _, path, _ in listed], lists[0][1].parent)
+    return [
+        NamedClip(path, (label,), split)
+        for path, label, (split, _, _) in zip(paths, labels, listed, strict=True)
+    ]

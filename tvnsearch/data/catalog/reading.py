@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -68,6 +70,26 @@ def placed(names: Sequence[str], folders: Sequence[Path]) -> list[Path]:
         names = [name.lstrip("/") for name in names] if holder else names
     base = holder or folders[0]
     return [Path(name if name.startswith("/") else f"{base}/{name}") for name in names]
+
+
+def spelled_once(paths: Sequence[Path], base: Path) -> list[Path]:
+    """The same files, all that are in one folder by the same path to it: one below `base` where there is one.
+
+    So a file is one clip, whether it is listed as `a.mp4`, `x/../a.mp4` or with all that is before it. A link
+    to a file stays a file of its own.
+    """
+    folders = {os.path.dirname(path) for path in paths}  # noqa: PTH120 - a Path a file is slow
+    spellings: defaultdict[str, set[str]] = defaultdict(set)
+    real = {folder: os.path.realpath(folder) for folder in folders}
+    for folder, where in real.items():
+        plain = os.path.normpath(folder)
+        # What `..` leads to behind a link to a folder is not what it is written after.
+        spellings[where].add(plain if os.path.realpath(plain) == where else where)
+    chosen = {
+        where: Path(min(spelled, key=lambda folder: (not Path(folder).is_relative_to(base), folder)))
+        for where, spelled in spellings.items()
+    }
+    return [chosen[real[os.path.dirname(path)]] / path.name for path in paths]  # noqa: PTH120
 
 
 def _holder(names: Sequence[str], folders: Sequence[Path]) -> Path | None:
