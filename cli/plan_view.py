@@ -20,7 +20,7 @@ def print_plan(report: PlanReport) -> None:
 
 
 def plan_lines(report: PlanReport) -> list[str]:
-    """The plan in four lines."""
+    """The plan in four lines, and one more where networks are started from."""
     each = report.seconds_per_training
     length = f"{report.iterations:,} iterations" if each is None else f"{each:.0f} seconds"
     tournament = "" if report.strategy not in ("tournament", "ageing") else f", {report.tournament} compete"
@@ -29,9 +29,11 @@ def plan_lines(report: PlanReport) -> list[str]:
     winner = report.winner_minutes
     left = report.space_left
     share = left.within_predictions / left.within_counts if left.within_counts else 0.0
+    names = ", ".join(report.start_from)
     return [
         f"train   {report.trainings:,} networks for {length} each, {report.workers} at once",
         f"search  strategy {report.strategy}, a pool of {report.population}{tournament}{faster}",
+        *([f"start   {names}"] if names else []),
         f"time    about {written_time(3600 * report.hours)} {written_place(report.device, report.train_on)}"
         + ("" if winner is None else f", {written_time(60 * winner)} of them for the winner alone"),
         f"budget  {100 * left.within_counts / left.genomes:.1f} % of {left.genomes:,} random genomes are "

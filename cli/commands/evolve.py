@@ -98,6 +98,16 @@ def evolve(
             "--trainings", metavar="N", min=1, help="Networks to train in all.", rich_help_panel=SEARCH
         ),
     ] = 1000,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--start-from",
+            metavar="NAME|RUN|FILE,...",
+            help="Networks that are judged first, with commas between: zoo networks (zoo for all that the "
+            "space holds), the fittest of runs, genome files.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     seed: Annotated[int, in_panel(SEARCH, SEED)] = 0,
     data: Annotated[
         str | None,

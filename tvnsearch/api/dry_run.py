@@ -36,7 +36,8 @@ class PlanReport(Struct, frozen=True, kw_only=True):
     """What a search would do here: ``trainings`` networks, ``workers`` at once, out of a pool.
 
     Each is trained for ``iterations``, or for ``seconds_per_training`` where the user's ``minutes`` bound
-    that; ``winner_minutes`` are for its winner alone then. They are trained by the ``recipe``, or by the
+    that; ``winner_minutes`` are for its winner alone then. ``start_from`` names the networks that are judged
+    first. They are trained by the ``recipe``, or by the
     paper's where none was given. ``hours`` are those of both, ``unscaled_hours`` those of all
     iterations of the trainings that were asked for, on what networks ``train_on`` while they are measured on
     the ``device``.
@@ -45,6 +46,7 @@ class PlanReport(Struct, frozen=True, kw_only=True):
     budget: Budget
     accelerations: Accelerations
     strategy: str
+    start_from: tuple[str, ...]
     population: int
     tournament: int
     trainings: int
@@ -79,7 +81,7 @@ def plan_search(
     settings = asked_settings(options, config)
     if run is not None:
         was_begun(Path(run), settings)
-    draft = draft_plan(settings)
+    draft = draft_plan(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         space_left = _space_left(timed.plan, equipment)
@@ -107,6 +109,7 @@ def _report(timed: TimedPlan, space_left: SpaceLeft) -> PlanReport:
         budget=plan.budget,
         accelerations=plan.accelerations,
         strategy=plan.search.strategy,
+        start_from=tuple(start.name for start in plan.start),
         population=plan.search.population,
         tournament=plan.search.tournament,
         trainings=plan.search.trainings,

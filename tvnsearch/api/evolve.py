@@ -60,7 +60,7 @@ def evolve(
     if was_begun(folder, settings):
         workforce = replace(settings.workforce, train_on=settings.train_on)
         return resume(folder, watch=watch, on_progress=on_progress, **asdict(workforce))
-    draft = draft_plan(settings)
+    draft = draft_plan(settings, watch)
     warn_of_few_minutes(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)

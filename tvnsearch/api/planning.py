@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from tvnsearch.api.open_run import Equipment, check_training_device, open_settings_device
 from tvnsearch.api.recipes import planned_recipe, said_of_recipe
+from tvnsearch.api.start_from import starting_genomes
 from tvnsearch.api.times import FINAL_SHARE, SEARCH_SHARE, recipe_of_seconds, written_place, written_time
-from tvnsearch.api.watching import Watch
+from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.data.catalog.address import parse_address
 from tvnsearch.errors import UserError
 from tvnsearch.genome.genome import Genome
@@ -85,19 +86,22 @@ class TimedPlan(NamedTuple):
         return min(self.unscaled_hours, minutes / 60) + self.winner_minutes / 60
 
 
-def draft_plan(settings: Settings) -> SearchPlan:
+def draft_plan(settings: Settings, watch: Watch = SILENT) -> SearchPlan:
     """The plan that ``settings`` come to, short of what only the device, the clips and a timing can tell.
 
-    Loads nothing heavy.
+    Loads nothing heavy. ``watch`` hears what is left out of the networks to start from.
 
     Raises:
-        UserError: there is no such strategy, device, space, latency database or data set, or nothing of
-            what is to be trained on.
+        UserError: there is no such strategy, device, space, latency database or data set, nothing of what
+            is to be trained on, or nothing to start from.
     """
     check_strategy(settings.search.strategy)
     device = open_settings_device(settings.device)
     check_training_device(settings)
-    plan = plan_of(settings, load_space(settings.search.space), classes=1)
+    space, start_from = load_space(settings.search.space), settings.search.start_from
+    plan = plan_of(settings, space, classes=1)
+    if start_from is not None:
+        plan = replace(plan, start=starting_genomes(start_from, space, watch))
 
     from tvnsearch.api.latency_predictors import database_path, require_database
 
@@ -154,6 +158,9 @@ def say_plan(timed: TimedPlan, watch: Watch) -> None:
         f"{asked.asked.workforce.workers} at once, strategy {asked.search.strategy} with a pool of "
         f"{asked.search.population}: about {written_time(3600 * timed.unscaled_hours)} {where}"
     )
+    if asked.start:
+        names = ", ".join(start.name for start in asked.start)
+        watch.say(f"judged first, before random networks: {names}")
     recipe = said_of_recipe(asked.training)
     if recipe is not None:
         watch.say(f"networks are trained {recipe}")

@@ -27,6 +27,7 @@ class SearchOptions(TypedDict, total=False):
     trainings: int
     minutes: float | None
     seed: int
+    start_from: str | None
     data: str | None
     split_seed: int
     iterations: int

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tvnsearch.errors import UserError
+from tvnsearch.genome.genome import Genome
 from tvnsearch.genome.space import SearchSpace
 from tvnsearch.search.budget import Budget
 from tvnsearch.search.events import Amended
@@ -26,6 +27,13 @@ SHORTEST_TRAINING_SECONDS = 1.0
 """No training is cut shorter; with so little time the search trains fewer networks than planned."""
 
 
+class Start(Struct, frozen=True, forbid_unknown_fields=True):
+    """A genome that a search starts from; ``name`` says whose it is: a zoo network, one of a run, a file."""
+
+    name: str
+    genome: Genome
+
+
 class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that decides how a search goes; written to the journal when a run begins.
 
@@ -34,6 +42,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     iterations; the winner is trained alone for ``winner_minutes`` afterwards, if there are any.
     ``device_digest`` names what latencies are measured on, ``clips`` what fitness is measured on, which has
     so many ``classes``, of these names; of those to select on ``validation_clips`` at most are used.
+    The genomes of ``start`` are the first candidates.
 
     Raises:
         UserError: trainings are to be stopped early that have no middle.
@@ -53,6 +62,7 @@ class SearchPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seconds_per_training: float | None = None
     winner_minutes: float | None = None
     validation_clips: int | None = None
+    start: tuple[Start, ...] = ()
 
     def __post_init__(self) -> None:
         require_positive("classes", self.classes)

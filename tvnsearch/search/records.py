@@ -42,7 +42,7 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
 class Rejected(Struct, frozen=True, omit_defaults=True):
     """A genome that was not measured, because it is over the budget on paper or a ``duplicate``.
 
-    Only figures are kept of it: the genome follows from the seed, its number and the individuals before it.
+    Only figures are kept of it: the genome follows from the plan, its number and the individuals before it.
     ``duplicate`` is the identity of the network that it is, where that was measured before.
     """
 
@@ -55,8 +55,8 @@ class Rejected(Struct, frozen=True, omit_defaults=True):
 class Candidate(Struct, frozen=True, omit_defaults=True):
     """A measured genome: the ``number``-th that was drawn (from 0), a mutation of the individual ``parent``.
 
-    ``parent`` is None for a random genome. ``predicted_fitness`` is what a choice among several children
-    rested on, if there was one.
+    ``parent`` is None for a random genome and for one that the search started from. ``predicted_fitness`` is
+    what a choice among several children rested on, if there was one.
     """
 
     number: int

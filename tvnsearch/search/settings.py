@@ -17,7 +17,7 @@ from tvnsearch.devices.remote.place import whereabouts
 from tvnsearch.errors import UserError
 from tvnsearch.files import require_text
 from tvnsearch.search.budget import Budget
-from tvnsearch.search.places import absolute_address, absolute_path, absolute_space
+from tvnsearch.search.places import absolute_address, absolute_path, absolute_space, absolute_start
 from tvnsearch.seeds import require_seed
 
 EXECUTORS = ("local", "ray")
@@ -86,7 +86,9 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
 
     The paper does not give ``trainings``: all trainings, those of the random pool included. Every strategy
     keeps ``population`` individuals at most; ``tournament`` is the size of tournaments where the strategy
-    leaves it open. ``minutes`` bounds the wall-clock time, over all resumes.
+    leaves it open. ``minutes`` bounds the wall-clock time, over all resumes. The networks that
+    ``start_from`` names, with commas between, are drawn first: zoo networks, or ``zoo`` for all of them,
+    runs (their fittest) and genome files.
 
     Raises:
         UserError: a number is too small, or a tournament larger than the population.
@@ -99,6 +101,7 @@ class SearchSettings(Struct, frozen=True, kw_only=True):
     trainings: int = 1000
     minutes: float | None = None
     seed: int = 0
+    start_from: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("population", "tournament", "trainings"):
@@ -315,12 +318,14 @@ def settings_in(tables: Mapping[str, Mapping[str, Any]]) -> Settings:
 
 def _with_absolute_paths(settings: Settings) -> Settings:
     db, data, shared = settings.device.db, settings.training.data, settings.workforce.shared
+    start_from = settings.search.start_from
     return changed(
         settings,
         db=None if db is None else absolute_path(db),
         data=None if data is None else absolute_address(data),
         shared=None if shared is None else absolute_path(shared),
         space=absolute_space(settings.search.space),
+        start_from=None if start_from is None else absolute_start(start_from),
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search.fakes import FakeFitness, FakeLatency, all_trained, decisions, in_process, make_plan
-from tests.search.search_process import ACCELERATED
+from tests.search.search_process import ACCELERATED, STARTED
 from tvnsearch.errors import UserError
 from tvnsearch.genome import Genome
 from tvnsearch.search import Journal, run_search, summarise, weights_path
@@ -46,14 +46,14 @@ def trained_ids(run: Path) -> set[str]:
         return {individual.genome_id for individual in all_trained(journal)}
 
 
-def kill_and_resume_until_done(run: Path, starts: Path, kills: int, seed: int) -> int:
+def kill_and_resume_until_done(run: Path, starts: Path, kills: int, seed: int, *plan: str) -> int:
     """Kill a search ``kills`` times, let it end, and return how often it was caught alive."""
     rng = random.Random(seed)
     caught = 0
     for round_number in range(kills + 1):
         known = trained_ids(run) if (run / "journal.sqlite").exists() else set()
         starts.write_text("")
-        process = start(run, starts)
+        process = start(run, starts, *plan)
         assert process.stdout is not None
         if round_number < kills:
             if round_number:  # the first kill may also come before there is a journal
@@ -73,6 +73,15 @@ def test_killed_search_decides_as_an_undisturbed_one(undisturbed: Path, tmp_path
     caught = kill_and_resume_until_done(tmp_path / "run", tmp_path / "starts", kills=8, seed=0)
     assert caught >= 4
     assert decisions(tmp_path / "run") == decisions(undisturbed)
+
+
+def test_killed_search_that_starts_from_genomes_decides_as_an_undisturbed_one(tmp_path: Path) -> None:
+    with Journal.create(tmp_path / "whole", STARTED) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+        trained = all_trained(journal)
+    assert any(one.number < 40 and one.genome == STARTED.start[one.number].genome for one in trained)
+    assert kill_and_resume_until_done(tmp_path / "run", tmp_path / "starts", 5, 1, "started") >= 2
+    assert decisions(tmp_path / "run") == decisions(tmp_path / "whole")
 
 
 def test_killed_accelerated_search_decides_as_an_undisturbed_one(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.search.fakes import (
+    CLASSES,
     FakeFitness,
     FakeLatency,
     all_trained,
@@ -16,12 +19,17 @@ from tests.search.fakes import (
     in_process,
     make_individual,
     make_plan,
+    true_ms,
 )
 from tests.search.strategies.driving import OUTCOMES, Outcome, evolve, numbers
 from tvnsearch.errors import UserError
-from tvnsearch.genome import Genome
-from tvnsearch.search import Candidate, Individual, Journal, Verdict, run_search, weights_path
+from tvnsearch.genome import Genome, genome_id, trace
+from tvnsearch.genome.sampling import sample_genome
+from tvnsearch.genome.space import load_space
+from tvnsearch.search import Candidate, Individual, Journal, SearchPlan, Verdict, run_search, weights_path
 from tvnsearch.search.events import Begun, Failed, Judged, Trained
+from tvnsearch.search.plan import Start
+from tvnsearch.search.records import Winner
 from tvnsearch.search.strategies import STRATEGIES, AskTell, make_strategy
 
 POPULATION = 12
@@ -29,6 +37,54 @@ POPULATION = 12
 
 def make(name: str, population: int = POPULATION) -> AskTell:
     return make_strategy(make_plan(strategy=name, population=population, tournament=min(4, population)))
+
+
+def ignore(event: object) -> None:
+    return None
+
+
+def started_from() -> list[Genome]:
+    """Five genomes that keep the budget of these tests' plans, and as the fourth one that does not."""
+    rng, space = random.Random(7), load_space("digits")
+    drawn = [sample_genome(space, rng) for _ in range(400)]
+    counted = [(trace(genome, CLASSES).params, genome) for genome in drawn]
+    small = [genome for params, genome in counted if params <= 100_000 and true_ms(genome) < 1.5]
+    large = [genome for params, genome in counted if params > 100_000]
+    assert len({genome_id(genome) for genome in small[:5]}) == 5
+    return [*small[:3], large[0], *small[3:5]]
+
+
+def trained_in(run: Path) -> list[Individual]:
+    with Journal.read(run) as journal:
+        return all_trained(journal)
+
+
+def search_with_interruptions(run: Path, plan: SearchPlan, every: int, fails: bool = True) -> Winner | None:
+    """Search by ``plan``, interrupted in every ``every``-th measurement or training, to its end."""
+
+    def interrupt(step: str, genome: Genome) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % every == 0:
+            raise KeyboardInterrupt
+
+    steps = 0
+    Journal.create(run, plan).close()
+    while True:
+        with Journal.open(run) as journal:
+            try:
+                winner = run_search(
+                    journal,
+                    FakeLatency(interrupt, fails),
+                    FakeFitness(interrupt, fails=fails),
+                    in_process(),
+                    ignore,
+                )
+                break
+            except KeyboardInterrupt:
+                continue
+    assert steps > 2 * every
+    return winner
 
 
 def candidate_of(individual: Individual) -> Candidate:
@@ -131,31 +187,43 @@ class TestEveryStrategy:
         assert kept <= members
         assert len(kept) <= plan.search.population + 1
 
-        def interrupt(step: str, genome: Genome) -> None:
-            nonlocal steps
-            steps += 1
-            if steps % 17 == 0:
-                raise KeyboardInterrupt
-
-        steps = 0
-        Journal.create(tmp_path / "run", plan).close()
-        while True:
-            with Journal.open(tmp_path / "run") as journal:
-                try:
-                    winner = run_search(
-                        journal,
-                        FakeLatency(interrupt),
-                        FakeFitness(interrupt),
-                        in_process(),
-                        lambda event: None,
-                    )
-                    break
-                except KeyboardInterrupt:
-                    continue
-        assert steps > 34
+        winner = search_with_interruptions(tmp_path / "run", plan, every=17)
         assert decisions(tmp_path / "run") == decisions(tmp_path / "whole")
         assert winner is not None
         assert weights_path(tmp_path / "run", winner.individual.number).is_file()
+
+    @pytest.mark.parametrize("chooses", [False, True])
+    def test_what_a_plan_starts_from_is_judged_first_and_as_anything_else(
+        self, name: str, chooses: bool, tmp_path: Path
+    ) -> None:
+        """Interrupted anywhere, and where children are chosen as well; then the search is any other's."""
+        plan = make_plan(strategy=name, population=4, trainings=12, fitness_predictor=chooses)
+        genomes = started_from()
+        plan = replace(plan, start=tuple(Start(f"{place}", genome) for place, genome in enumerate(genomes)))
+        with Journal.create(tmp_path / "whole", plan) as journal:
+            run_search(journal, FakeLatency(fails=False), FakeFitness(fails=False), in_process(), ignore)
+        candidates = [one for one in decisions(tmp_path / "whole") if hasattr(one, "verdict")]
+        assert [one.number for one in candidates] == list(range(len(candidates)))
+        for genome, judged in zip(genomes, candidates, strict=False):
+            traced = trace(genome, CLASSES)
+            assert (judged.parent, judged.verdict.params) == (None, traced.params)
+            if traced.params > 100_000:
+                assert judged.verdict.kind == "rejected_params"
+            else:
+                assert (judged.genome, judged.verdict.kind) == (genome, "accepted")
+                assert judged.verdict.measurement.latency_ms == true_ms(genome)
+        with Journal.read(tmp_path / "whole") as journal:
+            trained = list(journal.history().individuals)
+        assert trained[:5] == [0, 1, 2, 4, 5]
+        if not chooses:
+            beside = make_strategy(replace(plan, start=()))
+            for individual in trained_in(tmp_path / "whole")[:5]:
+                beside.tell(individual)
+            expected, found = beside.ask(numbers(plan.search.seed, 6)), candidates[6]
+            assert found.parent == expected.parent
+            assert found.verdict.params == trace(expected.genome, CLASSES).params
+        search_with_interruptions(tmp_path / "run", plan, every=5, fails=False)
+        assert decisions(tmp_path / "run") == decisions(tmp_path / "whole")
 
 
 def test_an_unknown_strategy_is_refused_in_a_sentence() -> None:

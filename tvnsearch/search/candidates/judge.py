@@ -1,10 +1,11 @@
 """Candidates: drawn, screened, measured, until one may be trained.
 
-Candidate number i is drawn with its own random numbers, from the seed and i, and from the population as it
-is when its turn comes. Candidates are drawn and screened many at a time, since most are rejected and a
-predictor is fast in batches; as soon as the population changes the rest of a batch, drawn from a population
-that is no more, is left out and drawn anew. So every decision is the one that judging them one by one would
-have made, whatever the batches were, and wherever a process was killed in between.
+The first candidates are the genomes that the plan starts from. Any other, number i, is drawn with its own
+random numbers, from the seed and i, and from the population as it is when its turn comes. Candidates are
+drawn and screened many at a time, since most are rejected and a predictor is fast in batches; as soon as the
+population changes the rest of a batch, drawn from a population that is no more, is left out and drawn anew.
+So every decision is the one that judging them one by one would have made, whatever the batches were, and
+wherever a process was killed in between.
 """
 
 from __future__ import annotations
@@ -197,15 +198,17 @@ class Judge:
 
     def _propose(self, numbers: range) -> tuple[list[Proposal], list[float | None]]:
         """The proposals of these numbers, and what is predicted for each, where children are chosen."""
-        rngs = [random.Random(f"{self._plan.search.seed}/{number}") for number in numbers]
-        proposals = [self._strategy.ask(rng) for rng in rngs]
+        proposed = [self._propose_one(number) for number in numbers]
+        return [proposal for proposal, _ in proposed], [predicted for _, predicted in proposed]
+
+    def _propose_one(self, number: int) -> tuple[Proposal, float | None]:
+        if number < len(self._plan.start):
+            return Proposal(self._plan.start[number].genome, parent=None), None
+        rng = random.Random(f"{self._plan.search.seed}/{number}")
+        proposal = self._strategy.ask(rng)
         if self._chooser is None:
-            return proposals, [None] * len(proposals)
-        chosen = [
-            self._chooser.choose(proposal, rng, self._measured_ids)
-            for proposal, rng in zip(proposals, rngs, strict=True)
-        ]
-        return [proposal for proposal, _ in chosen], [predicted for _, predicted in chosen]
+            return proposal, None
+        return self._chooser.choose(proposal, rng, self._measured_ids)
 
     def _judge(self, number: int, proposal: Proposal, screening: Screening) -> Rejected | Candidate:
         if screening.rejection is not None:
