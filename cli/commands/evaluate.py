@@ -63,6 +63,14 @@ def evaluate(
         Path | None,
         typer.Option("--confusion", metavar="FILE", help="Draw the confusion matrix into this SVG file."),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Score this exported file of MODEL (.onnx, .xml, .pt2, standalone folder) in its runtime.",
+        ),
+    ] = None,
     device: ProcessorOption = "cpu",
     threads: TrainThreadsOption = None,
     as_json: JsonOption = False,
@@ -81,6 +89,7 @@ def evaluate(
             split_seed=split_seed,
             views=views,
             confusion=confusion,
+            file=file,
             device=device,
             threads=threads,
             watch=watch,
@@ -90,7 +99,8 @@ def evaluate(
         print_json(rows[0] if len(rows) == 1 else {"models": rows, "mean": _figures(evaluated.mean)})
         return
     for model in evaluated.models:
-        _print_report(f"{model.model}, {split} clips, {views} view(s)", model.report)
+        name = f"{model.file} in {model.runtime}" if model.file else model.model
+        _print_report(f"{name}, {split} clips, {views} view(s)", model.report)
     if len(evaluated.models) > 1:
         _print_lines([f"mean of {len(evaluated.models)}: {_sentence(evaluated.mean)}"])
 
@@ -109,6 +119,8 @@ def _plain(model: ModelReport, split: str, views: str) -> dict[str, Any]:
     named, report = {"fitness": "top1_plus_top5"}, model.report
     return {
         "model": model.model,
+        "file": model.file,
+        "runtime": model.runtime,
         "data": model.data,
         "split": split,
         "views": views,

@@ -18,7 +18,6 @@ from tvnsearch.api.trained_model import ModelCard, TrainedModel, load_model, loa
 from tvnsearch.api.verification import agreement_line, verify_on_clips
 from tvnsearch.data.moving_digits import ClipsPerClass, generate
 from tvnsearch.errors import UserError
-from tvnsearch.export.formats import FORMATS
 from tvnsearch.export.options import GraphOptions
 from tvnsearch.genome import Block, Genome, square_input
 from tvnsearch.genome.layers import SpatialConv, TemporalConv
@@ -71,9 +70,7 @@ def test_what_other_weights_would_say_is_counted(clips: Path, tmp_path: Path) ->
         save_weights(network, model.weights)
     path = tmp_path / "one.onnx"
     tvnsearch.export_model(tmp_path / "one", path)
-    found = verify_on_clips(
-        other, tmp_path / "other", path, FORMATS["onnx"], GraphOptions(), str(clips), Heard().watch
-    )
+    found = verify_on_clips(other, tmp_path / "other", path, GraphOptions(), str(clips), Heard().watch)
     of_one, of_other = scores(one), scores(other)
     assert found is not None
     assert 0 < found.top1_agreement == np.mean(of_one.argmax(1) == of_other.argmax(1)) < 1

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.exported import IN_TORCH
 from tvnsearch.api.files import check_text_place, write_text
 from tvnsearch.api.genomes import listed
 from tvnsearch.api.kept_clips import kept_clips
@@ -17,6 +18,7 @@ from tvnsearch.api.trained_model import TrainedModel, load_model
 from tvnsearch.api.watching import SILENT, Watch
 from tvnsearch.cores import training_threads
 from tvnsearch.errors import UserError
+from tvnsearch.export.formats import format_of
 from tvnsearch.files import as_text
 from tvnsearch.search.run_folder import winner_folder
 from tvnsearch.seeds import require_seed
@@ -34,11 +36,16 @@ SPLITS = ("test", "validation", "train", "all")
 
 
 class ModelReport(Struct, frozen=True):
-    """What the network in the folder ``model`` scores on a split of ``data``, in full."""
+    """What the network in the folder ``model`` scores on a split of ``data``, in full.
+
+    It ran in ``runtime``: torch, or that of its exported ``file``.
+    """
 
     model: str
     data: str
     report: Report
+    runtime: str = IN_TORCH
+    file: str | None = None
 
 
 class Evaluation(Struct, frozen=True):
@@ -56,6 +63,7 @@ def evaluate(
     split_seed: int | None = None,
     views: str = "1x1",
     confusion: str | Path | None = None,
+    file: str | Path | None = None,
     device: str = "cpu",
     threads: int | None = None,
     watch: Watch = SILENT,
@@ -66,11 +74,12 @@ def evaluate(
     ``data`` may have some of the network's only. Where data come without a split it is the one that the
     network was trained with, unless a ``split_seed`` is given. ``views`` are the starts x crops of each clip
     that are scored together. Of a single model the confusion matrix is drawn into the file ``confusion``.
+    With ``file``, an exported one of a single model, that is scored, in its runtime and in its own numbers.
     Without ``threads`` all cores that it may use work, or OMP_NUM_THREADS of them.
 
     Raises:
         UserError: there is no such model, split, or data, or the clips show classes that the network was not
-            trained for.
+            trained for; or ``file`` is none of the model's.
     """
     from tvnsearch.data.views import parse_views
     from tvnsearch.training.metrics import mean_scores
@@ -82,17 +91,28 @@ def evaluate(
     folders: Sequence[str | Path] = listed(models)
     if confusion is not None and len(folders) > 1:
         raise UserError(f"expected one MODEL for the picture of --confusion, got {len(folders)}")
+    if file is not None and (len(folders) > 1 or device != "cpu"):
+        raise UserError(
+            f"expected one MODEL, on the cpu, with the file {file} that it was exported to, but got "
+            f"{len(folders)} on {device}; leave the others out, or --file"
+        )
     parse_views(views)
     if confusion is not None:
         check_text_place(confusion)
     reports = []
+    runtime = IN_TORCH if file is None else format_of(Path(file)).runtime
     for path, model in [(path, load_model(path)) for path in folders]:
+        if file is not None:
+            _require_file_of(model, Path(file))
         address = str(data or model.card.data)
         seed = model.card.split_seed if split_seed is None else split_seed
         kept = None if data or split_seed is not None else kept_of(Path(path))
         cache = clips_to_score(model, address, kept, split, seed)
-        scored = _report(model, cache, split, views, device, threads or training_threads(), watch)
-        reports.append(ModelReport(str(path), address, scored))
+        exported = None if file is None else Path(file)
+        scored = _report(model, exported, cache, split, views, device, threads or training_threads(), watch)
+        reports.append(
+            ModelReport(str(path), address, scored, runtime, None if file is None else as_text(file))
+        )
     if confusion is not None:
         write_text(confusion, _picture(reports[0].report, f"{as_text(reports[0].model)}, {split} clips"))
         watch.say(f"picture: {confusion}")
@@ -129,8 +149,22 @@ def clips_to_score(
     return ClipCache(dataset, resolution, folder, size=size_to_store(resolution), seed=seed)
 
 
+def _require_file_of(model: TrainedModel, file: Path) -> None:
+    """Refuse an exported file that is not of the model before any clip is decoded."""
+    from tvnsearch.training.exported_file import ExportedFile
+
+    ExportedFile(file, model.genome, model.card.classes)
+
+
 def _report(
-    model: TrainedModel, cache: ClipCache, split: Scored, views: str, device: str, threads: int, watch: Watch
+    model: TrainedModel,
+    file: Path | None,
+    cache: ClipCache,
+    split: Scored,
+    views: str,
+    device: str,
+    threads: int,
+    watch: Watch,
 ) -> Report:
     from tvnsearch.api.trained_fitness import TRAINING_MODULE, worker_params
     from tvnsearch.training.report import Report
@@ -144,6 +178,7 @@ def _report(
         "split": part,
         "views": views,
         "precision": model.card.precision,
+        "file": None if file is None else str(file.absolute()),
     }
     with Worker(TRAINING_MODULE, threads, shares_cores=True) as worker:
         try:

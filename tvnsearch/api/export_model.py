@@ -84,7 +84,7 @@ def export_model(
     calibration = calibration_clips(found, Path(model), options, watch) if int8 else []
     relative_error = export_winner(found, path, known, options, calibration)
     data = None if verify_on is None else str(verify_on)
-    on_clips = verified(found, Path(model), path, known, options, data, watch)
+    on_clips = verified(found, Path(model), path, options, data, watch)
     device, max_ms = _searched_for(Path(model), found.card)
     timed = time_exported(path, device, max_ms, watch, options)
     return ExportedModel(str(out), known.name, known.runtime, relative_error, timed, on_clips)

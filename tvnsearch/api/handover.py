@@ -247,7 +247,7 @@ def _export_to(
     """Write the winner in a format; its relative error on noise, and how it agrees on real clips."""
     path, model = _file(run, file_format), load_model(run)
     relative_error = export_winner(model, path, file_format, options)
-    return relative_error, verified(model, winner_folder(run), path, file_format, options, None, watch)
+    return relative_error, verified(model, winner_folder(run), path, options, None, watch)
 
 
 def _wanted(plan: SearchPlan) -> list[tuple[Format, GraphOptions]]:

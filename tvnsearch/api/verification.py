@@ -12,7 +12,7 @@ from tvnsearch.api.evaluate import clips_to_score, kept_of
 from tvnsearch.api.trained_model import TrainedModel, load_network
 from tvnsearch.api.watching import Watch
 from tvnsearch.errors import UserError
-from tvnsearch.export.formats import Format, loaded
+from tvnsearch.export.formats import open_export
 from tvnsearch.export.options import GraphOptions
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def verified(
     model: TrainedModel,
     folder: Path,
     exported: Path,
-    file_format: Format,
     options: GraphOptions,
     data: str | None,
     watch: Watch,
@@ -63,7 +62,7 @@ def verified(
         UserError: ``data`` has no such clips.
     """
     try:
-        return verify_on_clips(model, folder, exported, file_format, options, data, watch)
+        return verify_on_clips(model, folder, exported, options, data, watch)
     except UserError as error:
         if data is not None:
             raise
@@ -75,7 +74,6 @@ def verify_on_clips(
     model: TrainedModel,
     folder: Path,
     exported: Path,
-    file_format: Format,
     options: GraphOptions,
     data: str | None,
     watch: Watch,
@@ -103,7 +101,7 @@ def verify_on_clips(
             f"expected clips to verify the exported file on in {cache.dataset.address}, but none can be "
             "decoded; give others by --verify-on"
         )
-    compared = _compare(model, exported, file_format, options, cache, chosen, watch)
+    compared = _compare(model, exported, options, cache, chosen, watch)
     count, several = len(chosen), model.card.multi_label
     return ClipAgreement(
         cache.dataset.address,
@@ -184,7 +182,6 @@ class _Compared(NamedTuple):
 def _compare(
     model: TrainedModel,
     exported: Path,
-    file_format: Format,
     options: GraphOptions,
     cache: ClipCache,
     clips: Sequence[Clip],
@@ -198,8 +195,7 @@ def _compare(
     from tvnsearch.export.write import scores_of
 
     network, spec = load_network(model), model.genome.input
-    files = {suffix: place.read_bytes() for suffix, place in file_format.places(exported).items()}
-    opened = loaded(file_format).opened(files, torch.get_num_threads())
+    opened = open_export(exported, torch.get_num_threads())
     agreeing, right, torch_right, error, largest = 0, 0, 0, 0.0, 0.0
     for start in range(0, len(clips), CLIPS_AT_ONCE):
         frames = [cache.frames(clip) for clip in clips[start : start + CLIPS_AT_ONCE]]

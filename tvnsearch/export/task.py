@@ -12,7 +12,7 @@ from tvnsearch.devices.device import Device
 from tvnsearch.devices.measurement import Timing
 from tvnsearch.devices.network_timer import NetworkTimer
 from tvnsearch.devices.timing import Plan
-from tvnsearch.export.formats import format_of, loaded
+from tvnsearch.export.formats import open_export
 from tvnsearch.workers import Progress, serve
 
 
@@ -20,9 +20,7 @@ def measure_task(path: str, device: dict[str, Any], plan: dict[str, Any], progre
     """Time the file at ``path`` in its runtime on a CPU, ``device``; ``plan`` is a ``timing.Plan``."""
     processor = msgspec.convert(device, Device)
     timer = NetworkTimer(processor)  # first: the runtime's threads are started on the cores of this process
-    file_format = format_of(Path(path))
-    files = {suffix: place.read_bytes() for suffix, place in file_format.places(Path(path)).items()}
-    opened = loaded(file_format).opened(files, processor.threads)
+    opened = open_export(Path(path), processor.threads)
     taken, *sizes = opened.shape
     together = taken if taken > 0 else processor.batch
     clips = np.full((together, *sizes), 0.5 if opened.dtype == np.float32 else 128, opened.dtype)

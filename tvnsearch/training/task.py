@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 import torch
+from torch import nn
 
 from tvnsearch.data.cache import ClipCache, open_prepared
 from tvnsearch.data.catalog import open_dataset
@@ -24,6 +25,7 @@ from tvnsearch.genome.genome import Genome
 from tvnsearch.network.build import build_network
 from tvnsearch.training.checkpoint import Checkpoints
 from tvnsearch.training.evaluation import evaluate, predict
+from tvnsearch.training.exported_file import ExportedFile
 from tvnsearch.training.inheriting import heritable_share, inherit_weights
 from tvnsearch.training.iterating import TrainingProgress
 from tvnsearch.training.metrics import Scores
@@ -182,13 +184,21 @@ def report_task(
     progress: Callable[[dict[str, Any]], None],
     device: str = "cpu",
     precision: Literal["float32", "bfloat16"] = "float32",
+    file: str | None = None,
 ) -> Report:
-    """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`."""
+    """`report.report` of trained weights on one split, in views such as `10x3`. Progress: `done`, `total`.
+
+    With a `file` it is that of this exported one, in its runtime.
+    """
     decoded = msgspec.convert(genome, Genome)
     clips = _opened(msgspec.convert(data, DataSource))
     dataset = clips.dataset
-    network = build_network(decoded, len(dataset.classes))
-    load_weights(network, Path(weights))
+    network: nn.Module
+    if file is not None:
+        network = ExportedFile(Path(file), decoded, dataset.classes)
+    else:
+        network = build_network(decoded, len(dataset.classes))
+        load_weights(network, Path(weights))
     logits, labels = predict(
         network,
         clips,

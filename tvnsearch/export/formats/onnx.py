@@ -40,7 +40,7 @@ def opened(files: Mapping[str, bytes], threads: int) -> Opened:
         scores: Array = session.run(None, {clips.name: values})[0]
         return scores
 
-    return Opened(shape, TYPES[clips.type], run)
+    return Opened(shape, TYPES[clips.type], run, session.get_modelmeta().custom_metadata_map)
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -73,4 +73,10 @@ def opened(files: Mapping[str, bytes], threads: int) -> Opened:
         scores: Array = request.get_output_tensor().data.copy()
         return scores
 
-    return Opened(shape, np.dtype(clips.element_type.to_dtype()), run)
+    return Opened(shape, np.dtype(clips.element_type.to_dtype()), run, _metadata(model))
+
+
+def _metadata(model: openvino.Model) -> dict[str, str]:
+    if not model.has_rt_info(["model_info"]):
+        return {}
+    return {key: value.astype(str) for key, value in model.get_rt_info(["model_info"]).astype(dict).items()}

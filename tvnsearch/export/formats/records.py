@@ -83,11 +83,15 @@ FORMATS = {
 
 
 class Opened(NamedTuple):
-    """A file in its runtime: the shape of a pass's clips (-1: any number), their type, and a pass."""
+    """A file in its runtime: the shape of a pass's clips (-1: any number), their type, and a pass.
+
+    ``metadata`` are what it tells of itself; of a file that other tools wrote perhaps nothing.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     run: Callable[[Array], Array]
+    metadata: Mapping[str, str]
 
 
 class Runtime(Protocol):
@@ -129,6 +133,30 @@ def format_of(path: Path) -> Format:
             return each
     known = ", ".join(f"{each.suffixes[0]} ({each.name})" for each in FORMATS.values())
     raise UserError(f"expected an exported network, {known}, but got {path}")
+
+
+def open_export(path: Path, threads: int) -> Opened:
+    """The exported file at ``path`` in the runtime of its format, on the CPU with so many threads.
+
+    Raises:
+        UserError: it is of no known format, packages are missing, or it cannot be read or run.
+    """
+    file_format = format_of(path)
+    runtime = loaded(file_format)
+    try:
+        files = {suffix: place.read_bytes() for suffix, place in file_format.places(path).items()}
+    except OSError as error:
+        raise UserError(
+            f"expected an exported network in {path}, but {error.filename} cannot be read ({error.strerror}"
+            "); write one with `tvnsearch export`"
+        ) from None
+    try:
+        return runtime.opened(files, threads)
+    except Exception as error:
+        raise UserError(
+            f"expected an exported network in {path}, but {file_format.runtime} does not open it "
+            f"({in_one_line(error)}); export it again"
+        ) from error
 
 
 def loaded(file_format: Format) -> Runtime:

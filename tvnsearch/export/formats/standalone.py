@@ -121,7 +121,7 @@ def opened(files: Mapping[str, bytes], threads: int) -> Opened:
             scores: Array = network(torch.from_numpy(values)).numpy()
         return scores
 
-    return Opened(shape, np.dtype(np.uint8), run)
+    return Opened(shape, np.dtype(np.uint8), run, {"classes": files[LABELS].decode()})
 
 
 def _module(

@@ -17,6 +17,8 @@ from tvnsearch.export.scorer import Scorer
 from tvnsearch.network.build import TinyVideoNetwork
 
 SUFFIX = ".pt2"
+TOLD = ("classes", "genome", "output")
+"""What is read of its metadata."""
 
 
 def written(
@@ -47,8 +49,9 @@ def written(
 def opened(files: Mapping[str, bytes], threads: int) -> Opened:
     """In eager torch."""
     torch.set_num_threads(threads)
+    metadata = dict.fromkeys(TOLD, "")
     with _without_notices():
-        program = torch.export.load(io.BytesIO(files[SUFFIX]))
+        program = torch.export.load(io.BytesIO(files[SUFFIX]), extra_files=metadata)
     [name] = program.graph_signature.user_inputs
     [clips] = [node.meta["val"] for node in program.graph.nodes if node.name == name]
     module = program.module()
@@ -59,7 +62,7 @@ def opened(files: Mapping[str, bytes], threads: int) -> Opened:
             scores: Array = module(torch.from_numpy(values)).numpy()
         return scores
 
-    return Opened(shape, np.dtype(np.uint8 if clips.dtype == torch.uint8 else np.float32), run)
+    return Opened(shape, np.dtype(np.uint8 if clips.dtype == torch.uint8 else np.float32), run, metadata)
 
 
 @contextmanager
