@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from msgspec.structs import asdict, replace
 
 from tvnsearch.api.amending import Changes, say_finished
+from tvnsearch.api.built_in_clips import say_plan_of_built_in_clips
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
@@ -61,6 +62,7 @@ def evolve(
         workforce = replace(settings.workforce, train_on=settings.train_on)
         return resume(folder, watch=watch, on_progress=on_progress, **asdict(workforce))
     draft = draft_plan(settings)
+    say_plan_of_built_in_clips(settings, watch)
     warn_of_few_minutes(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
