@@ -34,6 +34,7 @@ from tvnsearch.search.progress.recorder import OnProgress, ignore
 from tvnsearch.search.progress.tally import Tally
 
 if TYPE_CHECKING:
+    from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.data.dataset import Dataset
 
 
@@ -125,6 +126,7 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         on_progress or ignore,
         exchange=opened.exchange,
     )
+    _say_how_fast_predictions_were(equipment.latency, watch)
     if winner is None:
         raise UserError(_why_no_winner(opened.journal))
     trained = len(opened.journal.history().individuals)
@@ -140,6 +142,14 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
             f"{how_to_go_on(opened.folder)} measures again, best when the machine does nothing else"
         )
     hand_over(opened, winner, watch)
+
+
+def _say_how_fast_predictions_were(latency: DeviceLatency, watch: Watch) -> None:
+    if latency.judged:
+        watch.say(
+            f"predictions judged {latency.judged:,} genomes in "
+            f"{1000 * latency.judging_seconds / latency.judged:.2g} ms each"
+        )
 
 
 def _what_fitness_is(dataset: Dataset, plan: SearchPlan) -> str:
