@@ -11,6 +11,7 @@ from cli.output import out, print_table
 from tvnsearch.api.exported import exported_line
 from tvnsearch.api.status import HandedOver
 from tvnsearch.api.times import written_interval, written_time
+from tvnsearch.search.budget import written_limit
 
 if TYPE_CHECKING:
     from tvnsearch.api.status import RunReport
@@ -72,8 +73,11 @@ def print_summary(summary: RunReport) -> None:
             + ("" if limit is None else f" (budget {limit:,})")
             + f", {2 * winner['macs'] / 1e9:.3f} GFLOPs ({winner['macs'] / 1e9:.3f} GMACs)"
         )
+        lines.append(_used_line(report))
         lines.append(_scores_line(winner))
     lines.append(_genomes_line(report))
+    if winner is not None and report["not_binding"]:
+        lines.append(_not_binding_line(report))
     if winner is not None:
         lines += [f"file    {path}" for path in winner.get("files", [])]
     for line in lines:
@@ -96,6 +100,24 @@ def predicted_line(device: str, estimate: dict[str, float]) -> str:
         f"latency {estimate['latency_ms']:.2f} ms predicted for {device}, not measured, bounds "
         f"{estimate['lower_ms']:.2f} to {estimate['upper_ms']:.2f} ms"
     )
+
+
+def _used_line(report: dict[str, Any]) -> str:
+    """Which share of each limit the winner takes."""
+    shares = [
+        f"{100 * share:.3g} % of {_limit(report, name)}" for name, share in report["budget_used"].items()
+    ]
+    return f"budget  the winner uses {', '.join(shares)}"
+
+
+def _not_binding_line(report: dict[str, Any]) -> str:
+    """Which limits were given for nothing."""
+    limits = " and ".join(_limit(report, name) for name in report["not_binding"])
+    return f"budget  {limits} did not bind: the search rejected no genome by that"
+
+
+def _limit(report: dict[str, Any], name: str) -> str:
+    return written_limit(f"--{name.replace('_', '-')}", report[name])
 
 
 def _genomes_line(report: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from tvnsearch.errors import UserError
 from tvnsearch.search import Journal, run_search, summarise
 from tvnsearch.search.progress.status import NetworkSummary, RunSummary
 
-BUDGET = ["max_ms", "others_max_ms", "max_params", "max_gflops", "max_mb"]
+BUDGET = ["max_ms", "others_max_ms", "max_params", "max_gflops", "max_mb", "budget_used", "not_binding"]
 HANDED_OVER = [
     "clips", "chance", "training_seconds", "max_relative_error", "at_full_length", "exported", "on_clips",
     "drawing", "files",

@@ -60,6 +60,23 @@ def test_status_names_no_limit_that_was_not_asked_for_and_nothing_that_did_not_h
     assert "3 trained" in shown
 
 
+def test_status_says_what_of_the_budget_is_used_and_what_did_not_bind(run: Path, tmp_path: Path) -> None:
+    printed, shown = run_json("status", run), command("status", run).stdout
+    winner = printed["winner"]
+    used_ms, used_params = winner["latency_ms"] / 2, winner["params"] / printed["max_params"]
+    assert (
+        f"budget  the winner uses {100 * used_ms:.3g} % of --max-ms 2, {100 * used_params:.3g} % of "
+        f"--max-params {printed['max_params']:,}\n"
+    ) in shown
+    assert "did not bind" not in shown
+    with Journal.create(tmp_path / "wide", make_plan(budget=Budget(2.0, 10**12), trainings=15)) as journal:
+        run_search(journal, FakeLatency(), FakeFitness(), in_process(), lambda event: None)
+    assert (
+        "budget  --max-params 1,000,000,000,000 did not bind: the search rejected no genome by that\n"
+        in command("status", tmp_path / "wide").stdout
+    )
+
+
 def test_a_run_that_another_process_writes_is_not_gone_on_with(run: Path) -> None:
     with Journal.open(run):
         assert f"process {os.getpid()} on " in refused("resume", run)

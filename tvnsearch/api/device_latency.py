@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -67,7 +68,8 @@ class DeviceLatency:
     """The search's latency model: a predictor's estimates, a meter's measurements; a context manager.
 
     ``on_others`` predicts for other devices of the budget, by the names that it gives them; networks of
-    ``max_ms``, the budget, are given the time that they take to measure.
+    ``max_ms``, the budget, are given the time that they take to measure. ``judged`` counts the genomes that
+    it was asked about whether the budget rejects them, and ``judging_seconds`` is what that took.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class DeviceLatency:
         self._others = on_others
         self._watch = watch
         self._seconds_each = _seconds_each(max_ms)
+        self.judged = 0
+        self.judging_seconds = 0.0
 
     @classmethod
     def open(
@@ -147,7 +151,11 @@ class DeviceLatency:
 
     def estimate_over(self, genomes: Sequence[Genome], max_ms: float) -> list[LatencyEstimate | None]:
         """Estimates of those that ``max_ms`` rejects."""
-        return self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
+        begun = time.perf_counter()
+        over = self._predictor.estimate_over(genomes, max_ms, self._meter.classes)
+        self.judging_seconds += time.perf_counter() - begun
+        self.judged += len(genomes)
+        return over
 
     def estimate_on_other(self, device: str, genomes: Sequence[Genome]) -> list[LatencyEstimate]:
         """Predict latencies on another device, in milliseconds."""

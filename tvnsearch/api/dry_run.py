@@ -8,6 +8,7 @@ from typing import Any, Unpack, get_args
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tvnsearch.api.built_in_clips import say_plan_of_built_in_clips
 from tvnsearch.api.open_run import Equipment, open_equipment
 from tvnsearch.api.planning import TimedPlan, complete_plan, draft_plan, drawn_genomes, warn_of_long_plan
 from tvnsearch.api.recipes import asked_settings, planned_recipe, said_of_recipe
@@ -82,6 +83,7 @@ def plan_search(
     if run is not None:
         was_begun(Path(run), settings)
     draft = draft_plan(settings, watch)
+    say_plan_of_built_in_clips(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
         space_left = _space_left(timed.plan, equipment)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from msgspec.structs import asdict, replace
 
 from tvnsearch.api.amending import Changes, say_finished
+from tvnsearch.api.built_in_clips import say_plan_of_built_in_clips
 from tvnsearch.api.handover import hand_over
 from tvnsearch.api.interruption import how_to_go_on, told_if_interrupted
 from tvnsearch.api.open_run import OpenRun, open_equipment, open_run
@@ -33,6 +34,7 @@ from tvnsearch.search.progress.recorder import OnProgress, ignore
 from tvnsearch.search.progress.tally import Tally
 
 if TYPE_CHECKING:
+    from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.data.dataset import Dataset
 
 
@@ -61,6 +63,7 @@ def evolve(
         workforce = replace(settings.workforce, train_on=settings.train_on)
         return resume(folder, watch=watch, on_progress=on_progress, **asdict(workforce))
     draft = draft_plan(settings, watch)
+    say_plan_of_built_in_clips(settings, watch)
     warn_of_few_minutes(settings, watch)
     with open_equipment(settings, draft.space, watch) as equipment:
         timed = complete_plan(draft, equipment, watch)
@@ -123,6 +126,7 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
         on_progress or ignore,
         exchange=opened.exchange,
     )
+    _say_how_fast_predictions_were(equipment.latency, watch)
     if winner is None:
         raise UserError(_why_no_winner(opened.journal))
     trained = len(opened.journal.history().individuals)
@@ -138,6 +142,14 @@ def _search(opened: OpenRun, watch: Watch, on_progress: OnProgress | None) -> No
             f"{how_to_go_on(opened.folder)} measures again, best when the machine does nothing else"
         )
     hand_over(opened, winner, watch)
+
+
+def _say_how_fast_predictions_were(latency: DeviceLatency, watch: Watch) -> None:
+    if latency.judged:
+        watch.say(
+            f"predictions judged {latency.judged:,} genomes in "
+            f"{1000 * latency.judging_seconds / latency.judged:.2g} ms each"
+        )
 
 
 def _what_fitness_is(dataset: Dataset, plan: SearchPlan) -> str:

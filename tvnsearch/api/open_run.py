@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-import platformdirs
 from msgspec.structs import replace
 
 from tvnsearch.api.amending import NO_CHANGES, Changes, amendment, say_amended
+from tvnsearch.api.built_in_clips import built_in_clips
 from tvnsearch.api.clips import clip_cache_folder, open_clips, prepare_clips
+from tvnsearch.api.impossible_budgets import refuse_impossible_budget
 from tvnsearch.api.kept_clips import keep_clips, kept_clips
 from tvnsearch.api.same_run import check_unchanged, require_clips
 from tvnsearch.api.search_options import WorkforceOptions
@@ -24,11 +25,10 @@ from tvnsearch.search.exchange import Exchange, open_exchange
 from tvnsearch.search.executors import MEASURED_GPU, Executor, check_gpus, open_executor
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.places import absolute_path
-from tvnsearch.search.plan import SearchPlan, amended
+from tvnsearch.search.plan import SearchPlan, amended, plan_of
 from tvnsearch.search.progress.recorder import Recorder
 from tvnsearch.search.run_folder import clips_path, predictors_folder
 from tvnsearch.search.settings import DeviceSettings, Settings, TrainingSettings
-from tvnsearch.user_folders import user_folder_or_temporary
 
 if TYPE_CHECKING:
     from tvnsearch.api.device_latency import DeviceLatency
@@ -163,7 +163,8 @@ def open_equipment(
 
     Raises:
         UserError: the device, or what is to be trained on, is not here, the device was not profiled, there
-            are no clips in a format that is known, or there is no such cluster.
+            are no clips in a format that is known, the budget of a new search is impossible, or there is no
+            such cluster.
     """
     from tvnsearch.api.device_latency import DeviceLatency
     from tvnsearch.api.latency_predictors import database_path
@@ -172,10 +173,13 @@ def open_equipment(
     device = open_settings_device(settings.device)
     check_training_device(settings)
     clips, source = find_clips(settings.training, space, watch, run)
+    db, classes = database_path(settings.device.db), len(clips.dataset.classes)
+    if run is None:
+        refuse_impossible_budget(plan_of(settings, space, classes), db)
     opened_latency = DeviceLatency.open(
         device,
-        database_path(settings.device.db),
-        len(clips.dataset.classes),
+        db,
+        classes,
         settings.budget.max_ms,
         settings.budget.others_max_ms,
         settings.device.level,
@@ -228,7 +232,7 @@ def find_clips(
     Raises:
         UserError: there are no clips, or not in a format that is known.
     """
-    address = _moving_digits(watch) if training.data is None else training.data
+    address = built_in_clips(watch) if training.data is None else training.data
     kept = None if run is None else kept_clips(run, address)
     manifest = None if run is None else clips_path(run)
     return open_clips(
@@ -239,12 +243,3 @@ def find_clips(
 def _amend(journal: Journal, by: Amended) -> None:
     """Change the plan of a run; takes none of its time."""
     Recorder(journal, clock=lambda: 0.0).record(by)
-
-
-def _moving_digits(watch: Watch) -> Path:
-    from tvnsearch.data.moving_digits import generate
-
-    data = user_folder_or_temporary(platformdirs.user_data_path, "moving-digits")
-    watch.say(f"no --data given: moving digits, generated mp4 clips in {data}")
-    generate(data, seed=0, on_progress=lambda done, total: watch.progress("encode clips", done / total, ""))
-    return data

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from tvnsearch.api.built_in_clips import CLASSES
+from tvnsearch.api.impossible_budgets import refuse_impossible_budget, refuse_impossible_counts
 from tvnsearch.api.open_run import Equipment, check_training_device, open_settings_device
 from tvnsearch.api.recipes import planned_recipe, said_of_recipe
 from tvnsearch.api.start_from import starting_genomes
@@ -93,20 +95,26 @@ def draft_plan(settings: Settings, watch: Watch = SILENT) -> SearchPlan:
 
     Raises:
         UserError: there is no such strategy, device, space, latency database or data set, nothing of what
-            is to be trained on, or nothing to start from.
+            is to be trained on, nothing to start from, or the budget is impossible with the built-in clips.
     """
     check_strategy(settings.search.strategy)
     device = open_settings_device(settings.device)
     check_training_device(settings)
     space, start_from = load_space(settings.search.space), settings.search.start_from
-    plan = plan_of(settings, space, classes=1)
+    are_built_in = settings.training.data is None
+    plan = plan_of(settings, space, classes=CLASSES if are_built_in else 1)
+    if are_built_in:
+        refuse_impossible_counts(plan)
     if start_from is not None:
         plan = replace(plan, start=starting_genomes(start_from, space, watch))
 
     from tvnsearch.api.latency_predictors import database_path, require_database
 
-    require_database(database_path(settings.device.db), device.words)
-    if settings.training.data is not None:
+    db = database_path(settings.device.db)
+    require_database(db, device.words)
+    if settings.training.data is None:
+        refuse_impossible_budget(plan, db)
+    else:
         parse_address(settings.training.data)
     minutes = settings.search.minutes
     return plan if minutes is None else replace(plan, winner_minutes=minutes * FINAL_SHARE)

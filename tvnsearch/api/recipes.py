@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
+from tvnsearch.api.built_in_clips import with_plan_of_built_in_clips
 from tvnsearch.errors import UserError
 from tvnsearch.search.plan import SearchPlan
 from tvnsearch.search.settings import Settings, TrainingSettings, given_tables, settings_in
@@ -21,12 +22,14 @@ RecipeLike = str | Path | Mapping[str, Any] | Recipe
 def asked_settings(options: Mapping[str, Any], config: str | Path | None = None) -> Settings:
     """The settings in the TOML file ``config`` and in ``options``, which win, with their recipe as data.
 
-    A recipe says for how many iterations each network is trained, unless the settings do.
+    A recipe says for how many iterations each network is trained, unless the settings do. Without clips the
+    space and the minutes are those that suit the built-in ones, as far as they are not given.
 
     Raises:
         UserError: a file is none, or a setting is unknown, missing or no good.
     """
-    tables = given_tables(options, None if config is None else Path(config))
+    given = given_tables(options, None if config is None else Path(config))
+    tables = with_plan_of_built_in_clips(given)
     training = tables.get("training", {})
     if training.get("recipe") is None:
         return settings_in(tables)

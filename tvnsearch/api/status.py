@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from tvnsearch.api.budget_use import limits_that_did_not_bind, shares_used
 from tvnsearch.api.exported import ExportedLatency
 from tvnsearch.api.verification import ClipAgreement
 from tvnsearch.drawing import block_lines
@@ -53,13 +54,19 @@ class HandedOver(NetworkSummary, frozen=True):
 
 
 class RunReport(RunSummary, frozen=True, kw_only=True):
-    """What a run has come to, under which budget; its ``winner`` is :class:`HandedOver` once that is done."""
+    """What a run has come to, under which budget; its ``winner`` is :class:`HandedOver` once that is done.
+
+    ``budget_used`` is the share (0 to 1) of each limit that the winner takes, by the limit's name, None
+    without a winner; limits that were given and rejected no genome are in ``not_binding``.
+    """
 
     max_ms: float
     others_max_ms: dict[str, float]
     max_params: int | None
     max_gflops: float | None
     max_mb: float | None
+    budget_used: dict[str, float] | None
+    not_binding: tuple[str, ...]
 
 
 def status(run: str | Path) -> RunReport:
@@ -69,10 +76,11 @@ def status(run: str | Path) -> RunReport:
         UserError: there is no run in that folder, or its files cannot be read.
     """
     folder = Path(run)
-    summary = asdict(summarise(folder))
+    counted = summarise(folder)
+    summary, winner = asdict(counted), counted.winner
+    del summary["winner"]
     with Journal.read(folder) as journal:
-        budget = journal.plan.budget
-    winner: NetworkSummary | None = summary.pop("winner")
+        budget, classes = journal.plan.budget, journal.plan.classes
     return RunReport(
         **summary,
         winner=None if winner is None else _with_files(winner, folder),
@@ -81,6 +89,8 @@ def status(run: str | Path) -> RunReport:
         max_params=budget.max_params,
         max_gflops=budget.max_gflops,
         max_mb=budget.max_mb,
+        budget_used=None if winner is None else shares_used(winner, budget, classes),
+        not_binding=limits_that_did_not_bind(budget, counted),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -16,12 +16,16 @@ from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import CountedLimit, counted_limits, written_cost, written_limit
 from tvnsearch.search.candidates.smallest import Costs, binding_range, smallest_genomes
 from tvnsearch.search.plan import SearchPlan
-from tvnsearch.search.protocols import LatencyModel
+from tvnsearch.search.protocols import LatencyEstimate, LatencyModel
 
 SAMPLES = 256
 MUTANTS = 32
 ROUNDS = 40
 PATIENCE_ROUNDS = 4
+
+
+EstimateOver = Callable[[Sequence[Genome]], list[LatencyEstimate | None]]
+"""Estimates of those genomes that the budget's milliseconds reject, None for the others."""
 
 
 class _Limit(Struct, frozen=True):
@@ -42,7 +46,24 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
         UserError: none was found; the sentence says what was asked, the smallest that was found, and which
             part of the space binds.
     """
-    limits = _limits(plan, latency)
+    limits = [*_counted(plan), _predicted(plan, latency), *_predicted_on_others(plan, latency)]
+    _check_within(limits, plan, attempt)
+
+
+def check_reachable_on_paper(plan: SearchPlan, estimate_over: EstimateOver | None = None) -> None:
+    """As :func:`check_reachable`, by what is known without a device: counts, and predictions if any.
+
+    The figures of predictions are lower bounds, as rough as a rejection may be.
+
+    Raises:
+        UserError: no genome was found within that much of the budget.
+    """
+    limits = _counted(plan) if estimate_over is None else [*_counted(plan), _rejected(plan, estimate_over)]
+    if limits:
+        _check_within(limits, plan)
+
+
+def _check_within(limits: Sequence[_Limit], plan: SearchPlan, attempt: int = 0) -> None:
     rng = random.Random(f"{plan.search.seed}/reachable/{attempt}")
     starts = [*smallest_genomes(plan.space), *[sample_genome(plan.space, rng) for _ in range(SAMPLES)]]
 
@@ -67,16 +88,19 @@ def check_reachable(plan: SearchPlan, latency: LatencyModel, attempt: int = 0) -
     )
 
 
-def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
-    """All limits, the cheapest to look at first, as predictions decide on them.
-
-    On the device that is measured that is by whether it is rejected, and by how far its lower bound then is;
-    on the others by the upper bound.
-    """
-    max_ms = plan.budget.max_ms
+def _counted(plan: SearchPlan) -> list[_Limit]:
+    """The limits that counting decides: the cheapest to look at."""
 
     def counts(limit: CountedLimit) -> Costs:
         return lambda genomes: [limit.count(trace(genome, plan.classes)) for genome in genomes]
+
+    counted = counted_limits(plan.budget)
+    return [_Limit(limit.option, limit.maximum, limit.unit, counts(limit)) for limit in counted]
+
+
+def _predicted(plan: SearchPlan, latency: LatencyModel) -> _Limit:
+    """The limit on the device that is measured: whether it rejects, and how far the lower bound then is."""
+    max_ms = plan.budget.max_ms
 
     def lower_ms(genomes: Sequence[Genome]) -> list[float]:
         known = zip(latency.estimate(genomes), latency.estimate_over(genomes, max_ms), strict=True)
@@ -87,17 +111,31 @@ def _limits(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
             for estimate, over in known
         ]
 
-    def other_ms(device: str) -> Costs:
+    return _Limit("--max-ms", max_ms, "ms", lower_ms)
+
+
+def _rejected(plan: SearchPlan, estimate_over: EstimateOver) -> _Limit:
+    """The same where it is enough to know of those that are rejected how far their lower bound is."""
+    max_ms = plan.budget.max_ms
+
+    def lower_ms(genomes: Sequence[Genome]) -> list[float]:
+        return [
+            max_ms if over is None else max(over.lower_ms, math.nextafter(max_ms, math.inf))
+            for over in estimate_over(genomes)
+        ]
+
+    return _Limit("--max-ms", max_ms, "ms", lower_ms)
+
+
+def _predicted_on_others(plan: SearchPlan, latency: LatencyModel) -> list[_Limit]:
+    """The limits on other devices, each of which the upper bound has to keep."""
+
+    def upper_ms(device: str) -> Costs:
         return lambda genomes: [estimate.upper_ms for estimate in latency.estimate_on_other(device, genomes)]
 
-    counted = counted_limits(plan.budget)
     return [
-        *[_Limit(limit.option, limit.maximum, limit.unit, counts(limit)) for limit in counted],
-        _Limit("--max-ms", max_ms, "ms", lower_ms),
-        *[
-            _Limit(f"--max-ms {device}=", other_max_ms, "ms", other_ms(device))
-            for device, other_max_ms in plan.budget.others_max_ms.items()
-        ],
+        _Limit(f"--max-ms {device}=", max_ms, "ms", upper_ms(device))
+        for device, max_ms in plan.budget.others_max_ms.items()
     ]
 
 
