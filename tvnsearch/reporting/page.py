@@ -28,7 +28,7 @@ def page_html(page: RunPage) -> str:
     """One HTML file that needs nothing else."""
     known = {point.number: point for point in page.trained}
     picked_at_budget = [pick for pick in page.picks if pick.from_ms <= page.max_ms]
-    return _template().render(
+    html: str = _template().render(
         page=page,
         known=known,
         picked=picked_at_budget[-1] if picked_at_budget else None,
@@ -36,6 +36,7 @@ def page_html(page: RunPage) -> str:
         figures=_figures(page),
         script_data=script_data(page),
     )
+    return html
 
 
 def script_data(page: RunPage) -> dict[str, Any]:
@@ -54,16 +55,8 @@ def script_data(page: RunPage) -> dict[str, Any]:
 
 def _row(point: TrainedPoint) -> list[Any]:
     interval = [None if ms is None else round(ms, 4) for ms in (point.ci_low_ms, point.ci_high_ms)]
-    fitness, latency_ms = round(point.fitness, 4), round(point.latency_ms, 4)
-    return [
-        point.number,
-        point.genome_id,
-        fitness,
-        latency_ms,
-        *interval,
-        point.params,
-        int(point.is_foretold),
-    ]
+    figures = [round(point.fitness, 4), round(point.latency_ms, 4), *interval, point.params]
+    return [point.number, point.genome_id, *figures, int(point.is_foretold)]
 
 
 def _figures(page: RunPage) -> dict[str, Markup]:
@@ -108,4 +101,5 @@ def _template() -> Any:
 
 def _source(environment: Environment, name: str) -> str:
     assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
+    source: str = environment.loader.get_source(environment, name)[0]
+    return source

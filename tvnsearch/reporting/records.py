@@ -47,7 +47,7 @@ class LayerRow(Struct, frozen=True):
 
 
 class WinnerPart(Struct, frozen=True):
-    """The winner: its genome, its picture as SVG, its scores, what its layers are and take in ``timed_in``."""
+    """The winner: genome, picture as SVG, scores, and its layers with what each takes in ``timed_in``."""
 
     genome: Genome
     words: list[str]
