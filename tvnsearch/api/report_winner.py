@@ -43,7 +43,7 @@ def promise_of(report: RunReport, plan: SearchPlan) -> Promise | None:
         ci_low_ms=winner.ci_low_ms,
         ci_high_ms=winner.ci_high_ms,
         is_kept=report.promised,
-        reason="" if report.promised else winner.reason,
+        reason=winner.reason,
         measured_on=measured_on(plan),
         exported="" if exported is None else exported_line(exported.file, exported),
     )
@@ -70,7 +70,7 @@ def winner_part(report: RunReport, plan: SearchPlan) -> WinnerPart | None:
     network = trace(winner.genome, plan.classes)
     layers = [
         LayerRow(
-            place=name.rpartition(".")[0].replace("block", "").replace("repeat", "") or name,
+            place=name.rpartition(".")[0].replace("block", "").replace("repeat", ""),
             layer=" ".join(
                 filter(
                     None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +19,7 @@ from tvnsearch.reporting.figures import (
     latency_scale,
     predicted_against_measured,
 )
-from tvnsearch.reporting.records import RunPage, TrainedPoint
+from tvnsearch.reporting.records import FitnessAt, LayerRow, RunPage, TrainedPoint
 
 MOST_ROWS = 50
 """So many of the fittest stand in the table beside the figure; `tvnsearch pick` knows the others."""
@@ -33,10 +34,21 @@ def page_html(page: RunPage) -> str:
         known=known,
         picked=picked_at_budget[-1] if picked_at_budget else None,
         fittest=sorted(page.trained, key=lambda point: (-point.fitness, point.number))[:MOST_ROWS],
+        improvements=_improvements(page),
         figures=_figures(page),
         script_data=script_data(page),
     )
     return html
+
+
+def _improvements(page: RunPage) -> list[tuple[str, FitnessAt]]:
+    """The trainings that came to more than all before them, each with the name of its run."""
+    return [
+        (course.name, at)
+        for course in filter(None, [page.course, page.control])
+        for before, at in pairwise([None, *course.fitness])
+        if at is not None and at.best != (None if before is None else before.best)
+    ]
 
 
 def script_data(page: RunPage) -> dict[str, Any]:
@@ -77,11 +89,20 @@ def _figures(page: RunPage) -> dict[str, Markup]:
             drawn["layers"] = bars(
                 "Milliseconds a layer",
                 [
-                    (f"{row.place} {row.layer}", row.latency_ms or 0.0, f"{row.latency_ms or 0.0:.3f} ms")
+                    (
+                        f"{row.place} {row.layer}".strip(),
+                        row.latency_ms or 0.0,
+                        f"{row.latency_ms or 0.0:.3f} ms",
+                    )
                     for row in page.winner.layers
                 ],
             )
     return {name: Markup(svg) for name, svg in drawn.items()}
+
+
+def _bar_of(row: LayerRow) -> tuple[str, float, str]:
+    latency_ms = row.latency_ms or 0.0
+    return f"{row.place} {row.layer}".strip(), latency_ms, f"{latency_ms:.3f} ms"
 
 
 @cache

@@ -11,7 +11,8 @@ from tvnsearch.search.outcome.picks import PickFrom
 class Promise(Struct, frozen=True):
     """Whether the winner keeps the budget, and by which measurement.
 
-    ``is_kept`` is True where the measurement can be trusted with that; ``reason`` says else why not.
+    ``is_kept`` is True where the measurement can be trusted with that: also one that else is not to be
+    trusted, if it is far below. ``reason`` says why it is not, and is empty where it is.
     ``exported`` is the sentence on the file that was handed over, empty where it was not timed.
     """
 
