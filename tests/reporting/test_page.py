@@ -18,7 +18,7 @@ import tvnsearch
 from tests.cli.running import refused, run, run_json
 from tests.search.fakes import FakeFitness, FakeLatency, in_process, make_plan
 from tvnsearch.api.report import run_page
-from tvnsearch.reporting import page_html
+from tvnsearch.reporting.page import page_html
 from tvnsearch.reporting.records import FitnessAt, Prediction
 from tvnsearch.search import Journal, run_search
 from tvnsearch.search.events import Judged, Trained
