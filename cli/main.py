@@ -27,6 +27,7 @@ from cli.commands import (
     pick,
     predict,
     profile,
+    report,
     resume,
     sample,
     scale,
@@ -97,6 +98,7 @@ app.add_typer(db.app, name="db", rich_help_panel=DEVICE)
 app.command(rich_help_panel=SEARCH)(evolve.evolve)
 app.command(rich_help_panel=SEARCH)(resume.resume)
 app.command(rich_help_panel=SEARCH)(status.status)
+app.command(rich_help_panel=SEARCH)(report.report)
 app.command(rich_help_panel=SEARCH)(pick.pick)
 app.command(rich_help_panel=SEARCH)(finalists.finalists)
 

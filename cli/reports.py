@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,12 @@ def print_summary(summary: RunReport) -> None:
         lines += [f"file    {path}" for path in winner.get("files", [])]
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_report_hint(run: str) -> None:
+    """How the page is made that explains a run."""
+    line = f"report  `tvnsearch report {shlex.quote(run)}` writes one page that explains it"
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _exported_lines(summary: RunReport) -> list[str]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tvnsearch.api.pick import pick
     from tvnsearch.api.predict import predict
     from tvnsearch.api.profile import profile
+    from tvnsearch.api.report import report
     from tvnsearch.api.sample import sample
     from tvnsearch.api.scale import scale
     from tvnsearch.api.status import HandedOver, status
@@ -76,6 +77,7 @@ __all__ = [
     "prepare_data",
     "profile",
     "remove_from_database",
+    "report",
     "resume",
     "resume_training",
     "sample",
@@ -119,6 +121,7 @@ _HOMES = {
     "prepare_data": "tvnsearch.api.datasets",
     "profile": "tvnsearch.api.profile",
     "remove_from_database": "tvnsearch.api.databases",
+    "report": "tvnsearch.api.report",
     "resume": "tvnsearch.api.evolve",
     "resume_training": "tvnsearch.api.train",
     "sample": "tvnsearch.api.sample",

@@ -227,7 +227,7 @@ def _search(
 ) -> None:
     from cli.interrupting import interruptible
     from cli.output import print_json, watching
-    from cli.reports import print_summary
+    from cli.reports import print_report_hint, print_summary
     from cli.search_view import SearchView
     from tvnsearch.api.evolve import evolve as search
 
@@ -237,6 +237,7 @@ def _search(
         print_json(report)
     else:
         print_summary(report)
+        print_report_hint(report.run)
 
 
 def _show_plan(config: Path | None, run: Path | None, options: SearchOptions, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def resume(
     """
     from cli.interrupting import interruptible
     from cli.output import print_json, watching
-    from cli.reports import print_summary
+    from cli.reports import print_report_hint, print_summary
     from cli.search_view import SearchView
     from tvnsearch.api.evolve import resume as go_on
     from tvnsearch.api.status import status
@@ -86,3 +86,4 @@ def resume(
         print_json(report)
     else:
         print_summary(report)
+        print_report_hint(report.run)

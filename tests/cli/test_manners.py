@@ -31,7 +31,7 @@ from tvnsearch.training.recipe import PRESETS as RECIPES
 
 COMMANDS = {
     "Device": ("doctor", "profile", "fit", "measure", "bench", "predict", "lut", "db"),
-    "Search": ("evolve", "resume", "status", "pick", "finalists"),
+    "Search": ("evolve", "resume", "status", "report", "pick", "finalists"),
     "Networks": ("zoo", "show", "sample", "scale", "train", "eval", "classify", "export"),
     "Data": ("data",),
 }

@@ -34,7 +34,7 @@ class JournalReader(JournalFile):
             UserError: an amendment cannot be read.
         """
         plan = self._begun
-        for event in self._events(AMENDMENTS):
+        for _, event in self._events(AMENDMENTS):
             assert isinstance(event, Amended)
             plan = amended(plan, event)
         return plan
@@ -45,14 +45,24 @@ class JournalReader(JournalFile):
         Raises:
             UserError: one cannot be read.
         """
+        return (event for _, event in self._events(ALL))
+
+    def timed_events(self) -> Iterator[tuple[float, Event]]:
+        """All events so far, each after the seconds of the run's wall-clock time at which it happened.
+
+        Raises:
+            UserError: one cannot be read.
+        """
         return self._events(ALL)
 
-    def _events(self, which: str) -> Iterator[Event]:
+    def _events(self, which: str) -> Iterator[tuple[float, Event]]:
         with self._naming_errors():
-            rows = self._connection.execute(f"SELECT sequence, json FROM events {which} ORDER BY sequence")
-            for sequence, text in rows:
+            rows = self._connection.execute(
+                f"SELECT sequence, seconds, json FROM events {which} ORDER BY sequence"
+            )
+            for sequence, seconds, text in rows:
                 try:
-                    yield _DECODER.decode(text)
+                    yield float(seconds), _DECODER.decode(text)
                 except msgspec.DecodeError as error:
                     raise UserError(
                         f"expected the events of a search in {self.run}, but number {sequence} cannot be "

@@ -13,6 +13,7 @@ from tvnsearch.devices.measurement import Measurement
 from tvnsearch.errors import UserError
 from tvnsearch.genome.trace import trace
 from tvnsearch.search.budget import Budget, counted_limits, written_cost, written_limit
+from tvnsearch.search.history import History
 from tvnsearch.search.journal.writer import Journal
 from tvnsearch.search.progress.status import NetworkSummary, network_summary
 from tvnsearch.search.records import Individual, rank
@@ -92,14 +93,7 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
     with Journal.read(run) as journal:
         history = journal.history()
         classes, known = journal.plan.classes, journal.plan.budget
-    trained = [
-        replace(
-            individual,
-            measurement=_best_known(individual, history.fresh_measurements.get(individual.number)),
-            fitness=history.fitness_of(individual),
-        )
-        for individual in history.individuals.values()
-    ]
+    trained = best_known(history)
     budget = replace(budget, precision=known.precision)
     if unknown := budget.others_max_ms.keys() - known.others_max_ms.keys():
         raise UserError(
@@ -121,7 +115,19 @@ def keeping_budget(run: Path, budget: Budget) -> Choice:
     return Choice(budget, ranked, len(trained))
 
 
-def _best_known(individual: Individual, fresh: Measurement | None) -> Measurement:
+def best_known(history: History) -> list[Individual]:
+    """All that was trained, with the latest measurement that can be trusted and the fitness of the finals."""
+    return [
+        replace(
+            individual,
+            measurement=_measured_best(individual, history.fresh_measurements.get(individual.number)),
+            fitness=history.fitness_of(individual),
+        )
+        for individual in history.individuals.values()
+    ]
+
+
+def _measured_best(individual: Individual, fresh: Measurement | None) -> Measurement:
     """The fresh measurement, if there is one, unless it is not to be trusted and the former is."""
     if fresh is None or (individual.measurement.trusted and not fresh.trusted):
         return individual.measurement
