@@ -286,3 +286,13 @@ def test_back_from_a_linked_folder_is_where_the_link_leads(tmp_path, touch):
         (tmp_path / "list" / "b.mp4", (0,)),
     }
     assert [clip.path for clip in dataset.test] == [tmp_path / "list" / "link" / "a.mp4"]
+
+
+@pytest.mark.parametrize("header", ["path,label\n", ""])
+@pytest.mark.parametrize("before", [".\\", "x\\..\\"])
+def test_paths_of_windows_are_spelled_in_several_ways_as_well(spelled, header, before):
+    plain = listed(spelled / "a.csv", "\n".join(",".join(clip) for clip in SIX))
+    windows = listed(spelled / "b.csv", header + "\n".join(f"{before}{name},{label}" for name, label in SIX))
+    assert {name: set(clips) for name, clips in windows.splits.items()} == {
+        name: set(clips) for name, clips in plain.splits.items()
+    }

@@ -51,8 +51,11 @@ ALIKE_SHARE = 0.1
 
 
 def is_video(name: str) -> bool:
-    """Whether a file is named like a video; the hidden files that macOS writes beside real ones are not."""
-    stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+    """Whether a file is named like a video; the hidden files that macOS writes beside real ones are not.
+
+    A path of Windows counts by what is behind its last backslash.
+    """
+    stem, dot, ending = name.replace("\\", "/").rpartition("/")[2].rpartition(".")
     return f"{dot}{ending.lower()}" in VIDEO_EXTENSIONS and not stem.startswith(".") and stem != ""
 
 

@@ -78,18 +78,22 @@ def spelled_once(paths: Sequence[Path], base: Path) -> list[Path]:
     So a file is one clip, whether it is listed as `a.mp4`, `x/../a.mp4` or with all that is before it. A link
     to a file stays a file of its own.
     """
-    folders = {os.path.dirname(path) for path in paths}  # noqa: PTH120 - a Path a file is slow
+    parents = [str(path).rpartition("/")[0] for path in paths]  # a Path a file is slow
     spellings: defaultdict[str, set[str]] = defaultdict(set)
-    real = {folder: os.path.realpath(folder) for folder in folders}
+    real = {folder: os.path.realpath(folder or "/") for folder in dict.fromkeys(parents)}
     for folder, where in real.items():
-        plain = os.path.normpath(folder)
+        plain = os.path.normpath(folder or "/")
         # What `..` leads to behind a link to a folder is not what it is written after.
         spellings[where].add(plain if os.path.realpath(plain) == where else where)
     chosen = {
-        where: Path(min(spelled, key=lambda folder: (not Path(folder).is_relative_to(base), folder)))
+        where: min(spelled, key=lambda folder: (not Path(folder).is_relative_to(base), folder))
         for where, spelled in spellings.items()
     }
-    return [chosen[real[os.path.dirname(path)]] / path.name for path in paths]  # noqa: PTH120
+    spelling = {folder: chosen[where] for folder, where in real.items()}
+    return [
+        path if spelling[folder] == folder else Path(spelling[folder], path.name)
+        for path, folder in zip(paths, parents, strict=True)
+    ]
 
 
 def _holder(names: Sequence[str], folders: Sequence[Path]) -> Path | None:
