@@ -67,7 +67,6 @@ class NamedLatency(FakeLatency):
         super().__init__()
         self.digest = digest
         self.differences = list(differences)
-        self.judged, self.judging_seconds = 0, 0.0
 
     def keep_predictors(self, folder: Path) -> None:
         return None

@@ -264,7 +264,7 @@ def test_clips_are_mirrored_as_the_recipe_says(
             write_video(tmp_path / "clips" / name / f"{number}.mp4", pictures=[pixels] * 4)
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
-        f'iterations = 60\nbatch_size = 8\nlabel_smoothing = 0.0\ndropout = 0.0\nmirror = "{mirror}"\n'
+        f'iterations = 200\nbatch_size = 8\nlabel_smoothing = 0.0\ndropout = 0.0\nmirror = "{mirror}"\n'
     )
     out = tmp_path / "out"
     trained = tvnsearch.train(GENOME, tmp_path / "clips", recipe=recipe, out=out, threads=1)

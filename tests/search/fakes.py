@@ -68,6 +68,7 @@ class FakeLatency:
         self.promised: list[str] = []
         self.learnt: list[str] = []
         self.met_ms: list[float] = []
+        self.judged, self.judging_seconds = 0, 0.0
         self._hook = hook
         self._fails = fails
 
